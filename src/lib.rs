@@ -1,0 +1,4 @@
+//! `backout` plays rollouts in a discrete-event simulator and scores the rollback trigger policies that watch
+//! them.
+
+pub mod time;

@@ -1,0 +1,3 @@
+//! The `backout` command.
+
+fn main() {}
