@@ -1,0 +1,233 @@
+//! The words the parts of a simulation speak to each other: what a controller asks of the cluster (`Action`), what
+//! it sees of it (`RolloutView`), and what can be done to the world from outside (`Disturbance`).
+//!
+//! A *revision* is a version of the code; a *set* is where pods of one revision run. Most rollouts have two sets:
+//! [`SetName::Old`] and [`SetName::New`]. Flagger has a third: after the analysis it copies the new revision into
+//! the primary workload, whose pods are [`SetName::Promoted`] and are reached as the stable *destination*.
+//!
+//! Traps: traffic is sent to a *destination*, not to a revision; after a Flagger promotion the stable destination
+//! runs the new code. A weight is a share of requests (0 to 1), not a percentage.
+
+use crate::quantity::{Bytes, Ratio};
+use crate::time::{SimDuration, SimTime};
+
+/// Index of a service in its world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ServiceId(pub u16);
+
+/// A version of the code of the service that is rolled out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Revision {
+    /// The version that ran before the deploy.
+    Stable,
+    /// The version that is being deployed.
+    Candidate,
+}
+
+/// A group of pods of one revision in one workload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SetName {
+    /// Pods of the old revision.
+    Old,
+    /// Pods of the new revision, in the canary workload or the new replica set.
+    New,
+    /// Pods of the new revision in the primary workload, after Flagger copied the template.
+    Promoted,
+}
+
+impl SetName {
+    /// Every set, in index order.
+    pub const ALL: [SetName; 3] = [SetName::Old, SetName::New, SetName::Promoted];
+
+    /// Position in per-set tables.
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
+    /// The revision the pods of this set run.
+    pub const fn revision(self) -> Revision {
+        match self {
+            SetName::Old => Revision::Stable,
+            SetName::New | SetName::Promoted => Revision::Candidate,
+        }
+    }
+
+    /// The destination under which a router reaches this set.
+    pub const fn destination(self) -> Destination {
+        match self {
+            SetName::New => Destination::Candidate,
+            SetName::Old | SetName::Promoted => Destination::Stable,
+        }
+    }
+}
+
+/// Where a router sends a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Destination {
+    /// The stable service or primary workload.
+    Stable,
+    /// The candidate service or canary workload.
+    Candidate,
+}
+
+/// How requests find a pod of the rolled-out service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Routing {
+    /// A router splits traffic between the destinations by weight.
+    Weighted,
+    /// Every ready pod gets an equal share, whatever its revision.
+    Endpoints,
+}
+
+/// What a strategy or a rollback procedure asks of the cluster.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Action {
+    /// Choose how requests find pods.
+    Route(Routing),
+    /// Send this share (0 to 1) of traffic to the candidate destination; takes effect after the router's
+    /// propagation delay.
+    Weight(f64),
+    /// Ask for this many pods in a set: missing ones start, surplus ones drain and stop.
+    Scale(SetName, u32),
+    /// Start (or stop) synthetic load on the candidate destination, in requests per second.
+    SyntheticLoad(f64),
+}
+
+/// What the Kubernetes API shows of one set.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct SetView {
+    /// Pods asked for.
+    pub desired: u32,
+    /// Pods that exist and are not terminating.
+    pub created: u32,
+    /// Pods that pass their readiness probe.
+    pub ready: u32,
+    /// Pods that have been ready for at least the minimum ready time asked for.
+    pub available: u32,
+    /// Pods still draining or terminating.
+    pub terminating: u32,
+    /// Container restarts since the pods were created.
+    pub restarts: u32,
+}
+
+/// What a controller sees of the rollout: the Kubernetes API and the router, never the fault.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RolloutView {
+    /// The present.
+    pub now: SimTime,
+    /// When the new revision was deployed.
+    pub deploy_at: SimTime,
+    /// Replicas the service is meant to have.
+    pub replicas: u32,
+    /// One view a set, by [`SetName::index`].
+    pub sets: [SetView; 3],
+    /// The weight in force at the router.
+    pub weight: f64,
+    /// How requests find pods.
+    pub routing: Routing,
+    /// Whether somebody asks the strategy not to advance.
+    pub hold: bool,
+}
+
+impl RolloutView {
+    /// The view of one set.
+    pub fn set(&self, name: SetName) -> &SetView {
+        &self.sets[name.index()]
+    }
+}
+
+/// Something done to the running system from outside, in four families.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Disturbance {
+    /// The world itself behaves differently.
+    World(WorldDisturbance),
+    /// Monitoring sees less, or later.
+    Monitoring(MonitoringDisturbance),
+    /// The rollback goes differently.
+    Rollback(RollbackDisturbance),
+    /// People act differently.
+    People(PeopleDisturbance),
+}
+
+/// A change of the behaviour of services or traffic.
+#[derive(Clone, Debug, PartialEq)]
+pub enum WorldDisturbance {
+    /// Requests served by a revision fail with this extra probability.
+    Errors {
+        /// Which code fails.
+        revision: Revision,
+        /// Share of requests that fail beyond the background.
+        share: Ratio,
+    },
+    /// Service times of a revision are multiplied.
+    Latency {
+        /// Which code is slow.
+        revision: Revision,
+        /// Multiplier of the service time, at least 0.
+        factor: f64,
+        /// Share of its requests that are slow.
+        share: Ratio,
+    },
+    /// Containers of a revision exit after running for a while, again and again.
+    CrashLoop {
+        /// Which code crashes.
+        revision: Revision,
+        /// Mean time from container start to exit (exponential).
+        mean_uptime: SimDuration,
+    },
+    /// Containers of a revision use more memory the longer they run, and are killed at the limit.
+    MemoryLeak {
+        /// Which code leaks.
+        revision: Revision,
+        /// Growth per pod and second of uptime.
+        per_second: Bytes,
+    },
+    /// Arrivals are multiplied while it lasts.
+    TrafficSpike {
+        /// Multiplier of the arrival rate.
+        factor: f64,
+    },
+    /// A shared dependency of a service fails requests of every revision alike.
+    DependencyErrors {
+        /// The service whose requests fail, or every service.
+        service: Option<ServiceId>,
+        /// Share of requests that fail beyond the background.
+        share: Ratio,
+    },
+    /// Fresh pods serve slowly until their cache is warm, whatever their revision.
+    ColdCache {
+        /// Service-time multiplier of a pod that just started.
+        factor: f64,
+        /// Time constant of the exponential return to 1.
+        warm_up: SimDuration,
+    },
+}
+
+/// A change of what monitoring stores.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum MonitoringDisturbance {
+    /// No scrape of the service succeeds while it lasts.
+    ScrapeGap,
+    /// Samples arrive later by this much.
+    ExtraLag(SimDuration),
+    /// Queries fail with this probability.
+    QueryErrors(Ratio),
+}
+
+/// A change of how rollbacks go.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum RollbackDisturbance {
+    /// Each step of a procedure fails with this probability.
+    StepFails(Ratio),
+    /// Each step takes this many times as long.
+    Slower(f64),
+    /// The previous revision is gone: there is nothing to go back to.
+    NoTarget,
+}
+
+/// A change of what people do.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum PeopleDisturbance {
+    /// A person takes this long to act on a page or a pause.
+    ReactsAfter(SimDuration),
+}

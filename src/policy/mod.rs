@@ -1,0 +1,52 @@
+//! Trigger policies: what watches a rollout and says whether to roll back.
+//!
+//! A policy sees [`Observation`]s only: the values of its queries over what monitoring had stored and made visible by
+//! then, and what the cluster's API shows of the rollout. It never sees the world, the fault or the generators of
+//! randomness. Each engine (Argo, Flagger, native triggers ...) is one file below this module.
+//!
+//! Traps: a policy is asked at the times it names itself ([`Policy::next_tick`]); it shares query values with every
+//! other policy of its branch, so it must not assume that a query is evaluated for it alone. Comparisons are IEEE:
+//! NaN is an answer, not an absence.
+
+pub mod observation;
+pub mod verdict;
+
+use crate::strategy::StepStatus;
+use crate::time::SimTime;
+
+pub use observation::{CheckOutcome, Observation, Queries, QueryError, RolloutStatus, Truth};
+pub use verdict::Verdict;
+
+/// What a policy is told when the rollout it watches begins.
+#[derive(Clone, Copy, Debug)]
+pub struct Start {
+    /// When the new revision was deployed.
+    pub deploy_at: SimTime,
+    /// A number in `[0, 1)` that fixes the phase of periodic evaluations; keyed by engine, namespace and name, so
+    /// that variants of one file evaluate at the same instants.
+    pub phase: f64,
+    /// The last instant that will be simulated.
+    pub end: SimTime,
+}
+
+/// A trigger policy at work.
+pub trait Policy: Send + Sync {
+    /// Called once, at the deploy, before anything else.
+    fn start(&mut self, start: &Start);
+    /// When the policy wants to be asked next; [`SimTime::NEVER`] when it is finished.
+    fn next_tick(&self) -> SimTime;
+    /// Looks at the world as monitoring shows it and says what to do.
+    fn observe(&mut self, observation: &mut Observation<'_>) -> Verdict;
+    /// Tells that the rollout entered another step (engines that run an analysis per step start it here).
+    fn on_step(&mut self, _step: &StepStatus, _now: SimTime) {}
+    /// Tells that a rollback this policy asked for has ended (native policies may re-arm).
+    fn on_rollback_end(&mut self, _now: SimTime) {}
+    /// A copy for another branch or replication.
+    fn boxed(&self) -> Box<dyn Policy>;
+}
+
+impl Clone for Box<dyn Policy> {
+    fn clone(&self) -> Self {
+        self.boxed()
+    }
+}

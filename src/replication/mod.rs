@@ -1,0 +1,3 @@
+//! The tree of one seeded run: the only place where world, fault, strategy, telemetry, policy and rollback meet.
+
+pub mod record;

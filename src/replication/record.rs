@@ -1,0 +1,344 @@
+//! What one replication leaves behind: the truth, the decisions and the counts, nothing that needs the simulator.
+//!
+//! Every number of a report is computed from these records and from nothing else; a stored record can be reported
+//! again to the same bytes. All instants are nanoseconds since the start of the warm-up; subtract
+//! [`ReplicationRecord::deploy_at`] for "after the deploy".
+//!
+//! Traps: all runs of a replication are counted over the same span (deploy to [`ReplicationRecord::counted_until`]);
+//! a branch that ended early because it had become equal to the world without a deploy carries that world's counts
+//! for the rest. `harmed` is counted against the same request without the deploy; `failed` and the like are gross.
+
+use serde::{Deserialize, Serialize};
+
+/// Version of the record format.
+pub const FORMAT: u32 = 1;
+
+/// An instant or span in nanoseconds, as stored.
+pub type Nanos = u64;
+
+/// How the world was played.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fidelity {
+    /// Every request is an event.
+    Request,
+    /// Counts are sampled per scrape window.
+    Flow,
+}
+
+/// One seeded run of one scenario with all its policies.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ReplicationRecord {
+    /// Version of this format, [`FORMAT`].
+    pub format: u32,
+    /// Name of the scenario, `folder/stem`.
+    pub scenario: String,
+    /// Its number, from 0; with the seed it fixes everything.
+    pub replication: u32,
+    /// How the world was played.
+    pub fidelity: Fidelity,
+    /// Rolling hash of all world events of all branches.
+    pub fingerprint: u64,
+    /// When the new revision was deployed.
+    pub deploy_at: Nanos,
+    /// Until when every run is counted: the horizon, or the end of the follow-up if that is later.
+    pub counted_until: Nanos,
+    /// The scenario's horizon (deploy + horizon).
+    pub horizon_at: Nanos,
+    /// Mean arrival rate over all traffic, requests per second, as configured.
+    pub mean_rate: f64,
+    /// The numbers drawn once for this replication, by document path.
+    pub draws: Vec<(String, f64)>,
+    /// Counts of the world without a deploy over the span.
+    pub no_deploy: Counts,
+    /// One entry per distinct rollout.
+    pub rollouts: Vec<RolloutRecord>,
+}
+
+/// Everything played on one rollout.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RolloutRecord {
+    /// `scenario`, or the name of the file that brings the rollout.
+    pub rollout: String,
+    /// The release with its fault.
+    pub bad: TwinRecord,
+    /// The same release with the faults of the change removed.
+    pub healthy: TwinRecord,
+}
+
+/// One twin of a release.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TwinRecord {
+    /// When the first fault of the change began to act; `None` in the healthy twin.
+    pub onset: Option<Nanos>,
+    /// First request bad in the bad release under `never` and good in the healthy twin under `never`.
+    pub first_harm: Option<Nanos>,
+    /// Requests the faults touched under `never`.
+    pub touched: u64,
+    /// Reference players first, in the order of [`Reference`], then the policies in the order they were given.
+    pub runs: Vec<RunRecord>,
+}
+
+/// The players every policy is measured against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reference {
+    /// Never rolls back.
+    Never,
+    /// Rolls back at the first tick.
+    Always,
+    /// Rolls back at the first harm.
+    Oracle,
+    /// Rolls back at a random tick with a fixed probability.
+    Random,
+}
+
+/// Who decided.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Player {
+    /// A reference policy.
+    Reference(Reference),
+    /// A policy of the study, by name.
+    Policy(String),
+}
+
+/// What happened under one player in one twin.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// Who decided.
+    pub player: Player,
+    /// The first decision, if any.
+    pub decision: Option<DecisionRecord>,
+    /// How the rollback went, if one was begun.
+    pub rollback: Option<RollbackRecord>,
+    /// When the new revision had all traffic, if it ever had.
+    pub promoted_at: Option<Nanos>,
+    /// First instant after first harm from which 5 one-minute windows in a row are inside the SLO or no worse than
+    /// without the deploy; `None` if never or if there was no harm.
+    pub recovered_at: Option<Nanos>,
+    /// Pages sent.
+    pub pages: u32,
+    /// Requests over the whole span.
+    pub counts: Counts,
+    /// Requests bad here and good without the deploy.
+    pub harmed: Harm,
+    /// Users with at least one harmed request (a mean when it is computed and not counted).
+    pub users_harmed: f64,
+    /// Nanoseconds during which no request of the target service could succeed.
+    pub downtime: Nanos,
+    /// Rows lost or corrupted.
+    pub rows_lost: u64,
+    /// Why the branch was not followed further.
+    pub end: BranchEnd,
+    /// When.
+    pub ended_at: Nanos,
+    /// One summary per check of the policy, in its order; empty for reference players.
+    pub checks: Vec<CheckSummary>,
+    /// In the bad twin, when the policy missed: the first cause that holds.
+    pub miss: Option<MissCause>,
+    /// In the healthy twin, when the policy rolled back: the first confounder whose removal under the same keys makes
+    /// the rollback vanish, or `noise`.
+    pub false_cause: Option<String>,
+    /// Sentences and events, only when a timeline was asked for.
+    pub timeline: Vec<TimelineEntry>,
+}
+
+/// A decision.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DecisionRecord {
+    /// When it was made.
+    pub at: Nanos,
+    /// What was decided.
+    pub kind: DecisionKind,
+    /// Why, in the engine's own words.
+    pub reasons: Vec<String>,
+}
+
+/// Kinds of decisions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DecisionKind {
+    /// Back to the stable revision.
+    RollBack,
+    /// Repair forwards.
+    ForwardFix,
+    /// Halt writes.
+    Stop,
+}
+
+/// How a rollback went.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RollbackRecord {
+    /// Name of the procedure.
+    pub procedure: String,
+    /// When it was begun (the decision).
+    pub began: Nanos,
+    /// When the candidate served its last request.
+    pub drained: Option<Nanos>,
+    /// When capacity and traffic were as before the deploy: the end of `rollback_time`.
+    pub restored: Option<Nanos>,
+    /// When somebody or something checked that it helped.
+    pub verified: Option<Nanos>,
+    /// What came of it.
+    pub outcome: RollbackOutcome,
+    /// Whether no human step was needed.
+    pub unattended: bool,
+    /// The steps, with the time each began and ended.
+    pub steps: Vec<RollbackStep>,
+}
+
+/// One step of a rollback.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RollbackStep {
+    /// What was done.
+    pub name: String,
+    /// When it began.
+    pub began: Nanos,
+    /// When it ended; `None` if it never did.
+    pub ended: Option<Nanos>,
+    /// Whether it failed.
+    pub failed: bool,
+}
+
+/// What came of a rollback.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RollbackOutcome {
+    /// Restored within 60 s.
+    Worked,
+    /// Restored, but later than 60 s after the decision.
+    Slow,
+    /// It ended and the candidate still serves.
+    NoEffect,
+    /// There was nothing to go back to.
+    Impossible,
+    /// More requests were harmed than without it.
+    MadeWorse,
+    /// It had not ended when the follow-up did.
+    Unfinished,
+}
+
+/// Requests by fate. `issued = succeeded + failed + timed_out + rejected + in_flight` always holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Sent by users.
+    pub issued: u64,
+    /// Answered without an error.
+    pub succeeded: u64,
+    /// Answered with an error.
+    pub failed: u64,
+    /// Given up on by the user.
+    pub timed_out: u64,
+    /// Turned away: no pod, or a full queue.
+    pub rejected: u64,
+    /// Not answered at the end of the span.
+    pub in_flight: u64,
+    /// Of the succeeded ones: slower than the SLO allows.
+    pub slow: u64,
+    /// Of the succeeded ones: answered wrongly.
+    pub wrong: u64,
+}
+
+/// Requests bad here and good without the deploy, by how they are bad here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Harm {
+    /// Failed here.
+    pub failed: u64,
+    /// Timed out here.
+    pub timed_out: u64,
+    /// Rejected here.
+    pub rejected: u64,
+    /// Answered wrongly here.
+    pub wrong: u64,
+    /// Slow here.
+    pub slow: u64,
+    /// Bad without the deploy and good here (the opposite of harm).
+    pub relieved: u64,
+}
+
+/// Why a branch was not followed to the end of the span.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BranchEnd {
+    /// It was.
+    Span,
+    /// Its world had become equal to the world without a deploy.
+    Merged,
+    /// No harm and no pending step for the settle time.
+    Settled,
+}
+
+/// What one check found over a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CheckSummary {
+    /// Evaluations in all.
+    pub evaluations: u32,
+    /// Evaluations at or after the onset.
+    pub after_onset: u32,
+    /// Of those: without a value.
+    pub no_data: u32,
+    /// Of those: failed.
+    pub errors: u32,
+    /// Of those: on the bad side.
+    pub bad: u32,
+    /// Longest run of bad evaluations after the onset.
+    pub longest_bad: u32,
+    /// Lowest value after the onset (NaN never counts).
+    pub lowest: Option<f64>,
+    /// Highest value after the onset.
+    pub highest: Option<f64>,
+}
+
+/// Why a policy missed a harmful release: the first that holds, in this order.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MissCause {
+    /// No check ever had a series to look at.
+    NoSuchSeries,
+    /// Most evaluations after the onset had no data.
+    NoData,
+    /// Even the candidate alone, over all the time since the onset, is on the good side of every check.
+    BelowThreshold,
+    /// The candidate alone crosses, the value the policy looked at did not.
+    Diluted {
+        /// The check that comes nearest, by index.
+        check: usize,
+    },
+    /// The value crossed, but not long or often enough.
+    TooShort {
+        /// The check that crossed, by index.
+        check: usize,
+    },
+    /// It was paused or inconclusive.
+    Paused,
+    /// It decided, and the rollback failed.
+    RollbackFailed,
+}
+
+/// One line of a timeline.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TimelineEntry {
+    /// When.
+    pub at: Nanos,
+    /// Whose line it is.
+    pub lane: Lane,
+    /// What happened.
+    pub text: String,
+}
+
+/// Whose line an entry of a timeline is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Lane {
+    /// What really happened.
+    Truth,
+    /// What the cluster did.
+    Cluster,
+    /// What the policy saw.
+    Observed,
+    /// What the policy said.
+    Policy,
+    /// What the rollback did.
+    Rollback,
+}

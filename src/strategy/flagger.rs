@@ -1,0 +1,187 @@
+//! Flagger's canary rollout: everything happens on a tick (`analysis.interval`), one thing per tick.
+//!
+//! Order of a healthy rollout (pkg/controller/scheduler.go, advanceCanary): the tick that notices the new revision
+//! scales the canary up; from the next tick on which the canary is ready, each tick that finds all checks good adds
+//! `step_weight` until `max_weight`; then three more ticks: copy the template into the primary, send all traffic to
+//! the primary, scale the canary to zero. A tick with a failed check changes nothing: the policy says *hold* and the
+//! weight waits for the next tick.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Progress, Signal, Step, StepKind, StepStatus, Strategy};
+use crate::effect::{Action, RolloutView, Routing, SetName};
+use crate::quantity::{Rate, Weight};
+use crate::time::{SimDuration, SimTime};
+
+/// A Flagger canary rollout.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FlaggerCanary {
+    /// Time between ticks (`analysis.interval`).
+    pub interval: SimDuration,
+    /// Weights of the successive good ticks, in order; the last one is the maximum.
+    pub weights: Vec<Weight>,
+    /// Weights taken off the canary on the successive ticks of the promotion; empty = all at once.
+    #[serde(default)]
+    pub promotion_weights: Vec<Weight>,
+    /// Synthetic load on the canary while it is analysed (a load-test webhook).
+    #[serde(default)]
+    pub synthetic_load: Option<Rate>,
+}
+
+/// A Flagger rollout under way.
+#[derive(Clone, Debug)]
+pub struct Running {
+    spec: FlaggerCanary,
+    phase: Phase,
+    /// Weights already set.
+    advanced: usize,
+    next_tick: SimTime,
+    since: SimTime,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Phase {
+    /// The new revision has not been noticed.
+    Waiting,
+    /// The canary is being analysed.
+    Progressing,
+    /// The primary takes over the template.
+    Promoting(usize),
+    /// Traffic is back on the primary, the canary goes next.
+    Finalising,
+    /// Nothing left to do.
+    Succeeded,
+}
+
+impl Running {
+    /// The rollout at its start; the first tick is the deploy itself plus whatever the caller's phase says.
+    pub fn new(spec: FlaggerCanary) -> Self {
+        Running {
+            spec,
+            phase: Phase::Waiting,
+            advanced: 0,
+            next_tick: SimTime::ZERO,
+            since: SimTime::ZERO,
+        }
+    }
+
+    fn canary_ready(view: &RolloutView) -> bool {
+        let canary = view.set(SetName::New);
+        canary.desired > 0 && canary.ready >= canary.desired
+    }
+
+    fn primary_ready(&self, view: &RolloutView) -> bool {
+        match self.phase {
+            Phase::Promoting(_) | Phase::Finalising => view.set(SetName::Promoted).ready >= view.replicas,
+            _ => view.set(SetName::Old).ready >= view.replicas,
+        }
+    }
+
+    /// One tick with every check good (the hold, if any, was looked at before).
+    fn tick(&mut self, view: &RolloutView, actions: &mut Vec<Action>) {
+        match self.phase {
+            Phase::Waiting => {
+                actions.push(Action::Scale(SetName::New, view.replicas));
+                self.enter(Phase::Progressing, view);
+            }
+            Phase::Progressing if !Self::canary_ready(view) || view.hold => {}
+            Phase::Progressing => self.advance(view, actions),
+            Phase::Promoting(done) if self.primary_ready(view) => self.shift_back(done, view, actions),
+            Phase::Promoting(_) => {}
+            Phase::Finalising => {
+                actions.push(Action::SyntheticLoad(0.0));
+                actions.push(Action::Scale(SetName::New, 0));
+                self.enter(Phase::Succeeded, view);
+            }
+            Phase::Succeeded => {}
+        }
+    }
+
+    fn advance(&mut self, view: &RolloutView, actions: &mut Vec<Action>) {
+        if let Some(weight) = self.spec.weights.get(self.advanced) {
+            if self.advanced == 0
+                && let Some(rate) = self.spec.synthetic_load
+            {
+                actions.push(Action::SyntheticLoad(rate.get()));
+            }
+            actions.push(Action::Weight(weight.share()));
+            self.advanced += 1;
+            self.since = view.now;
+        } else {
+            // The primary workload rolls from the old template to the new one; its pods are replaced under the
+            // cover of the canary, which carries `max_weight` meanwhile.
+            self.enter(Phase::Promoting(0), view);
+        }
+    }
+
+    fn shift_back(&mut self, done: usize, view: &RolloutView, actions: &mut Vec<Action>) {
+        match self.spec.promotion_weights.get(done) {
+            Some(weight) if weight.share() > 0.0 => {
+                actions.push(Action::Weight(weight.share()));
+                self.phase = Phase::Promoting(done + 1);
+            }
+            _ => {
+                actions.push(Action::Weight(0.0));
+                self.enter(Phase::Finalising, view);
+            }
+        }
+    }
+
+    fn enter(&mut self, phase: Phase, view: &RolloutView) {
+        self.phase = phase;
+        self.since = view.now;
+    }
+
+    /// While the template is copied, the primary's pods are replaced by the Deployment's own rolling update
+    /// (25 % surge and unavailability).
+    fn roll_primary(&self, view: &RolloutView, actions: &mut Vec<Action>) {
+        use super::support::replicas::{Bounds, Goal, reconcile};
+        let goal = Goal { old: 0, new: view.replicas };
+        actions.extend(reconcile(view, goal, &Bounds::default(), (SetName::Old, SetName::Promoted)));
+    }
+}
+
+impl Strategy for Running {
+    fn next(&mut self, signal: Signal, view: &RolloutView) -> Step {
+        let mut actions = Vec::new();
+        if signal == Signal::Start {
+            actions.push(Action::Route(Routing::Weighted));
+            self.next_tick = view.now;
+            self.since = view.now;
+        }
+        if view.now >= self.next_tick || signal == Signal::Advance {
+            self.tick(view, &mut actions);
+            self.next_tick = view.now + self.spec.interval;
+        }
+        if matches!(self.phase, Phase::Promoting(_)) {
+            self.roll_primary(view, &mut actions);
+        }
+        let done = self.phase == Phase::Succeeded;
+        let promoted = matches!(self.phase, Phase::Promoting(_) | Phase::Finalising | Phase::Succeeded);
+        Step {
+            actions,
+            wake: (!done).then_some(self.next_tick),
+            progress: if promoted { Progress::Promoted } else { Progress::Running },
+        }
+    }
+
+    fn wants_to_advance(&self, view: &RolloutView) -> bool {
+        self.phase == Phase::Progressing && view.now >= self.next_tick && Self::canary_ready(view)
+    }
+
+    fn status(&self) -> StepStatus {
+        let kind = match self.phase {
+            Phase::Waiting => StepKind::Progressing,
+            Phase::Progressing => StepKind::Bake,
+            Phase::Promoting(_) | Phase::Finalising => StepKind::Promoting,
+            Phase::Succeeded => StepKind::Done,
+        };
+        StepStatus { index: self.advanced, kind, since: self.since }
+    }
+
+    fn boxed(&self) -> Box<dyn Strategy> {
+        Box::new(self.clone())
+    }
+}

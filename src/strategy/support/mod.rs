@@ -1,0 +1,3 @@
+//! Arithmetic that several strategies share.
+
+pub mod replicas;
