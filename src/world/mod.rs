@@ -1,0 +1,4 @@
+//! Ground truth: services, pods, requests, users, routers.
+
+pub mod instruments;
+pub mod spec;
