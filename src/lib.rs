@@ -1,8 +1,9 @@
 //! `backout` plays rollouts in a discrete-event simulator and scores the rollback trigger policies that watch
 //! them.
 
+pub mod diagnostic;
 pub mod effect;
-pub mod policy;
+pub mod engine;
 pub mod quantity;
 pub mod replication;
 pub mod rng;
