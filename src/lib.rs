@@ -1,4 +1,6 @@
 //! `backout` plays rollouts in a discrete-event simulator and scores the rollback trigger policies that watch
 //! them.
 
+pub mod diagnostic;
+pub mod quantity;
 pub mod time;
