@@ -1,12 +1,16 @@
 //! `backout` plays rollouts in a discrete-event simulator and scores the rollback trigger policies that watch
 //! them.
 
+pub mod catalogue;
 pub mod diagnostic;
+pub mod document;
 pub mod effect;
 pub mod engine;
+pub mod fault;
 pub mod quantity;
 pub mod replication;
 pub mod rng;
+pub mod rollback;
 pub mod strategy;
 pub mod time;
 pub mod world;

@@ -99,7 +99,7 @@ impl Running {
         if self.index >= self.spec.steps.len() {
             return 1.0;
         }
-        self.spec.steps[..=self.index].iter().rev().find_map(|s| s.weight).map_or(0.0, |w| w.share())
+        self.spec.steps[..=self.index].iter().rev().find_map(|s| s.weight).map_or(0.0, |w| w.ratio().get())
     }
 
     /// Pods the sets should have at the present weight: (old, new).

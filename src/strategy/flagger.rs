@@ -106,7 +106,7 @@ impl Running {
             {
                 actions.push(Action::SyntheticLoad(rate.get()));
             }
-            actions.push(Action::Weight(weight.share()));
+            actions.push(Action::Weight(weight.ratio().get()));
             self.advanced += 1;
             self.since = view.now;
         } else {
@@ -118,8 +118,8 @@ impl Running {
 
     fn shift_back(&mut self, done: usize, view: &RolloutView, actions: &mut Vec<Action>) {
         match self.spec.promotion_weights.get(done) {
-            Some(weight) if weight.share() > 0.0 => {
-                actions.push(Action::Weight(weight.share()));
+            Some(weight) if weight.ratio().get() > 0.0 => {
+                actions.push(Action::Weight(weight.ratio().get()));
                 self.phase = Phase::Promoting(done + 1);
             }
             _ => {

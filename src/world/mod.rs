@@ -253,7 +253,7 @@ impl World {
     }
 
     fn note(&mut self, kind: u64, id: u32) {
-        self.fingerprint.add(self.now, kind << 32 | u64::from(id));
+        self.fingerprint.record(self.now, kind << 32 | u64::from(id));
     }
 
     fn exit(&mut self, process: Process, reason: ExitReason) {
@@ -334,10 +334,10 @@ impl World {
             };
             flow.end_slot(slot, self.now, &mut self.cluster, self.tally.as_mut(), &mut self.no_pod, &around);
             if let Some(tally) = &self.tally {
-                self.fingerprint.add(self.now, tally.counts.issued << 24 ^ tally.counts.failed);
+                self.fingerprint.record(self.now, tally.counts.issued << 24 ^ tally.counts.failed);
             }
         } else if let Some(tally) = &self.tally {
-            self.fingerprint.add(self.now, tally.counts.succeeded << 24 ^ tally.counts.failed);
+            self.fingerprint.record(self.now, tally.counts.succeeded << 24 ^ tally.counts.failed);
         }
     }
 
