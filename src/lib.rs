@@ -2,4 +2,5 @@
 //! them.
 
 pub mod rng;
+pub mod stats;
 pub mod time;
