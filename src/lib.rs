@@ -11,6 +11,7 @@ pub mod quantity;
 pub mod replication;
 pub mod rng;
 pub mod rollback;
+pub mod stats;
 pub mod strategy;
 pub mod time;
 pub mod world;

@@ -22,7 +22,8 @@ pub struct CrashLoop {
 
 impl Entry for CrashLoop {
     const NAME: &'static str = "crash_loop";
-    const SUMMARY: &'static str = "containers of the new revision exit after running for a while, again and again";
+    const SUMMARY: &'static str =
+        "containers of the new revision exit after running for a while, again and again";
     const EXAMPLE: &'static str = "crash_loop: {mean_uptime: 40s}";
 }
 

@@ -34,7 +34,8 @@ impl Fault for LatencyRegression {
         let from = r.deploy_at + r.duration("after", &self.after);
         let factor = r.number("factor", &self.factor).max(0.0);
         let share = r.share("share", &self.share);
-        let what = Disturbance::World(WorldDisturbance::Latency { revision: Revision::Candidate, factor, share });
+        let what =
+            Disturbance::World(WorldDisturbance::Latency { revision: Revision::Candidate, factor, share });
         vec![Effect { from, until: SimTime::NEVER, what }]
     }
 }

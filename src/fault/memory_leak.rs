@@ -23,7 +23,8 @@ pub struct MemoryLeak {
 
 impl Entry for MemoryLeak {
     const NAME: &'static str = "memory_leak";
-    const SUMMARY: &'static str = "memory of the new revision grows with uptime until its containers are OOM-killed at the limit";
+    const SUMMARY: &'static str =
+        "memory of the new revision grows with uptime until its containers are OOM-killed at the limit";
     const EXAMPLE: &'static str = "memory_leak: {mib_per_minute: {uniform: [5, 40]}}";
 }
 

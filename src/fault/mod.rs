@@ -59,7 +59,11 @@ impl Resolution<'_> {
     }
 
     /// Like [`Resolution::number`], for shares; values outside 0 to 1 are cut.
-    pub fn share(&mut self, field: &str, distribution: &Distribution<crate::rng::Ratio>) -> crate::quantity::Ratio {
+    pub fn share(
+        &mut self,
+        field: &str,
+        distribution: &Distribution<crate::rng::Ratio>,
+    ) -> crate::quantity::Ratio {
         let value = self.number(field, distribution).clamp(0.0, 1.0);
         crate::quantity::Ratio::new(value).unwrap_or(crate::quantity::Ratio::ZERO)
     }
@@ -67,12 +71,12 @@ impl Resolution<'_> {
 
 /// Zero, the default of `after`.
 fn at_once() -> Distribution<SimDuration> {
-    Distribution::constant(0.0)
+    Distribution::certain(0.0)
 }
 
 /// One, the default of shares.
 fn everything() -> Distribution<crate::rng::Ratio> {
-    Distribution::constant(1.0)
+    Distribution::certain(1.0)
 }
 
 /// A disturbance with its span.

@@ -36,6 +36,10 @@ impl Fault for NeighbourOutage {
         let (from, until) = r.span(&self.at, &self.lasts);
         let share = r.share("share", &self.share);
         let service = self.service.as_deref().and_then(|name| (r.service)(name));
-        vec![Effect { from, until, what: Disturbance::World(WorldDisturbance::DependencyErrors { service, share }) }]
+        vec![Effect {
+            from,
+            until,
+            what: Disturbance::World(WorldDisturbance::DependencyErrors { service, share }),
+        }]
     }
 }

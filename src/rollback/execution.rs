@@ -203,7 +203,9 @@ impl Execution {
 }
 
 fn gone(view: &RolloutView) -> bool {
-    [SetName::New, SetName::Promoted].iter().all(|&s| view.set(s).created == 0 && view.set(s).terminating == 0)
+    [SetName::New, SetName::Promoted]
+        .iter()
+        .all(|&s| view.set(s).created == 0 && view.set(s).terminating == 0)
 }
 
 fn scale_down(view: &RolloutView, actions: &mut Vec<Action>) {

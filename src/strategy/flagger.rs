@@ -58,13 +58,7 @@ enum Phase {
 impl Running {
     /// The rollout at its start; the first tick is the deploy itself plus whatever the caller's phase says.
     pub fn new(spec: FlaggerCanary) -> Self {
-        Running {
-            spec,
-            phase: Phase::Waiting,
-            advanced: 0,
-            next_tick: SimTime::ZERO,
-            since: SimTime::ZERO,
-        }
+        Running { spec, phase: Phase::Waiting, advanced: 0, next_tick: SimTime::ZERO, since: SimTime::ZERO }
     }
 
     fn canary_ready(view: &RolloutView) -> bool {

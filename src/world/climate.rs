@@ -40,7 +40,9 @@ impl Climate {
         let arrivals = spec
             .traffic
             .iter()
-            .map(|t| shared_path(&t.noise, key.entity(&t.name).purpose(Purpose::Arrivals), spec.slot, slots, 1.0))
+            .map(|t| {
+                shared_path(&t.noise, key.entity(&t.name).purpose(Purpose::Arrivals), spec.slot, slots, 1.0)
+            })
             .collect();
         let services = spec
             .services

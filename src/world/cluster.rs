@@ -138,13 +138,7 @@ impl Cluster {
     }
 
     /// Carries out what a strategy or procedure asks for.
-    pub fn perform(
-        &mut self,
-        action: &Action,
-        spec: &WorldSpec,
-        now: SimTime,
-        agenda: &mut Agenda<Event>,
-    ) {
+    pub fn perform(&mut self, action: &Action, spec: &WorldSpec, now: SimTime, agenda: &mut Agenda<Event>) {
         match *action {
             Action::Route(routing) => self.routing = routing,
             Action::Weight(weight) => {
@@ -171,7 +165,9 @@ impl Cluster {
         let created = self.created(spec.target, name);
         for _ in created..replicas {
             let pod = self.add_pod(spec.target, name, now);
-            let boot = spec.services[target].startup.quantile(self.pod_key(pod).purpose(Purpose::Startup).uniform_open());
+            let boot = spec.services[target]
+                .startup
+                .quantile(self.pod_key(pod).purpose(Purpose::Startup).uniform_open());
             let at = now + SimDuration::from_secs_f64(boot);
             agenda.schedule(at, class::CLUSTER, Event::PodStarted(self.process(pod)));
         }

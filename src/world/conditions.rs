@@ -63,7 +63,9 @@ impl Conditions {
         let good: f64 = self
             .in_force(now)
             .map(|d| match d {
-                WorldDisturbance::DependencyErrors { service: s, share } if s.is_none_or(|s| s == service) => {
+                WorldDisturbance::DependencyErrors { service: s, share }
+                    if s.is_none_or(|s| s == service) =>
+                {
                     1.0 - share.get()
                 }
                 _ => 1.0,
@@ -116,7 +118,9 @@ impl Conditions {
     pub fn crash_uptime(&self, revision: Revision, now: SimTime) -> Option<SimDuration> {
         self.in_force(now)
             .filter_map(|d| match d {
-                WorldDisturbance::CrashLoop { revision: r, mean_uptime } if *r == revision => Some(*mean_uptime),
+                WorldDisturbance::CrashLoop { revision: r, mean_uptime } if *r == revision => {
+                    Some(*mean_uptime)
+                }
                 _ => None,
             })
             .min()
@@ -126,7 +130,9 @@ impl Conditions {
     pub fn leak(&self, revision: Revision, now: SimTime) -> f64 {
         self.in_force(now)
             .map(|d| match d {
-                WorldDisturbance::MemoryLeak { revision: r, per_second } if *r == revision => per_second.get() as f64,
+                WorldDisturbance::MemoryLeak { revision: r, per_second } if *r == revision => {
+                    per_second.get() as f64
+                }
                 _ => 0.0,
             })
             .sum()

@@ -454,7 +454,8 @@ impl<'a> Latency<'a> {
         let i = set.index();
         let mass = exposure.set[i];
         let (own, slow_share, slow_factor) = if mass > 0.0 {
-            let factor = if exposure.slow[i] > 0.0 { exposure.slow_factor[i] / exposure.slow[i] } else { 1.0 };
+            let factor =
+                if exposure.slow[i] > 0.0 { exposure.slow_factor[i] / exposure.slow[i] } else { 1.0 };
             (exposure.multiplier[i] / mass, ratio(exposure.slow[i], mass), factor)
         } else {
             (1.0, 0.0, 1.0)
@@ -476,9 +477,7 @@ impl<'a> Latency<'a> {
     }
 
     fn mean(&self) -> f64 {
-        self.spec.service_time.mean()
-            * self.multiplier
-            * (1.0 + self.slow_share * (self.slow_factor - 1.0))
+        self.spec.service_time.mean() * self.multiplier * (1.0 + self.slow_share * (self.slow_factor - 1.0))
     }
 
     /// Draws how many of the requests fall into each bucket.
@@ -492,7 +491,11 @@ impl<'a> Latency<'a> {
             }
             let below = if bound.is_finite() { self.below(bound) } else { 1.0 };
             let share = ratio(below - before, mass);
-            let count = if bound.is_finite() { binomial_quantile(left, share, key.id(i as u64).uniform()) } else { left };
+            let count = if bound.is_finite() {
+                binomial_quantile(left, share, key.id(i as u64).uniform())
+            } else {
+                left
+            };
             whole.buckets[i] = count;
             left -= count;
             mass -= below - before;
@@ -548,4 +551,3 @@ fn spread(
         pod.cpu_seconds += counts.total() as f64 * kept * cpu_per_request;
     }
 }
-

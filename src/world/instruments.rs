@@ -12,7 +12,22 @@ use crate::effect::{ServiceId, SetName, SetView};
 /// Upper bounds of the latency histogram, in seconds; the last bucket is +Inf. A superset of the default buckets of
 /// the Prometheus client libraries (5 ms to 10 s) and of Istio's request duration up to one minute.
 pub const BOUNDS: [f64; 17] = [
-    0.0005, 0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0,
+    0.0005,
+    0.001,
+    0.005,
+    0.01,
+    0.025,
+    0.05,
+    0.1,
+    0.25,
+    0.5,
+    1.0,
+    2.5,
+    5.0,
+    10.0,
+    30.0,
+    60.0,
+    300.0,
     f64::INFINITY,
 ];
 

@@ -89,7 +89,9 @@ impl World {
         let spec = &common.spec;
         let services = spec.services.len();
         let kernel = match fidelity {
-            Level::Request => Kernel::Request(Box::new(Requests::new(spec, common.key.purpose(Purpose::Arrivals)))),
+            Level::Request => {
+                Kernel::Request(Box::new(Requests::new(spec, common.key.purpose(Purpose::Arrivals))))
+            }
             Level::Flow { histograms } => Kernel::Flow(Flow::new(services, histograms)),
         };
         let mut world = World {
@@ -127,7 +129,10 @@ impl World {
     }
 
     /// Runs a closure on the request kernel, if this is that level.
-    fn with_requests<R>(&mut self, f: impl FnOnce(&mut Requests, &mut request::Around<'_>) -> R) -> Option<R> {
+    fn with_requests<R>(
+        &mut self,
+        f: impl FnOnce(&mut Requests, &mut request::Around<'_>) -> R,
+    ) -> Option<R> {
         let Kernel::Request(requests) = &mut self.kernel else { return None };
         let mut around = request::Around {
             spec: &self.common.spec,
@@ -308,7 +313,8 @@ impl World {
         pod.probe_failures = if full { pod.probe_failures + 1 } else { 0 };
         let failures = pod.probe_failures;
         let failing_for = service.readiness.period * u64::from(failures);
-        let doomed = failing_for >= service.liveness.period * u64::from(service.liveness.failure_threshold.max(1));
+        let doomed =
+            failing_for >= service.liveness.period * u64::from(service.liveness.failure_threshold.max(1));
         let unready = failures >= service.readiness.failure_threshold.max(1);
         let was_ready = pod.ready;
         if failures > 0 && doomed {
@@ -352,7 +358,8 @@ impl World {
             into.sets = SetName::ALL.map(|s| self.cluster.set_view(ServiceId(index as u16), s, self.now));
             into.pods.clear();
             for set in &self.cluster.sets[index] {
-                into.pods.extend(set.members.iter().map(|&m| self.read_pod(m, spec.memory_base.get() as f64)));
+                into.pods
+                    .extend(set.members.iter().map(|&m| self.read_pod(m, spec.memory_base.get() as f64)));
             }
         }
     }

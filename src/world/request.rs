@@ -322,8 +322,7 @@ impl Requests {
         let spec = &around.spec.services[call.service.0 as usize].calls[call.child as usize];
         let (to, timeout) = (spec.to, spec.timeout);
         let key = call.key.id(u64::from(call.child)).id(u64::from(call.child_attempt));
-        let child =
-            self.open(key, to, call.source, call.intent, Some((slot, call.generation)), around.now);
+        let child = self.open(key, to, call.source, call.intent, Some((slot, call.generation)), around.now);
         if let Some(timeout) = timeout {
             self.arm_timeout(child, timeout, around);
         }
@@ -400,11 +399,8 @@ impl Requests {
             return;
         }
         let pause = backoff(spec, call);
-        let handle = around.agenda.schedule(
-            around.now + pause,
-            class::TRAFFIC,
-            Event::Call(CallEvent::Retry, slot),
-        );
+        let handle =
+            around.agenda.schedule(around.now + pause, class::TRAFFIC, Event::Call(CallEvent::Retry, slot));
         call.work = Some(handle);
     }
 

@@ -3,7 +3,7 @@
 //! Fields of type [`Distribution`] are drawn per event; everything else is fixed for a replication.
 
 use crate::effect::{ServiceId, WorldDisturbance};
-use crate::quantity::{Bytes, Ratio, Rate};
+use crate::quantity::{Bytes, Rate, Ratio};
 use crate::rng::Distribution;
 use crate::time::{SimDuration, SimTime};
 
