@@ -225,8 +225,10 @@ fn mm1_waiting_sojourn_and_percentiles() {
 #[test]
 fn mmc_share_waiting_and_waiting_time() {
     for (i, (servers, offered, ..)) in theory::MMC.into_iter().enumerate() {
-        let station =
-            Station::new(servers, offered, Service::Exponential, UNBOUNDED, 400_000, 10 + i as u64).run();
+        // Many servers near saturation have long memory: one batch must span many relaxation times.
+        let customers = if servers < 20 { 500_000 } else { 2_000_000 };
+        let seed = 10 + i as u64;
+        let station = Station::new(servers, offered, Service::Exponential, UNBOUNDED, customers, seed).run();
         let steady = theory::mmc(offered, 1.0, servers);
         assert_agrees("share waiting", &station.waiting, |w| f64::from(w > 0.0), steady.p_wait, 0.05);
         assert_agrees("waiting", &station.waiting, |w| w, steady.waiting, 0.1);
