@@ -5,6 +5,11 @@
 mod catalogues;
 mod documents;
 mod layers;
+mod queueing;
+mod queueing_theory;
 mod shared;
 mod source;
 mod tidy;
+mod world_flow;
+mod world_queueing;
+mod worlds;
