@@ -33,6 +33,8 @@ pub struct Rider {
     pub pages: u32,
     /// What its checks found.
     pub checks: Vec<CheckAccount>,
+    /// It asked for a tick that is not in the future: it is not asked again.
+    pub silenced: bool,
 }
 
 /// A check's findings so far.
@@ -73,7 +75,7 @@ impl Rider {
     /// When it has something to say next.
     pub fn due(&self) -> SimTime {
         let pending = self.pending.iter().map(|(at, _)| *at).min().unwrap_or(SimTime::NEVER);
-        self.policy.next_tick().min(pending)
+        if self.silenced { pending } else { self.policy.next_tick().min(pending) }
     }
 }
 
