@@ -1,4 +1,5 @@
 //! `backout` plays rollouts in a discrete-event simulator and scores the rollback trigger policies that watch
 //! them.
 
+pub mod promql;
 pub mod time;
