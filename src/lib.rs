@@ -2,10 +2,8 @@
 //! them.
 
 pub mod effect;
-pub mod policy;
 pub mod quantity;
-pub mod replication;
 pub mod rng;
-pub mod strategy;
+pub mod telemetry;
 pub mod time;
 pub mod world;
