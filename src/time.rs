@@ -276,7 +276,9 @@ mod tests {
 
     #[test]
     fn durations_print_and_read_back() {
-        for (text, seconds) in [("90s", 90.0), ("1h30m", 5400.0), ("1.5m", 90.0), ("250ms", 0.25), ("0s", 0.0)] {
+        for (text, seconds) in
+            [("90s", 90.0), ("1h30m", 5400.0), ("1.5m", 90.0), ("250ms", 0.25), ("0s", 0.0)]
+        {
             let read: SimDuration = text.parse().unwrap();
             assert_eq!(read.as_secs_f64(), seconds, "{text}");
             assert_eq!(read.to_string().parse::<SimDuration>().unwrap(), read, "{text}");

@@ -1,0 +1,10 @@
+//! All integration tests in one binary: one link step, and helpers that are shared without ceremony.
+
+#![allow(clippy::disallowed_methods, clippy::print_stderr, unreachable_pub)]
+
+mod catalogues;
+mod documents;
+mod layers;
+mod shared;
+mod source;
+mod tidy;
