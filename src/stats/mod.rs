@@ -6,6 +6,7 @@
 //! (Kaplan-Meier); a ratio of sums is not a mean of ratios (jackknife); ties are common in counts (rank
 //! tests).
 
+pub mod confidence_sequence;
 pub mod estimate;
 pub mod histogram;
 pub mod quantile;
