@@ -1,24 +1,18 @@
 //! All integration tests in one binary: one link step, and helpers that are shared without ceremony.
 
-#![allow(clippy::disallowed_methods, clippy::print_stderr, unreachable_pub)]
-
-mod catalogues;
-mod documents;
-mod layers;
-mod shared;
-mod source;
-mod tidy;
-//! Integration tests: one binary.
-#![allow(clippy::disallowed_methods)]
-
-mod published_statistics;
-mod sampler_agreement;
-mod value_stability;
-//! Integration tests, one binary.
 #![allow(clippy::disallowed_methods, reason = "tests read files")]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "tests report counts and what they skip")]
 #![allow(unreachable_pub, reason = "the modules of a test binary are all private")]
 
+mod catalogues;
+mod documents;
+mod layers;
 mod promql;
 mod promql_conformance;
+mod published_statistics;
+mod sampler_agreement;
 mod shared;
+mod source;
+mod telemetry_binding;
+mod tidy;
+mod value_stability;
