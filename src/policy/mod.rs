@@ -1,0 +1,3 @@
+//! Policies: what decides about a rollout from observations alone.
+
+pub mod argo;
