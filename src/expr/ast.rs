@@ -123,6 +123,8 @@ pub(super) enum Kind {
     },
     Sequence(Vec<Node>),
     Conditional(Box<[Node; 3]>),
+    /// `a ?: b`: `a ? a : b` with `a` asked once.
+    Elvis(Box<[Node; 2]>),
     Array(Vec<Node>),
     Map(Vec<(Node, Node)>),
 }
@@ -164,6 +166,7 @@ impl Kind {
             | Kind::Sequence(nodes)
             | Kind::Array(nodes) => nodes.iter().for_each(visit),
             Kind::Conditional(nodes) => nodes.iter().for_each(visit),
+            Kind::Elvis(nodes) => nodes.iter().for_each(visit),
             Kind::Map(pairs) => pairs.iter().for_each(|(key, value)| {
                 visit(key);
                 visit(value);

@@ -9,11 +9,20 @@ use super::number::{float_text, go_float};
 use super::ops;
 use super::value::{Val, Value, go_int};
 
+/// Longest text `replace` and `join` may blow up to, in bytes.
+const LONGEST: usize = 1_000_000;
+
 impl<'a> Evaluator<'a> {
     pub(super) fn call(&mut self, function: Function, arguments: &'a [Node], at: usize) -> Evaluated<'a> {
-        let mut values = Vec::with_capacity(arguments.len());
-        for argument in arguments {
-            values.push(self.visit(argument)?);
+        // Most functions take one argument; the vector for the others costs nothing while it is empty.
+        let mut arguments = arguments.iter();
+        let first = match arguments.next() {
+            Some(node) => self.visit(node)?,
+            None => Val::Nil,
+        };
+        let mut rest = Vec::new();
+        for node in arguments {
+            rest.push(self.visit(node)?);
         }
         match function {
             Function::Unsupported(name) => {
@@ -29,22 +38,21 @@ impl<'a> Evaluator<'a> {
             // Both ignore what they are given and look at the whole result.
             Function::IsNil => Ok(Val::Bool(matches!(self.whole_result(), Val::Nil))),
             Function::Default => Ok(match self.whole_result() {
-                Val::Nil => values.into_iter().nth(1).unwrap_or(Val::Nil),
+                Val::Nil => rest.into_iter().next().unwrap_or(Val::Nil),
                 whole => whole,
             }),
             Function::Max | Function::Min | Function::Mean | Function::Median => {
+                let mut values = vec![first];
+                values.append(&mut rest);
                 self.spend(values.iter().filter_map(Val::list_len).sum(), at)?;
                 aggregate(function, &values, at)
             }
-            _ => plain(function, values, at),
+            _ => plain(function, first, &rest, at),
         }
     }
 }
 
-fn plain<'a>(function: Function, values: Vec<Val<'a>>, at: usize) -> Evaluated<'a> {
-    let mut values = values.into_iter();
-    let first = values.next().unwrap_or(Val::Nil);
-    let rest: Vec<Val<'a>> = values.collect();
+fn plain<'a>(function: Function, first: Val<'a>, rest: &[Val<'a>], at: usize) -> Evaluated<'a> {
     let invalid = || fail(at, format!("invalid argument for {} (type {})", function.name(), first.go_name()));
     Ok(match function {
         Function::AsInt | Function::Int => Val::Int(to_integer(function, &first, at)?),
@@ -82,7 +90,7 @@ fn plain<'a>(function: Function, values: Vec<Val<'a>>, at: usize) -> Evaluated<'
             Val::Text(t) => Val::Duration(go_time::duration(t).map_err(|e| fail(at, e))?),
             _ => return Err(invalid()),
         },
-        Function::Date => match (&first, rest.as_slice()) {
+        Function::Date => match (&first, rest) {
             (Val::Text(t), []) => {
                 Val::Time(go_time::date(t).ok_or_else(|| fail(at, format!("invalid date {t}")))?)
             }
@@ -95,7 +103,7 @@ fn plain<'a>(function: Function, values: Vec<Val<'a>>, at: usize) -> Evaluated<'
             }
         },
         Function::Join => join(&first, rest.first(), at)?,
-        _ => text_function(function, &first, &rest, at)?,
+        _ => text_function(function, &first, rest, at)?,
     })
 }
 
@@ -165,6 +173,9 @@ fn join<'a>(list: &Val<'a>, glue: Option<&Val<'a>>, at: usize) -> Evaluated<'a> 
     };
     let length =
         list.list_len().ok_or_else(|| fail(at, format!("invalid argument for join ({})", list.go_name())))?;
+    if length.saturating_mul(glue.len()) > LONGEST {
+        return Err(stop(ExprErrorKind::Budget, at, "join makes too long a text"));
+    }
     let mut parts = Vec::with_capacity(length);
     for index in 0..length {
         match list.element(index) {
@@ -208,7 +219,7 @@ fn text_function<'a>(function: Function, first: &Val<'a>, rest: &[Val<'a>], at: 
         (Function::Replace, Some(old)) => {
             let new = rest.get(1).map(text).transpose()?.unwrap_or_default();
             // Growth is bounded: inserting a long text between all characters of another is a way to eat memory.
-            if subject.len().saturating_add(1).saturating_mul(new.len().max(1)) > 1_000_000 {
+            if subject.len().saturating_add(1).saturating_mul(new.len().max(1)) > LONGEST {
                 return Err(stop(ExprErrorKind::Budget, at, "replace makes too long a text"));
             }
             Val::Text(match limit.and_then(|n| usize::try_from(n).ok()) {

@@ -79,7 +79,15 @@ impl Checker {
                 }
                 last
             }
-            Kind::Conditional(nodes) => self.conditional(nodes)?,
+            Kind::Conditional(nodes) => {
+                let [condition, then, otherwise] = nodes.as_ref();
+                self.condition(condition)?;
+                either(self.visit(then)?, self.visit(otherwise)?)
+            }
+            Kind::Elvis(nodes) => {
+                let [condition, otherwise] = nodes.as_ref();
+                either(self.condition(condition)?, self.visit(otherwise)?)
+            }
             Kind::Array(nodes) => self.array(nodes)?,
             Kind::Map(pairs) => {
                 for (key, value) in pairs {
@@ -186,24 +194,13 @@ impl Checker {
         body
     }
 
-    fn conditional(&mut self, nodes: &[Node; 3]) -> Checked {
-        let [condition, then, otherwise] = nodes;
-        let ty = self.visit(condition)?;
-        if !matches!(ty, Ty::Bool | Ty::Unknown) {
-            let message = format!("non-bool expression (type {}) used as condition", ty.go_name());
-            return Err(mismatch(condition.at, message));
+    /// The type of what decides between two branches.
+    fn condition(&mut self, node: &Node) -> Checked {
+        let ty = self.visit(node)?;
+        if matches!(ty, Ty::Bool | Ty::Unknown) {
+            return Ok(ty);
         }
-        let (a, b) = (self.visit(then)?, self.visit(otherwise)?);
-        Ok(match (&a, &b) {
-            (Ty::Nil, _) => b,
-            (_, Ty::Nil) => a,
-            (Ty::List(..), Ty::List(..)) if a.assignable_to(&b) => {
-                let (x, y) = (a.element(), b.element());
-                if x.assignable_to(&y) && y.assignable_to(&x) { a } else { Ty::any_list() }
-            }
-            _ if a.assignable_to(&b) => a,
-            _ => Ty::Unknown,
-        })
+        Err(mismatch(node.at, format!("non-bool expression (type {}) used as condition", ty.go_name())))
     }
 
     fn array(&mut self, nodes: &[Node]) -> Checked {
@@ -233,6 +230,20 @@ impl Checker {
         let ty = self.visit(node);
         self.scopes.pop();
         ty
+    }
+}
+
+/// The type of a value that is one of two.
+fn either(a: Ty, b: Ty) -> Ty {
+    match (&a, &b) {
+        (Ty::Nil, _) => b,
+        (_, Ty::Nil) => a,
+        (Ty::List(..), Ty::List(..)) if a.assignable_to(&b) => {
+            let (x, y) = (a.element(), b.element());
+            if x.assignable_to(&y) && y.assignable_to(&x) { a } else { Ty::any_list() }
+        }
+        _ if a.assignable_to(&b) => a,
+        _ => Ty::Unknown,
     }
 }
 

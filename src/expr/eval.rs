@@ -10,6 +10,8 @@ use super::value::{Instant, Val, Value};
 
 /// Steps one evaluation may take.
 const BUDGET: u32 = 1_000_000;
+/// Steps a pattern costs that has to be compiled at run time.
+const COMPILE: usize = 50_000;
 
 /// Why evaluation stopped.
 pub(super) enum Stop {
@@ -75,9 +77,23 @@ impl<'a> Evaluator<'a> {
         }
     }
 
+    /// The value of a node. What an expression makes is paid for by its size, so doubling a text or a list over and
+    /// over ends in an error.
     pub(super) fn visit(&mut self, node: &'a Node) -> Evaluated<'a> {
+        let value = self.value(node)?;
+        self.spend(1 + value.made_weight(), node.at)?;
+        Ok(value)
+    }
+
+    /// [`Evaluator::visit`] for keeps: a copy that no longer points into the result.
+    pub(super) fn owned(&mut self, node: &'a Node) -> Result<Value, Stop> {
+        let value = self.visit(node)?;
+        self.spend(value.weight(), node.at)?;
+        Ok(value.into_owned())
+    }
+
+    fn value(&mut self, node: &'a Node) -> Evaluated<'a> {
         let at = node.at;
-        self.spend(1, at)?;
         Ok(match &node.kind {
             Kind::Nil => Val::Nil,
             Kind::Bool(b) => Val::Bool(*b),
@@ -128,10 +144,14 @@ impl<'a> Evaluator<'a> {
                 let chosen = if self.truth(condition)? { then } else { otherwise };
                 self.visit(chosen)?
             }
+            Kind::Elvis(nodes) => {
+                let [condition, otherwise] = nodes.as_ref();
+                if self.truth(condition)? { Val::Bool(true) } else { self.visit(otherwise)? }
+            }
             Kind::Array(nodes) => {
                 let mut items = Vec::with_capacity(nodes.len());
                 for node in nodes {
-                    items.push(self.visit(node)?.into_owned());
+                    items.push(self.owned(node)?);
                 }
                 ops::list(items)
             }
@@ -240,8 +260,8 @@ impl<'a> Evaluator<'a> {
             Some(Ok(regex)) => Ok(Val::Bool(regex.is_match(text))),
             Some(Err(message)) => Err(fail(at, message.clone())),
             None => {
-                self.spend(pattern.len().saturating_mul(100), at)?;
-                let regex = regex::Regex::new(pattern).map_err(|e| fail(at, e.to_string()))?;
+                self.spend(COMPILE, at)?;
+                let regex = super::parse::compile(pattern).map_err(|message| fail(at, message))?;
                 Ok(Val::Bool(regex.is_match(text)))
             }
         }
@@ -272,7 +292,7 @@ impl<'a> Evaluator<'a> {
         let owner = self.visit(base)?;
         let from = from.map(|node| self.bound(node)).transpose()?.unwrap_or(0);
         let to = to.map(|node| self.bound(node)).transpose()?;
-        self.spend(owner.list_len().unwrap_or(0), at)?;
+        self.spend(owner.weight(), at)?;
         ops::slice(&owner, from, to).map_err(|message| fail(at, message))
     }
 
@@ -297,7 +317,7 @@ impl<'a> Evaluator<'a> {
             let Val::Text(name) = self.visit(key)? else {
                 return Err(fail(key.at, "a map key must be a string"));
             };
-            fields.insert(name.into_owned(), self.visit(value)?.into_owned());
+            fields.insert(name.into_owned(), self.owned(value)?);
         }
         Ok(Val::Map(std::borrow::Cow::Owned(fields)))
     }

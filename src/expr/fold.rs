@@ -31,6 +31,7 @@ pub(super) fn fold(node: &mut Node) {
         | Kind::Sequence(nodes)
         | Kind::Array(nodes) => nodes.iter_mut().for_each(fold),
         Kind::Conditional(nodes) => nodes.iter_mut().for_each(fold),
+        Kind::Elvis(nodes) => nodes.iter_mut().for_each(fold),
         Kind::Map(pairs) => pairs.iter_mut().for_each(|(key, value)| {
             fold(key);
             fold(value);

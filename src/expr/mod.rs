@@ -28,6 +28,8 @@ mod go_time;
 mod number;
 mod ops;
 mod parse;
+mod parse_call;
+mod precedence;
 mod predicate;
 mod token;
 mod types;

@@ -6,9 +6,9 @@
 
 use super::ast::{BinOp, Kind, Node, Pointer, Quantifier, UnOp};
 use super::error::ParseError;
-use super::fold::integers_to_floats;
 use super::function::Function;
 use super::number::number_literal;
+use super::precedence::{binary, is_ordering, may_be_negated};
 use super::token::{Token, TokenKind, tokens};
 
 /// Deepest nesting of the text.
@@ -16,7 +16,7 @@ const MAX_NESTING: usize = 80;
 /// Deepest tree; `a || b || c ...` grows one level per operator.
 const MAX_DEPTH: usize = 250;
 
-type Parsed = Result<Node, ParseError>;
+pub(super) type Parsed = Result<Node, ParseError>;
 
 /// Reads `source` as one expression.
 pub(super) fn parse(source: &str) -> Parsed {
@@ -28,66 +28,37 @@ pub(super) fn parse(source: &str) -> Parsed {
     Ok(node)
 }
 
-struct Parser<'s> {
+/// A pattern of `matches`, of bounded size.
+pub(super) fn compile(pattern: &str) -> Result<regex::Regex, String> {
+    regex::RegexBuilder::new(pattern).size_limit(1 << 20).build().map_err(|e| e.to_string())
+}
+
+/// Where reading stands; calls and literals are read in `parse_call`.
+pub(super) struct Parser<'s> {
     tokens: Vec<Token<'s>>,
     at: usize,
     nesting: usize,
-    predicates: usize,
+    /// Predicates around the current place.
+    pub(super) predicates: usize,
     lets: Vec<String>,
-}
-
-/// Precedence of a binary operator and whether it groups to the right.
-fn binary(text: &str) -> Option<(BinOp, u16, bool)> {
-    Some(match text {
-        "or" | "||" => (BinOp::Or, 10, false),
-        "and" | "&&" => (BinOp::And, 15, false),
-        "==" => (BinOp::Eq, 20, false),
-        "!=" => (BinOp::Ne, 20, false),
-        "<" => (BinOp::Lt, 20, false),
-        ">" => (BinOp::Gt, 20, false),
-        ">=" => (BinOp::Ge, 20, false),
-        "<=" => (BinOp::Le, 20, false),
-        "in" => (BinOp::In, 20, false),
-        "matches" => (BinOp::Matches, 20, false),
-        "contains" => (BinOp::Contains, 20, false),
-        "startsWith" => (BinOp::StartsWith, 20, false),
-        "endsWith" => (BinOp::EndsWith, 20, false),
-        ".." => (BinOp::Range, 25, false),
-        "+" => (BinOp::Add, 30, false),
-        "-" => (BinOp::Sub, 30, false),
-        "*" => (BinOp::Mul, 60, false),
-        "/" => (BinOp::Div, 60, false),
-        "%" => (BinOp::Rem, 60, false),
-        "**" | "^" => (BinOp::Pow, 100, true),
-        "??" => (BinOp::Coalesce, 500, false),
-        _ => return None,
-    })
-}
-
-fn is_ordering(op: BinOp) -> bool {
-    matches!(op, BinOp::Lt | BinOp::Gt | BinOp::Ge | BinOp::Le)
-}
-
-fn may_be_negated(text: &str) -> bool {
-    matches!(text, "in" | "matches" | "contains" | "startsWith" | "endsWith")
 }
 
 impl Parser<'_> {
     // Tokens.
 
-    fn kind(&self) -> TokenKind {
+    pub(super) fn kind(&self) -> TokenKind {
         self.tokens.get(self.at).map_or(TokenKind::End, |t| t.kind)
     }
 
-    fn text(&self) -> &str {
+    pub(super) fn text(&self) -> &str {
         self.tokens.get(self.at).map_or("", |t| &t.text)
     }
 
-    fn offset(&self) -> usize {
+    pub(super) fn offset(&self) -> usize {
         self.tokens.get(self.at).or(self.tokens.last()).map_or(0, |t| t.at)
     }
 
-    fn next(&mut self) {
+    pub(super) fn next(&mut self) {
         self.at = (self.at + 1).min(self.tokens.len().saturating_sub(1));
     }
 
@@ -95,15 +66,15 @@ impl Parser<'_> {
         self.kind() == kind && self.text() == text
     }
 
-    fn is_operator(&self, text: &str) -> bool {
+    pub(super) fn is_operator(&self, text: &str) -> bool {
         self.is(TokenKind::Operator, text)
     }
 
-    fn is_bracket(&self, text: &str) -> bool {
+    pub(super) fn is_bracket(&self, text: &str) -> bool {
         self.is(TokenKind::Bracket, text)
     }
 
-    fn take(&mut self, kind: TokenKind, text: &str) -> bool {
+    pub(super) fn take(&mut self, kind: TokenKind, text: &str) -> bool {
         let found = self.is(kind, text);
         if found {
             self.next();
@@ -111,11 +82,11 @@ impl Parser<'_> {
         found
     }
 
-    fn expect(&mut self, kind: TokenKind, text: &str) -> Result<(), ParseError> {
+    pub(super) fn expect(&mut self, kind: TokenKind, text: &str) -> Result<(), ParseError> {
         if self.take(kind, text) { Ok(()) } else { Err(self.unexpected()) }
     }
 
-    fn identifier(&mut self) -> Result<String, ParseError> {
+    pub(super) fn identifier(&mut self) -> Result<String, ParseError> {
         if self.kind() != TokenKind::Identifier {
             return Err(self.unexpected());
         }
@@ -124,7 +95,7 @@ impl Parser<'_> {
         Ok(name)
     }
 
-    fn error(&self, message: impl Into<String>) -> ParseError {
+    pub(super) fn error(&self, message: impl Into<String>) -> ParseError {
         ParseError::new(message, self.offset())
     }
 
@@ -137,7 +108,7 @@ impl Parser<'_> {
 
     // Nodes.
 
-    fn node(&self, at: usize, kind: Kind) -> Parsed {
+    pub(super) fn node(&self, at: usize, kind: Kind) -> Parsed {
         let mut below = 0;
         kind.children(&mut |child| below = below.max(child.depth));
         if below >= MAX_DEPTH {
@@ -147,7 +118,7 @@ impl Parser<'_> {
     }
 
     /// Expressions separated by `;`, the last of which is the value.
-    fn sequence(&mut self) -> Parsed {
+    pub(super) fn sequence(&mut self) -> Parsed {
         let at = self.offset();
         let mut nodes = vec![self.expression(0)?];
         while self.take(TokenKind::Operator, ";") {
@@ -166,7 +137,7 @@ impl Parser<'_> {
         }
     }
 
-    fn expression(&mut self, least: u16) -> Parsed {
+    pub(super) fn expression(&mut self, least: u16) -> Parsed {
         self.nesting += 1;
         if self.nesting > MAX_NESTING {
             return Err(self.error(format!("expression is nested deeper than {MAX_NESTING} levels")));
@@ -234,7 +205,7 @@ impl Parser<'_> {
             return self.node(at, Kind::Binary(op, Box::new(left), Box::new(right)));
         }
         let compiled = match &right.kind {
-            Kind::Text(pattern) => Some(regex::Regex::new(pattern).map_err(|e| e.to_string())),
+            Kind::Text(pattern) => Some(compile(pattern)),
             _ => None,
         };
         self.node(at, Kind::Matches { text: Box::new(left), pattern: Box::new(right), compiled })
@@ -266,14 +237,15 @@ impl Parser<'_> {
         while self.is_operator("?") {
             let at = self.offset();
             self.next();
-            let (then, otherwise) = if self.take(TokenKind::Operator, ":") {
-                (node.clone(), self.expression(0)?)
+            node = if self.take(TokenKind::Operator, ":") {
+                let otherwise = self.expression(0)?;
+                self.node(at, Kind::Elvis(Box::new([node, otherwise])))?
             } else {
                 let then = self.expression(0)?;
                 self.expect(TokenKind::Operator, ":")?;
-                (then, self.expression(0)?)
+                let otherwise = self.expression(0)?;
+                self.node(at, Kind::Conditional(Box::new([node, then, otherwise])))?
             };
-            node = self.node(at, Kind::Conditional(Box::new([node, then, otherwise])))?;
         }
         Ok(node)
     }
@@ -288,7 +260,7 @@ impl Parser<'_> {
         self.node(at, Kind::Conditional(Box::new([condition, then, otherwise])))
     }
 
-    fn block(&mut self) -> Parsed {
+    pub(super) fn block(&mut self) -> Parsed {
         self.expect(TokenKind::Bracket, "{")?;
         let node = self.sequence()?;
         self.expect(TokenKind::Bracket, "}")?;
@@ -404,7 +376,7 @@ impl Parser<'_> {
         self.postfix(node)
     }
 
-    fn resolve(&self, name: String) -> Kind {
+    pub(super) fn resolve(&self, name: String) -> Kind {
         if let Some(slot) = self.lets.iter().rposition(|declared| *declared == name) {
             return Kind::Local(slot);
         }
@@ -414,125 +386,6 @@ impl Parser<'_> {
             n if Function::named(n).is_some() || Quantifier::named(n).is_some() => Kind::FunctionName,
             _ => Kind::UnknownName(name),
         }
-    }
-
-    /// A call of `name`; `piped` is the left side of a pipe.
-    fn call(&mut self, name: String, at: usize, piped: Option<Node>) -> Parsed {
-        if let Some(quantifier) = Quantifier::named(&name) {
-            return self.quantified(quantifier, at, piped);
-        }
-        match Function::named(&name) {
-            Some(f) => {
-                let mut arguments = self.arguments(piped)?;
-                if matches!(f, Function::IsNan | Function::IsInf) {
-                    arguments.iter_mut().for_each(integers_to_floats);
-                }
-                self.node(at, Kind::Call(f, arguments))
-            }
-            None => {
-                let kind = self.resolve(name);
-                let callee = Box::new(self.node(at, kind)?);
-                let arguments = self.arguments(piped)?;
-                self.node(at, Kind::CallValue(callee, arguments))
-            }
-        }
-    }
-
-    fn arguments(&mut self, piped: Option<Node>) -> Result<Vec<Node>, ParseError> {
-        let mut arguments: Vec<Node> = piped.into_iter().collect();
-        let given = arguments.len();
-        self.expect(TokenKind::Bracket, "(")?;
-        while !self.is_bracket(")") {
-            if arguments.len() > given {
-                self.expect(TokenKind::Operator, ",")?;
-                if self.is_bracket(")") {
-                    break;
-                }
-            }
-            arguments.push(self.expression(0)?);
-        }
-        self.expect(TokenKind::Bracket, ")")?;
-        Ok(arguments)
-    }
-
-    fn quantified(&mut self, quantifier: Quantifier, at: usize, piped: Option<Node>) -> Parsed {
-        let (least, most) = quantifier.arguments();
-        let mut arguments: Vec<Node> = piped.into_iter().collect();
-        let given = arguments.len();
-        self.expect(TokenKind::Bracket, "(")?;
-        while arguments.len() < most {
-            if self.is_bracket(")") {
-                if arguments.len() < least {
-                    return Err(self.error(format!("expected at least {} arguments", least - given)));
-                }
-                break;
-            }
-            if arguments.len() > given {
-                self.expect(TokenKind::Operator, ",")?;
-                if arguments.len() >= least && self.is_bracket(")") {
-                    break;
-                }
-            }
-            let argument = if arguments.len() == 1 { self.predicate()? } else { self.expression(0)? };
-            arguments.push(argument);
-        }
-        self.take(TokenKind::Operator, ",");
-        self.expect(TokenKind::Bracket, ")")?;
-        self.node(at, Kind::Quantified(quantifier, arguments))
-    }
-
-    fn predicate(&mut self) -> Parsed {
-        self.predicates += 1;
-        let node = if self.is_bracket("{") { self.block() } else { self.expression(0) };
-        self.predicates -= 1;
-        node
-    }
-
-    fn array(&mut self, at: usize) -> Parsed {
-        self.expect(TokenKind::Bracket, "[")?;
-        let mut nodes = Vec::new();
-        while !self.is_bracket("]") {
-            if !nodes.is_empty() {
-                self.expect(TokenKind::Operator, ",")?;
-                if self.is_bracket("]") {
-                    break;
-                }
-            }
-            nodes.push(self.expression(0)?);
-        }
-        self.expect(TokenKind::Bracket, "]")?;
-        self.node(at, Kind::Array(nodes))
-    }
-
-    fn map(&mut self, at: usize) -> Parsed {
-        self.expect(TokenKind::Bracket, "{")?;
-        let mut pairs = Vec::new();
-        while !self.is_bracket("}") {
-            if !pairs.is_empty() {
-                self.expect(TokenKind::Operator, ",")?;
-                if self.is_bracket("}") {
-                    break;
-                }
-            }
-            let key_at = self.offset();
-            let key = match self.kind() {
-                TokenKind::Number | TokenKind::Text | TokenKind::Identifier => {
-                    let text = self.text().to_owned();
-                    self.next();
-                    self.node(key_at, Kind::Text(text))?
-                }
-                TokenKind::Bracket if self.is_bracket("(") => self.expression(0)?,
-                _ => {
-                    return Err(self.error(
-                        "a map key must be a quoted string, a number, an identifier or an expression in parentheses",
-                    ));
-                }
-            };
-            self.expect(TokenKind::Operator, ":")?;
-            pairs.push((key, self.expression(0)?));
-        }
-        self.expect(TokenKind::Bracket, "}")?;
-        self.node(at, Kind::Map(pairs))
     }
 
     fn postfix(&mut self, mut node: Node) -> Parsed {

@@ -46,16 +46,20 @@ impl<'a> Evaluator<'a> {
             Quantifier::One => Ok(Val::Bool(self.chosen(predicate, length)?.len() == 1)),
             Quantifier::Count => Ok(whole(self.chosen(predicate, length)?.len())),
             Quantifier::Filter => {
-                let chosen = self.chosen(predicate, length)?;
-                self.spend(chosen.len(), at)?;
-                let items = chosen.into_iter().map(|i| self.element_at(i).into_owned()).collect();
+                let mut items = Vec::new();
+                for index in self.chosen(predicate, length)? {
+                    let item = self.element_at(index);
+                    self.spend(1 + item.weight(), at)?;
+                    items.push(item.into_owned());
+                }
                 Ok(ops::list(items))
             }
             Quantifier::Map => {
                 let mut items = Vec::new();
                 for index in 0..length {
-                    self.spend(1, at)?;
-                    items.push(self.at_index(predicate, index)?.into_owned());
+                    let item = self.at_index(predicate, index)?;
+                    self.spend(1 + item.weight(), at)?;
+                    items.push(item.into_owned());
                 }
                 Ok(ops::list(items))
             }

@@ -73,6 +73,7 @@ fn predicates_pipes_variables_and_slices() {
         "median(result) == 2 && max(result, 9) == 9 && min(result) == 1",
         "if len(result) > 2 { true } else { false }",
         "1 < len(result) <= 3",
+        "(result[0] > 9) ?: result[0] == 1",
         "one(result, # == 2) ? !any(result, # > 3) : false",
         "{a: 1, \"b\": 2}.b == 2 && 2 not in [1, 3]",
         "string(result[0]) + \"x\" == '1x'",
@@ -81,6 +82,48 @@ fn predicates_pipes_variables_and_slices() {
     ] {
         assert_eq!(verdict(source, &v), Ok(true), "{source}");
     }
+}
+
+#[test]
+fn text_functions() {
+    let text = Value::Str("  pod-1,pod-2 ".to_owned());
+    for source in [
+        "trim(result) == 'pod-1,pod-2'",
+        "trim('xxaxx', 'x') == 'a' && trimPrefix('v1', 'v') == '1' && trimSuffix('5ms', 'ms') == '5'",
+        "upper('a') + lower('B') == 'Ab'",
+        "split('a,b,c', ',', 2) == ['a', 'b,c'] && split('ab', '') == ['a', 'b']",
+        "replace('aaa', 'a', 'b') == 'bbb' && replace('aaa', 'a', 'b', 1) == 'baa'",
+        "indexOf(result, 'pod') == 2 && lastIndexOf(result, 'pod') == 8 && indexOf(result, 'x') == -1",
+        "hasPrefix(result, '  p') and not hasSuffix(result, '2')",
+        "result matches 'pod-[0-9]' && !(result matches '^pod')",
+        "'a' in ['a'] && result contains 'pod' && result not startsWith 'pod'",
+        "int('42') == 42 && float('0.5') == 0.5 && type(1.0) == 'float' && type(nil) == 'nil'",
+    ] {
+        assert_eq!(verdict(source, &text), Ok(true), "{source}");
+    }
+    for source in
+        ["upper(1) == ''", "split('a') == []", "join([1, 2]) == ''", "result matches '('", "int('x') == 0"]
+    {
+        assert!(verdict(source, &text).is_err(), "{source}");
+    }
+}
+
+#[test]
+fn aggregates_look_into_lists_and_refuse_the_rest() {
+    let list = Value::from_json(&serde_json::json!([3, [1, 2]]));
+    assert_eq!(
+        verdict("max(result) == 3 && min(result) == 1 && mean(result) == 2 && median(result) == 2", &list),
+        Ok(true)
+    );
+    assert_eq!(
+        verdict("max(result) == nil && mean(result) == 0 && sum(result) == 0", &vector(&[])),
+        Ok(true)
+    );
+    assert_eq!(verdict("max(result) >= 0", &vector(&[])), Err(ExprErrorKind::Runtime));
+    assert_eq!(verdict("mean(result) > 0", &Value::Str("x".to_owned())), Err(ExprErrorKind::Type));
+    // A leading NaN is never beaten, a later one never wins.
+    assert_eq!(verdict("isNaN(max(result))", &vector(&[f64::NAN, 1.0])), Ok(true));
+    assert_eq!(verdict("max(result) == 1", &vector(&[1.0, f64::NAN])), Ok(true));
 }
 
 #[test]
@@ -96,6 +139,21 @@ fn work_is_bounded() {
     let nested = "all(result, all(result, all(result, all(result, # == 0))))";
     assert_eq!(verdict(nested, &v), Err(ExprErrorKind::Budget));
     assert_eq!(verdict("len(1..9000000000) > 0", &v), Err(ExprErrorKind::Budget));
+    assert_eq!(
+        verdict("len(map(result, map(result, map(result, result)))) > 0", &v),
+        Err(ExprErrorKind::Budget)
+    );
+    assert_eq!(verdict("'x' matches '(a{900}){900}'", &v), Err(ExprErrorKind::Type));
+    let doubling = |from: &str| {
+        let lets: String =
+            (1..40).map(|i| format!("let x{i} = {} + x{};", format_args!("x{}", i - 1), i - 1)).collect();
+        format!("let x0 = {from}; {lets} len(x39) > 0")
+    };
+    assert_eq!(verdict(&doubling("'ab'"), &v), Err(ExprErrorKind::Budget));
+    let lists: String = (1..40).map(|i| format!("let x{i} = [x{0}, x{0}];", i - 1)).collect();
+    assert_eq!(verdict(&format!("let x0 = 1; {lists} len(x39) > 0"), &v), Err(ExprErrorKind::Budget));
+    let elvis = "(".repeat(60) + "true" + &" ?: true)".repeat(60);
+    assert_eq!(verdict(&elvis, &v), Ok(true));
 }
 
 #[test]

@@ -222,6 +222,28 @@ impl<'a> Val<'a> {
         }
     }
 
+    /// How much memory copying this value would make, in list elements and strings; deep.
+    pub(super) fn weight(&self) -> usize {
+        match self {
+            Val::Text(t) => text_weight(t),
+            Val::Floats(v) => v.len(),
+            Val::List(v) => v.iter().map(value_weight).sum(),
+            Val::Map(m) => m.iter().map(|(k, v)| text_weight(k) + value_weight(v)).sum(),
+            _ => 0,
+        }
+    }
+
+    /// [`Val::weight`] of a value that was made by the expression, 0 for one that only points into the result.
+    pub(super) fn made_weight(&self) -> usize {
+        match self {
+            Val::Text(Cow::Owned(_))
+            | Val::Floats(Cow::Owned(_))
+            | Val::List(Cow::Owned(_))
+            | Val::Map(Cow::Owned(_)) => self.weight(),
+            _ => 0,
+        }
+    }
+
     /// The number as a float, `None` when this is no number.
     pub(super) fn number(&self) -> Option<f64> {
         match self {
@@ -254,6 +276,17 @@ impl<'a> Val<'a> {
             Val::Time(_) => "time.Time",
             Val::Duration(_) => "time.Duration",
         }
+    }
+}
+
+fn text_weight(text: &str) -> usize {
+    1 + text.len() / 64
+}
+
+fn value_weight(value: &Value) -> usize {
+    match value {
+        Value::Str(_) | Value::Floats(_) | Value::List(_) | Value::Map(_) => 1 + Val::from(value).weight(),
+        _ => 1,
     }
 }
 

@@ -59,6 +59,12 @@ impl Phase {
     }
 }
 
+impl std::fmt::Display for Phase {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
 /// Which condition of a metric could not be evaluated, and why.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}could not evaluate {which} '{source_text}': {error}", if *.empty { "metric result is nil or empty, " } else { "" })]

@@ -128,6 +128,8 @@ impl MetricState {
     }
 
     /// When the next measurement is due, `now` at the earliest; `None` when none will be taken.
+    ///
+    /// Argo measures at the first reconcile strictly after this instant; how long that takes is the caller's to add.
     pub fn due(&self, now: SimTime, started_at: SimTime) -> Option<SimTime> {
         self.due_at(started_at).map(|at| at.max(now))
     }
@@ -361,5 +363,45 @@ mod tests {
         metric.record(Phase::Successful, at(10));
         assert_eq!(metric.due(at(30), at(0)), Some(at(70)));
         assert_eq!(metric.due(at(100), at(0)), Some(at(100)));
+    }
+
+    fn outcome() -> impl proptest::strategy::Strategy<Value = Phase> {
+        proptest::sample::select(vec![Phase::Successful, Phase::Failed, Phase::Inconclusive, Phase::Error])
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_run_goes_on_until_it_is_over_and_its_counts_add_up(
+            outcomes in proptest::collection::vec(outcome(), 1..60),
+            (failures, successes, count) in (-1i64..4, 0i64..4, 0u32..8),
+            pair in proptest::bool::ANY,
+        ) {
+            let spec = MetricSpec {
+                failure_limit: failures,
+                consecutive_success_limit: successes,
+                inconclusive_limit: 2,
+                count: Some(count),
+                ..every(60)
+            };
+            let mut run = AnalysisRun::new(vec![spec; 1 + usize::from(pair)], at(0));
+            let mut before = at(0);
+            for phase in outcomes {
+                let Some((due, index)) = run.next_due() else {
+                    assert!(run.phase().is_completed());
+                    break;
+                };
+                assert!(due >= before && !run.phase().is_completed());
+                before = due;
+                run.record(index, phase, due);
+                let c = run.metrics()[index].counters();
+                assert_eq!(c.count, c.successful + c.failed + c.inconclusive);
+                assert_eq!(c.measurements, c.count + c.error);
+                assert!(c.consecutive_error <= c.error && c.consecutive_success <= c.successful);
+            }
+            let worst = run.metrics().iter().map(|m| m.phase()).max_by_key(|p| p.badness());
+            if run.phase().is_completed() {
+                assert_eq!(Some(run.phase()), worst);
+            }
+        }
     }
 }
