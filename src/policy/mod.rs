@@ -1,3 +1,4 @@
+<<<<<<< HEAD
 //! Trigger policies: what watches a rollout and says whether to roll back.
 //!
 //! A policy sees [`Observation`]s only: the values of its queries over what monitoring had stored and made visible by
@@ -51,3 +52,8 @@ impl Clone for Box<dyn Policy> {
         self.boxed()
     }
 }
+=======
+//! Policies: what decides about a rollout from observations alone.
+
+pub mod argo;
+>>>>>>> part-expr
