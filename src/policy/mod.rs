@@ -1,4 +1,3 @@
-<<<<<<< HEAD
 //! Trigger policies: what watches a rollout and says whether to roll back.
 //!
 //! A policy sees [`Observation`]s only: the values of its queries over what monitoring had stored and made visible by
@@ -9,6 +8,7 @@
 //! other policy of its branch, so it must not assume that a query is evaluated for it alone. Comparisons are IEEE:
 //! NaN is an answer, not an absence.
 
+pub mod argo;
 pub mod loaded;
 pub mod observation;
 pub mod verdict;
@@ -52,8 +52,3 @@ impl Clone for Box<dyn Policy> {
         self.boxed()
     }
 }
-=======
-//! Policies: what decides about a rollout from observations alone.
-
-pub mod argo;
->>>>>>> part-expr
