@@ -18,7 +18,7 @@ use super::{Key, Stream};
 /// | `gamma: {mean: 2, shape: 0.5}` | positive; shape below 1 is more skewed than exponential |
 /// | `poisson: {mean: 4}`, `binomial: {n: 20, p: 5%}` | counts |
 /// | `empirical: [1s, 2s]`, `empirical: {values: [1s, 2s], weights: [3, 1]}` | one of these values |
-/// | `mixture: [{weight: 90%, of: 2ms}, {weight: 10%, of: {exponential: {mean: 1s}}}]` | one of these distributions |
+/// | `mixture: [{weight: 90%, of: 2ms}, {weight: 10%, of: {exponential: {mean: 1s}}}]` | one of these |
 ///
 /// Values go in and out as `f64` in base units: seconds, fractions, numbers.
 #[derive(Clone, Debug, PartialEq)]

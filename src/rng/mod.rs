@@ -19,6 +19,7 @@
 
 mod ar1;
 mod binomial;
+mod count_table;
 mod distribution;
 mod distribution_text;
 mod gamma;
@@ -32,6 +33,7 @@ mod unit;
 
 pub use ar1::{Ar1, Ar1Steps};
 pub use binomial::{binomial_cdf, binomial_quantile, binomial_sample};
+pub use count_table::CountTable;
 pub use distribution::{Distribution, DistributionError};
 pub use gamma::{gamma_quantile, gamma_sample};
 pub use key::{Key, Purpose};
