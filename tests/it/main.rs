@@ -7,6 +7,7 @@ mod catalogues;
 mod documents;
 mod expr_conformance;
 mod layers;
+mod promql;
 mod promql_conformance;
 mod published_statistics;
 mod queueing;
