@@ -17,6 +17,7 @@ pub mod rollback;
 pub mod scenario;
 pub mod stats;
 pub mod strategy;
+pub mod study;
 pub mod telemetry;
 pub mod time;
 pub mod world;

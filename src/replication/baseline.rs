@@ -96,7 +96,8 @@ impl Baseline {
     /// The requests open at that moment end as they do here; what more or fewer of them a branch has open counts as
     /// succeeded, so that every request stays accounted for.
     pub fn continued(&self, counted: &Counts, next_scrape: usize) -> Counts {
-        let Some(then) = next_scrape.checked_sub(self.first_slot + 1).and_then(|i| self.by_slot.get(i)) else {
+        let Some(then) = next_scrape.checked_sub(self.first_slot + 1).and_then(|i| self.by_slot.get(i))
+        else {
             return *counted;
         };
         let mut rest = self.total.minus(then);

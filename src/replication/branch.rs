@@ -255,7 +255,9 @@ impl Branch {
 fn describe(action: &Action) -> String {
     match action {
         Action::Route(crate::effect::Routing::Weighted) => "traffic is split by weight".to_owned(),
-        Action::Route(crate::effect::Routing::Endpoints) => "traffic goes to every ready pod alike".to_owned(),
+        Action::Route(crate::effect::Routing::Endpoints) => {
+            "traffic goes to every ready pod alike".to_owned()
+        }
         Action::Weight(weight) => format!("candidate weight {:.4} %", weight * 100.0).replace(".0000", ""),
         Action::Scale(set, replicas) => {
             let name = match set {

@@ -8,10 +8,10 @@ use crate::time::{SimDuration, SimTime};
 use crate::world::Stop;
 
 use super::branch::{Branch, Rider};
-use super::record::{BranchEnd, DecisionKind, DecisionRecord, Lane};
-use super::station::Answers;
 use super::prepared::{PlayerSpec, Prepared};
+use super::record::{BranchEnd, DecisionKind, DecisionRecord, Lane};
 use super::setting::Setting;
+use super::station::Answers;
 
 /// A branch that rolled back and stayed quiet for this long has settled.
 const SETTLE: SimDuration = SimDuration::from_mins(5);
@@ -178,7 +178,9 @@ fn ask(stage: &Stage<'_>, branch: &mut Branch, open: &mut Vec<Branch>) {
     }
     let mut groups: Vec<(Act, Vec<Rider>)> = groups.into_iter().filter(|(_, m)| !m.is_empty()).collect();
     // The last group keeps the branch, the others get clones; nothing first, so that it keeps the timeline's order.
-    let Some((kept_act, kept)) = (if groups.is_empty() { None } else { Some(groups.remove(0)) }) else { return };
+    let Some((kept_act, kept)) = (if groups.is_empty() { None } else { Some(groups.remove(0)) }) else {
+        return;
+    };
     for (act, members) in groups {
         let mut other = branch.fork(members);
         act_on(stage, &mut other, &act);
@@ -249,7 +251,13 @@ fn observe(stage: &Stage<'_>, branch: &mut Branch, rider: &mut Rider) -> Verdict
         let mut observation = Observation {
             now,
             rollout: status,
-            chance: stage.setting.key.purpose(Purpose::Policy).entity(&player.name).id(now.as_nanos()).uniform(),
+            chance: stage
+                .setting
+                .key
+                .purpose(Purpose::Policy)
+                .entity(&player.name)
+                .id(now.as_nanos())
+                .uniform(),
             truth: player.needs_truth.then_some(stage.truth),
             queries: &mut answers,
             findings: &mut findings,

@@ -176,8 +176,7 @@ fn families_by_matchers(
     let known = families.filter(|family| selector.accepts_name(family.name)).map(owned);
     let by_hand = naming.bind.iter().filter(|binding| selector.accepts_name(&binding.metric));
     let by_hand = by_hand.map(|binding| generic(&binding.metric, binding.signal, binding.unit));
-    let found: Vec<Candidate> =
-        by_hand.chain(known).map(|family| Candidate { family, open: None }).collect();
+    let found: Vec<Candidate> = by_hand.chain(known).map(|family| Candidate { family, open: None }).collect();
     if found.is_empty() {
         return Err(BindError::UnknownMetric { metric: selector.to_string(), suggestion: None });
     }
@@ -406,8 +405,12 @@ fn why_nothing(
 }
 
 fn unknown_label(metric: String, label: &str, families: &[FamilyBinding]) -> BindError {
-    let labels: BTreeSet<&str> =
-        families.iter().flat_map(|f| &f.parts).flat_map(|p| &p.labels).map(|(name, _)| name.as_ref()).collect();
+    let labels: BTreeSet<&str> = families
+        .iter()
+        .flat_map(|f| &f.parts)
+        .flat_map(|p| &p.labels)
+        .map(|(name, _)| name.as_ref())
+        .collect();
     BindError::UnknownLabel {
         metric,
         label: label.to_owned(),
@@ -431,12 +434,21 @@ fn note_undivided_latencies(selector: &SelectorShape, families: &[FamilyBinding]
         let divides = |label: &str| {
             matches!(
                 text_of(family, label),
-                Some(Text::Status | Text::StatusClass | Text::StatusDigit | Text::Classification | Text::Outcome)
+                Some(
+                    Text::Status
+                        | Text::StatusClass
+                        | Text::StatusDigit
+                        | Text::Classification
+                        | Text::Outcome
+                )
             )
         };
         let asks = selector.conditions().any(|matcher| divides(matcher.label()));
         if asks && family.parts.iter().any(|part| undivided(part.signal)) {
-            notes.push(format!("`{}` counts answers of every status: latencies are not told apart by it", family.metric));
+            notes.push(format!(
+                "`{}` counts answers of every status: latencies are not told apart by it",
+                family.metric
+            ));
         }
     }
 }

@@ -356,7 +356,14 @@ impl World {
                 conditions: &self.conditions,
                 key: self.common.key,
             };
-            flow.end_slot((slot, part), self.now, &mut self.cluster, self.tally.as_mut(), &mut self.no_pod, &around);
+            flow.end_slot(
+                (slot, part),
+                self.now,
+                &mut self.cluster,
+                self.tally.as_mut(),
+                &mut self.no_pod,
+                &around,
+            );
             if let Some(tally) = &self.tally {
                 self.fingerprint.record(self.now, tally.counts.issued << 24 ^ tally.counts.failed);
             }
