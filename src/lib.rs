@@ -1,11 +1,6 @@
 //! `backout` plays rollouts in a discrete-event simulator and scores the rollback trigger policies that watch
 //! them.
 
-pub mod effect;
-pub mod policy;
-pub mod quantity;
 pub mod replication;
-pub mod rng;
-pub mod strategy;
+pub mod score;
 pub mod time;
-pub mod world;
