@@ -19,6 +19,8 @@ pub mod scorecard;
 pub mod stratum;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 pub mod times;
 pub mod why;
 pub mod words;
