@@ -2,5 +2,6 @@
 //! them.
 
 pub mod replication;
+pub mod report;
 pub mod score;
 pub mod time;

@@ -226,14 +226,18 @@ fn promotion(record: &ReplicationRecord, run: &RunRecord, never: Option<&RunReco
         return Promotion::RolledBack;
     }
     let delay = until(record.deploy_at, run.promoted_at, record.counted_until);
-    let beyond = never.and_then(|never| never.promoted_at).map(|at| Timed {
-        seconds: delay.seconds - span(record.deploy_at, at),
-        ended: delay.ended,
-    });
+    let beyond = never
+        .and_then(|never| never.promoted_at)
+        .map(|at| Timed { seconds: delay.seconds - span(record.deploy_at, at), ended: delay.ended });
     Promotion::LeftAlone { delay, beyond }
 }
 
-fn bad_components(record: &ReplicationRecord, bad: &TwinRecord, run: &RunRecord, meta: &ScenarioMeta) -> Components {
+fn bad_components(
+    record: &ReplicationRecord,
+    bad: &TwinRecord,
+    run: &RunRecord,
+    meta: &ScenarioMeta,
+) -> Components {
     let early = fate(bad, run, meta.watch, record.deploy_at) == Fate::Early;
     Components::new(&run.harmed, run.rows_lost, f64::from(early), 0.0, run.pages, record.mean_rate)
 }

@@ -102,7 +102,14 @@ pub struct Components(pub [f64; KINDS]);
 
 impl Components {
     /// The parts of one run.
-    pub fn new(harm: &Harm, rows: u64, false_rollbacks: f64, delay_hours: f64, pages: u32, mean_rate: f64) -> Self {
+    pub fn new(
+        harm: &Harm,
+        rows: u64,
+        false_rollbacks: f64,
+        delay_hours: f64,
+        pages: u32,
+        mean_rate: f64,
+    ) -> Self {
         Components([
             harm.failed as f64,
             harm.timed_out as f64,

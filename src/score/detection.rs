@@ -127,7 +127,12 @@ fn detection_times(stratum: &Stratum) -> Vec<super::times::Timed> {
 }
 
 /// Hits and trials of one stratum as a part of a weighted sum.
-fn share(stratum: &Stratum, coefficient: f64, hit: &dyn Fn(&Case) -> bool, of: &dyn Fn(&Case) -> bool) -> Share {
+fn share(
+    stratum: &Stratum,
+    coefficient: f64,
+    hit: &dyn Fn(&Case) -> bool,
+    of: &dyn Fn(&Case) -> bool,
+) -> Share {
     let trials = stratum.cases.iter().filter(|case| of(case));
     let (k, n) = trials.fold((0, 0), |(k, n), case| (k + u64::from(hit(case)), n + 1));
     Share { coefficient, k, n }

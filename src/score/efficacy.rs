@@ -158,10 +158,8 @@ pub type Ranked<'a> = (&'a str, Vec<&'a Stratum>);
 
 /// Ranks from 1: higher efficacy first, then lower cost, then by name.
 pub fn ranks(rows: &[Ranked<'_>], prices: &Prices) -> Vec<(Option<f64>, u32)> {
-    let figures: Vec<(Option<f64>, f64)> = rows
-        .iter()
-        .map(|(_, strata)| (efficacy_point(strata, prices), mean_cost(strata, prices)))
-        .collect();
+    let figures: Vec<(Option<f64>, f64)> =
+        rows.iter().map(|(_, strata)| (efficacy_point(strata, prices), mean_cost(strata, prices))).collect();
     let mut order: Vec<usize> = (0..rows.len()).collect();
     order.sort_by(|&a, &b| {
         let key = |i: usize| figures[i].0.unwrap_or(f64::NEG_INFINITY);
@@ -225,7 +223,8 @@ pub fn difference(a: &[&Stratum], b: &[&Stratum], prices: &Prices) -> Difference
             .filter_map(|left| {
                 let right = b.iter().find(|right| right.scenario == left.scenario)?;
                 let deltas = both(left, right);
-                let values = deltas.filter_map(|(x, y)| Some(value(x, left.base_rate)? - value(y, left.base_rate)?));
+                let values =
+                    deltas.filter_map(|(x, y)| Some(value(x, left.base_rate)? - value(y, left.base_rate)?));
                 Some((left.weight, values.collect()))
             })
             .collect();

@@ -198,7 +198,8 @@ pub fn ratio(strata: &[Pairs]) -> Estimate {
         (a / s.values.len() as f64, b / s.values.len() as f64)
     };
     let means: Vec<(f64, f64)> = used.iter().map(|s| mean(s)).collect();
-    let total = used.iter().zip(&means).fold((0.0, 0.0), |t, (s, m)| (t.0 + s.weight * m.0, t.1 + s.weight * m.1));
+    let total =
+        used.iter().zip(&means).fold((0.0, 0.0), |t, (s, m)| (t.0 + s.weight * m.0, t.1 + s.weight * m.1));
     if n == 0 || total.1 == 0.0 {
         return Estimate::absent(Note::NoObservations, n as u64);
     }
@@ -295,7 +296,10 @@ mod tests {
     fn a_ratio_of_sums_is_not_a_mean_of_ratios() {
         let r = ratio(&[Pairs { weight: 1.0, values: vec![(1.0, 1.0), (0.0, 3.0)] }]);
         assert_eq!(r.value, Some(0.25));
-        assert_eq!(ratio(&[Pairs { weight: 1.0, values: vec![(1.0, 0.0)] }]).note, Some(Note::NoObservations));
+        assert_eq!(
+            ratio(&[Pairs { weight: 1.0, values: vec![(1.0, 0.0)] }]).note,
+            Some(Note::NoObservations)
+        );
         let single = ratio(&[Pairs { weight: 1.0, values: vec![(1.0, 2.0)] }]);
         assert_eq!((single.value, single.note), (Some(0.5), Some(Note::OpenInterval)));
     }

@@ -93,7 +93,8 @@ pub fn pool_shares(scenarios: &[ScenarioMeta]) -> Vec<f64> {
     let raw: Vec<f64> = scenarios
         .iter()
         .map(|meta| {
-            let mates = scenarios.iter().filter(|other| other.folder == meta.folder && own(other) > 0.0).count();
+            let mates =
+                scenarios.iter().filter(|other| other.folder == meta.folder && own(other) > 0.0).count();
             own(meta) / mates.max(1) as f64
         })
         .collect();

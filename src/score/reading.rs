@@ -174,7 +174,12 @@ fn helps(outcome: RollbackOutcome) -> bool {
 }
 
 /// The file with most misses and the one with most false rollbacks, unless the first sentence tells of them already.
-fn also(strata: &[&Stratum], name: &dyn Fn(&Stratum) -> String, policy: &PolicyMeta, told: &str) -> Vec<String> {
+fn also(
+    strata: &[&Stratum],
+    name: &dyn Fn(&Stratum) -> String,
+    policy: &PolicyMeta,
+    told: &str,
+) -> Vec<String> {
     let share = |s: &Stratum, hit: &dyn Fn(&Case) -> bool| {
         s.cases.iter().filter(|c| hit(c)).count() as f64 / s.cases.len().max(1) as f64
     };

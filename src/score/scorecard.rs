@@ -155,7 +155,8 @@ pub fn scorecard(input: &Input<'_>) -> Result<Scorecard, ScoreError> {
         }
     }
     rank(&mut rows, &policies, input.weights);
-    let position = |row: &Row| input.scenarios.iter().position(|meta| Some(&meta.name) == row.scenario.as_ref());
+    let position =
+        |row: &Row| input.scenarios.iter().position(|meta| Some(&meta.name) == row.scenario.as_ref());
     files.sort_by_key(position);
     Ok(Scorecard { format: FORMAT, weights: *input.weights, rows, files, unplayed })
 }
@@ -216,8 +217,10 @@ fn row(
 
 /// Ranks the policies and says how their ranks move with the prices.
 fn rank(rows: &mut [Row], policies: &[(usize, Vec<&Stratum>)], weights: &CostWeights) {
-    let names: Vec<String> =
-        policies.iter().map(|(i, _)| rows.get(*i).map_or(String::new(), |row| row.player.name().to_owned())).collect();
+    let names: Vec<String> = policies
+        .iter()
+        .map(|(i, _)| rows.get(*i).map_or(String::new(), |row| row.player.name().to_owned()))
+        .collect();
     let ranked: Vec<Ranked<'_>> =
         policies.iter().zip(&names).map(|((_, strata), name)| (name.as_str(), strata.clone())).collect();
     let now = ranks(&ranked, &weights.prices());
@@ -236,7 +239,11 @@ fn rank(rows: &mut [Row], policies: &[(usize, Vec<&Stratum>)], weights: &CostWei
 ///
 /// # Errors
 /// As [`scorecard`].
-pub fn difference(input: &Input<'_>, a: (&Who, &str), b: (&Who, &str)) -> Result<Option<Difference>, ScoreError> {
+pub fn difference(
+    input: &Input<'_>,
+    a: (&Who, &str),
+    b: (&Who, &str),
+) -> Result<Option<Difference>, ScoreError> {
     let players = gather(input.records, input.scenarios)?;
     let strata = |(who, rollout): (&Who, &str)| players.get(&(who.clone(), rollout.to_owned()));
     let (Some(left), Some(right)) = (strata(a), strata(b)) else { return Ok(None) };

@@ -13,7 +13,9 @@ use crate::replication::record::{Player, Reference, ReplicationRecord, RolloutRe
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ScoreError {
     /// A record of a scenario nothing else is known about.
-    #[error("replication {replication} is of scenario `{scenario}`, which is not among the scenarios of the study")]
+    #[error(
+        "replication {replication} is of scenario `{scenario}`, which is not among the scenarios of the study"
+    )]
     UnknownScenario {
         /// The name in the record.
         scenario: String,
@@ -90,7 +92,8 @@ fn in_order<'a>(
     records: &'a [ReplicationRecord],
     scenarios: &[ScenarioMeta],
 ) -> Result<Vec<(usize, &'a ReplicationRecord)>, ScoreError> {
-    let index: BTreeMap<&str, usize> = scenarios.iter().enumerate().map(|(i, m)| (m.name.as_str(), i)).collect();
+    let index: BTreeMap<&str, usize> =
+        scenarios.iter().enumerate().map(|(i, m)| (m.name.as_str(), i)).collect();
     let mut ordered = Vec::with_capacity(records.len());
     for record in records {
         let unknown = || ScoreError::UnknownScenario {

@@ -8,8 +8,9 @@ use super::cost::CostWeights;
 use super::meta::{CheckMeta, PolicyMeta, ScenarioMeta};
 use super::scorecard::{Input, Scorecard, scorecard};
 use crate::replication::record::{
-    BranchEnd, CheckSummary, Counts, DecisionKind, DecisionRecord, FORMAT, Fidelity, Harm, MissCause, Nanos, Player,
-    Reference, ReplicationRecord, RollbackOutcome, RollbackRecord, RolloutRecord, RunRecord, TwinRecord,
+    BranchEnd, CheckSummary, Counts, DecisionKind, DecisionRecord, FORMAT, Fidelity, Harm, MissCause, Nanos,
+    Player, Reference, ReplicationRecord, RollbackOutcome, RollbackRecord, RolloutRecord, RunRecord,
+    TwinRecord,
 };
 
 pub(crate) const DEPLOY: Nanos = 600_000_000_000;
@@ -142,8 +143,13 @@ fn bad_run(name: &str, bad: &Bad) -> RunRecord {
             let mut missed = promoted(harming(policy(), 10_000), 1800.0);
             missed.miss = Some(cause.clone());
             let seen = CheckSummary { evaluations: 60, after_onset: 59, ..CheckSummary::default() };
-            missed.checks =
-                vec![CheckSummary { bad: 2, longest_bad: 2, lowest: Some(0.001), highest: Some(0.0083), ..seen }];
+            missed.checks = vec![CheckSummary {
+                bad: 2,
+                longest_bad: 2,
+                lowest: Some(0.001),
+                highest: Some(0.0083),
+                ..seen
+            }];
             missed
         }
     }

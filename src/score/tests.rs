@@ -54,7 +54,8 @@ fn every_bad_release_has_one_fate_and_rates_leave_out_the_harmless() {
 
 #[test]
 fn a_decision_after_the_follow_up_is_a_miss_but_no_false_alarm() {
-    let row = one_file(&[(Bad::Detected(1800.0), Healthy::Good(0.0)), (Bad::Detected(1801.0), Healthy::Good(0.0))]);
+    let row =
+        one_file(&[(Bad::Detected(1800.0), Healthy::Good(0.0)), (Bad::Detected(1801.0), Healthy::Good(0.0))]);
     assert_eq!((row.detection.outcomes.detected, row.detection.outcomes.missed), (1, 1));
     close(row.detection.precision, 1.0);
     assert_eq!(row.why.misses[0].cause, "unknown");
@@ -194,10 +195,7 @@ fn the_reading_names_the_worst_file_the_cause_and_the_replications() {
         card.rows.iter().find(|row| row.player.name() == name).and_then(|row| row.reading.clone()).unwrap()
     };
     let thorough = reading("thorough");
-    assert_eq!(
-        thorough.also,
-        ["misses 80 % of canary/latency: it never looks at latency (15 of 16 misses)"]
-    );
+    assert_eq!(thorough.also, ["misses 80 % of canary/latency: it never looks at latency (15 of 16 misses)"]);
     let quick = reading("quick");
     assert_eq!(quick.worst_file.as_deref(), Some("fault/errors"));
     assert_eq!(
@@ -206,7 +204,9 @@ fn the_reading_names_the_worst_file_the_cause_and_the_replications() {
     );
     assert_eq!(
         quick.also,
-        ["misses 30 % of canary/latency: `p99_latency` (good: <= 0.4) crosses, but for 2 evaluations in a row at most"]
+        [
+            "misses 30 % of canary/latency: `p99_latency` (good: <= 0.4) crosses, but for 2 evaluations in a row at most"
+        ]
     );
     let kinds: Vec<Singling> = thorough.singled.iter().map(|s| s.what).collect();
     assert_eq!(

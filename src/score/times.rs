@@ -44,7 +44,10 @@ pub fn times(strata: &[(f64, Vec<Timed>)]) -> Times {
     let used: Vec<&(f64, Vec<Timed>)> = strata.iter().filter(|(w, t)| *w > 0.0 && !t.is_empty()).collect();
     let all = || used.iter().flat_map(|(_, times)| times.iter());
     let censored = all().filter(|t| !t.ended);
-    let followed = censored.clone().map(|t| t.seconds).fold(None, |max: Option<f64>, s| Some(max.map_or(s, |m| m.max(s))));
+    let followed = censored
+        .clone()
+        .map(|t| t.seconds)
+        .fold(None, |max: Option<f64>, s| Some(max.map_or(s, |m| m.max(s))));
     let n = all().count() as u64;
     let total: f64 = used.iter().map(|(w, _)| w).sum();
     let kish = 1.0 / used.iter().map(|(w, t)| (w / total) * (w / total) / t.len() as f64).sum::<f64>();

@@ -119,8 +119,11 @@ fn reason(top: &CauseCount, missed: &[&Case], policy: &PolicyMeta) -> String {
         "no_data" => "most of its evaluations after the fault had no data".to_owned(),
         "below_threshold" => below_threshold(missed, policy),
         "diluted" => {
-            let worst = worst_seen(&seen, good).map_or(String::new(), |(text, _)| format!(", which saw {text}"));
-            format!("the candidate alone would cross `{check}` (good: {good}), but it is diluted in the value{worst}")
+            let worst =
+                worst_seen(&seen, good).map_or(String::new(), |(text, _)| format!(", which saw {text}"));
+            format!(
+                "the candidate alone would cross `{check}` (good: {good}), but it is diluted in the value{worst}"
+            )
         }
         "too_short" => {
             let times = if seen.longest_bad == 1 { "evaluation" } else { "evaluations in a row" };
@@ -207,7 +210,12 @@ fn worst_seen(seen: &CheckSummary, good: &str) -> Option<(String, f64)> {
     let (value, side) = match good.trim_start().chars().next()? {
         '<' => (seen.highest?, "at most"),
         '>' => (seen.lowest?, "at least"),
-        _ => return Some((format!("{} to {}", words::value(seen.lowest?), words::value(seen.highest?)), f64::MAX)),
+        _ => {
+            return Some((
+                format!("{} to {}", words::value(seen.lowest?), words::value(seen.highest?)),
+                f64::MAX,
+            ));
+        }
     };
     let distance = limit.map_or(f64::MAX, |limit| (value - limit).abs() / limit.abs().max(f64::MIN_POSITIVE));
     Some((format!("{} {side}", words::value(value)), distance))

@@ -1,0 +1,392 @@
+//! The first screen: who detects fastest, who rolls back good releases, what each one misses and why, what to run next.
+//!
+//! Tables never wrap: they fit 80 columns, and names get what room there is; from 110 columns on, misses and efficacy
+//! show their intervals too. Sentences wrap, commands never do (they are there to be copied). Colour, when asked for,
+//! says one thing: whether a policy's efficacy is beyond doubt above 0 (green), below it (red) or neither (yellow);
+//! the frame of reference players is dim.
+
+use owo_colors::OwoColorize;
+
+use super::support::lines::{pad, shorten, wrap};
+use super::support::{cells, ranking};
+use super::{Artifact, Output, Replay, Report};
+use crate::score::reading::Singling;
+use crate::score::{Note, Row, RowPlayer, words};
+
+/// The entry of the catalogue.
+pub const OUTPUT: Output = Output { name: "text", summary: "the first screen, for people", render };
+
+/// Most rows of policies in the table.
+const ROWS_MAX: usize = 24;
+/// Most policies that are told about below the table.
+const READINGS_MAX: usize = 8;
+/// Narrower screens are treated as this wide.
+const WIDTH_MIN: usize = 80;
+/// From this width on there is room for more intervals.
+const WIDTH_ROOMY: usize = 110;
+
+fn render(report: &Report) -> Vec<Artifact> {
+    let width = report.screen.width.max(WIDTH_MIN);
+    let mut lines = Vec::new();
+    lines.extend(wrap(&headline(report), width, "", "  "));
+    lines.extend(wrap(&played(report), width, "", "  "));
+    lines.push(String::new());
+    lines.extend(table(report, width));
+    lines.push(String::new());
+    lines.extend(wrap(&summary(report), width, "", "  "));
+    lines.push(String::new());
+    lines.extend(readings(report, width));
+    lines.extend(remarks(report, width));
+    lines.extend(commands(report));
+    let mut text = lines.iter().map(|line| line.trim_end()).collect::<Vec<_>>().join("\n");
+    text.push('\n');
+    vec![Artifact { name: "scorecard.txt".to_owned(), bytes: text.into_bytes() }]
+}
+
+/// "2 scenarios x 2 policies x 80 releases, seed 7".
+pub(super) fn headline(report: &Report) -> String {
+    let replications = replications(report);
+    format!(
+        "{} x {} x {}, seed {}",
+        counted(report.scenarios.len() as u64, "scenario"),
+        counted(ranking::policies(report).len() as u64, "policy"),
+        counted(2 * (replications.0 + replications.1), "release"),
+        report.seed
+    )
+}
+
+/// How the releases were played.
+pub(super) fn played(report: &Report) -> String {
+    let (flow, request) = replications(report);
+    let how = match (flow, request) {
+        (flow, 0) => format!("{} at flow level", counted(flow, "replication")),
+        (0, request) => format!("{} at request level", counted(request, "replication")),
+        (flow, request) => {
+            format!(
+                "{} at flow and {} at request level",
+                counted(flow, "replication"),
+                words::thousands(request)
+            )
+        }
+    };
+    format!("{how}, each one bad release and its healthy twin; {}", base_rates(report))
+}
+
+fn base_rates(report: &Report) -> String {
+    let rates = || report.scenarios.iter().map(|meta| meta.base_rate);
+    let (low, high) = (rates().fold(f64::INFINITY, f64::min), rates().fold(0.0, f64::max));
+    match () {
+        () if low > high => "no scenario".to_owned(),
+        () if low == high => format!("a release is bad in {}", words::percent(low)),
+        () => format!("a release is bad in {} to {}", words::percent(low), words::percent(high)),
+    }
+}
+
+/// Replications at flow and at request level, of the player with most of them.
+fn replications(report: &Report) -> (u64, u64) {
+    let rows = report.scorecard.rows.iter().map(|row| (row.replications.flow, row.replications.request));
+    rows.max_by_key(|(flow, request)| flow + request).unwrap_or_default()
+}
+
+fn counted(n: u64, noun: &str) -> String {
+    let plural = match noun.strip_suffix('y') {
+        Some(stem) => format!("{stem}ies"),
+        None => format!("{noun}s"),
+    };
+    format!("{} {}", words::thousands(n), if n == 1 { noun.to_owned() } else { plural })
+}
+
+/// Widths of the columns after the name, all flush right.
+fn widths(width: usize) -> [usize; 7] {
+    if width >= WIDTH_ROOMY { [7, 7, 16, 16, 8, 10, 20] } else { [6, 6, 6, 15, 6, 8, 8] }
+}
+
+fn table(report: &Report, width: usize) -> Vec<String> {
+    let columns = widths(width);
+    let name = width - columns.iter().map(|w| w + 1).sum::<usize>();
+    let compose = |first: &str, cells: [&str; 7]| {
+        let rest = cells.iter().zip(columns).map(|(cell, w)| format!(" {}", pad(cell, w, true)));
+        format!("{}{}", pad(first, name, false), rest.collect::<String>())
+    };
+    let mut lines = vec![
+        compose("", ["detects", "in", "", "good ones", "users", "rollback", ""]),
+        compose("policy", ["median", "p95", "misses", "rolled back", "hit", "time p95", "efficacy"]),
+    ];
+    let line = |row: &Row| {
+        let mark = ranking::mark(report, row);
+        let label = shorten(row.player.name(), name.saturating_sub(mark.chars().count()));
+        let figures = figures(row, width);
+        let [a, b, c, d, e, f, g] = &figures;
+        compose(&format!("{label}{mark}"), [a, b, c, d, e, f, g])
+    };
+    let policies = ranking::policies(report);
+    lines.extend(policies.iter().take(ROWS_MAX).map(|row| coloured(report, row, &line(row))));
+    if policies.len() > ROWS_MAX {
+        lines.push(format!("... {} more in --format csv", policies.len() - ROWS_MAX));
+    }
+    lines.push("-".repeat(width));
+    lines.extend(ranking::frame(report).iter().take(ROWS_MAX).map(|row| coloured(report, row, &line(row))));
+    let rollouts = ranking::rollouts(report);
+    if rollouts.len() > 1 {
+        let legend = rollouts.iter().enumerate();
+        let legend: Vec<String> =
+            legend.map(|(i, label)| format!("[{}] {}", i + 1, ranking::rollout_words(label))).collect();
+        lines.extend(wrap(&legend.join(", "), width, "", "  "));
+    }
+    lines.extend(wrap(LEGEND, width, "", ""));
+    lines
+}
+
+const LEGEND: &str = "Detects in: first harmed request to decision; > is the longest anybody watched. In brackets: 95 % \
+intervals. Users hit: per bad release, beyond no deploy. Rollback time: decision to service restored, bad releases. \
+Efficacy: 0 is never rolling back, 100 the best known. -: nothing to show.";
+
+fn figures(row: &Row, width: usize) -> [String; 7] {
+    let detection = &row.detection;
+    let times = &detection.detection_time;
+    let roomy = width >= WIDTH_ROOMY;
+    [
+        cells::time(&times.median, times),
+        cells::time(&times.p95, times),
+        if roomy {
+            cells::share_with_interval(&detection.missed_rate)
+        } else {
+            cells::share(&detection.missed_rate)
+        },
+        cells::share_with_interval(&detection.false_rollback_rate),
+        cells::count(&row.impact.users),
+        cells::time(&row.rollbacks.time.p95, &row.rollbacks.time),
+        if roomy { cells::efficacy_with_interval(&row.efficacy) } else { cells::efficacy(&row.efficacy) },
+    ]
+}
+
+fn coloured(report: &Report, row: &Row, line: &str) -> String {
+    if !report.screen.colour {
+        return line.to_owned();
+    }
+    match (&row.player, row.efficacy.low, row.efficacy.high) {
+        (RowPlayer::Reference(_), _, _) => line.dimmed().to_string(),
+        (_, Some(low), _) if low > 0.0 => line.green().to_string(),
+        (_, _, Some(high)) if high < 0.0 => line.red().to_string(),
+        (_, None, None) => line.to_owned(),
+        _ => line.yellow().to_string(),
+    }
+}
+
+/// "Fastest: a (median 1m). Fewest misses: b (3.1 %). Good releases rolled back by: a (2 %), c (1 %)."
+fn summary(report: &Report) -> String {
+    let rows = ranking::policies(report);
+    let name = |row: &Row| row.player.name().to_owned();
+    let least = |value: &dyn Fn(&Row) -> Option<f64>| {
+        let mut best: Option<(&Row, f64)> = None;
+        for row in &rows {
+            if let Some(value) = value(row).filter(|v| best.is_none_or(|(_, least)| *v < least)) {
+                best = Some((row, value));
+            }
+        }
+        best
+    };
+    let mut parts = Vec::new();
+    if let Some((row, median)) = least(&|row| row.detection.detection_time.median.value) {
+        parts.push(format!("Fastest: {} (median {}).", name(row), words::duration(median)));
+    }
+    if let Some((row, share)) = least(&|row| row.detection.missed_rate.value) {
+        parts.push(format!("Fewest misses: {} ({}).", name(row), words::percent(share)));
+    }
+    let share = |row: &Row| row.detection.false_rollback_rate.value.unwrap_or(0.0);
+    let mut guilty: Vec<&&Row> = rows.iter().filter(|row| share(row) > 0.0).collect();
+    guilty.sort_by(|a, b| share(b).total_cmp(&share(a)));
+    let told: Vec<String> =
+        guilty.iter().take(3).map(|row| format!("{} ({})", name(row), words::percent(share(row)))).collect();
+    match guilty.len() {
+        0 => parts.push("No policy rolled back a good release.".to_owned()),
+        n if n > 3 => parts.push(format!("Roll back good ones: {} and {} more.", told.join(", "), n - 3)),
+        _ => parts.push(format!("Roll back good ones: {}.", told.join(", "))),
+    }
+    parts.join(" ")
+}
+
+/// Per policy: where it does worst and why, what else it does wrong, what of its file was not honoured.
+fn readings(report: &Report, width: usize) -> Vec<String> {
+    let mut lines = vec!["Where each does worst, and why".to_owned()];
+    let rows = ranking::policies(report);
+    for row in rows.iter().take(READINGS_MAX) {
+        let Some(reading) = &row.reading else { continue };
+        lines.push(format!("  {}{}", row.player.name(), ranking::mark(report, row)));
+        let silent = row.detection.precision.note == Some(Note::NeverFires);
+        let never = if silent { "never fires; " } else { "" };
+        lines.extend(wrap(&format!("{never}{}", reading.worst), width, "    ", "      "));
+        for also in &reading.also {
+            lines.extend(wrap(&format!("also {also}"), width, "    ", "      "));
+        }
+        if let Some(honoured) = not_honoured(report, row) {
+            lines.extend(wrap(&honoured, width, "    ", "      "));
+        }
+    }
+    if rows.len() > READINGS_MAX {
+        lines.push(format!("  ... {} more in --format markdown", rows.len() - READINGS_MAX));
+    }
+    lines.push(String::new());
+    lines
+}
+
+fn not_honoured(report: &Report, row: &Row) -> Option<String> {
+    let meta = report.policies.iter().find(|meta| meta.name == row.player.name())?;
+    let mut parts = Vec::new();
+    if meta.unsupported > 0 {
+        parts.push(format!("{} of its file not honoured", counted(u64::from(meta.unsupported), "setting")));
+    }
+    if meta.stand_ins > 0 {
+        parts.push(counted(u64::from(meta.stand_ins), "stand-in"));
+    }
+    (!parts.is_empty()).then(|| format!("{}: backout explain {}", parts.join(", "), meta.source))
+}
+
+/// Prices, how ranks hang on them, notes and warnings.
+fn remarks(report: &Report, width: usize) -> Vec<String> {
+    let prices = format!("Cost, in failed requests: {}.", report.scorecard.weights.sentence());
+    let mut lines = wrap(&prices, width, "", "  ");
+    lines.extend(wrap(&rank_moves(report), width, "", "  "));
+    for note in &report.notes {
+        lines.extend(wrap(note, width, "note: ", "  "));
+    }
+    for warning in &report.warnings {
+        lines.extend(wrap(warning, width, "warning: ", "  "));
+    }
+    lines.push(String::new());
+    lines
+}
+
+/// Whether the first place depends on a price.
+fn rank_moves(report: &Report) -> String {
+    let rows = ranking::policies(report);
+    if rows.len() < 2 {
+        return String::new();
+    }
+    let first = |row: &&&Row, weight: &str, factor: f64| {
+        row.sensitivity.iter().any(|s| s.weight == weight && s.factor == factor && s.rank == 1)
+    };
+    let changes: Vec<String> = rows[0]
+        .sensitivity
+        .iter()
+        .filter(|s| s.rank != 1)
+        .filter_map(|s| {
+            let leader = rows.iter().find(|row| first(row, &s.weight, s.factor))?;
+            Some(format!("{} with {} x{}", leader.player.name(), s.weight, s.factor))
+        })
+        .collect();
+    match changes.is_empty() {
+        true => "The first place is the same at a tenth and at ten times of every price.".to_owned(),
+        false => format!("The first place hangs on the prices: {}.", changes.join(", ")),
+    }
+}
+
+/// What to run next, one command a line.
+fn commands(report: &Report) -> Vec<String> {
+    let mut lines = vec!["Run next".to_owned()];
+    let mut add = |what: &str, command: &str| lines.extend([format!("  # {what}"), format!("  {command}")]);
+    for replay in shown(report) {
+        add(&format!("{}: {}", replay.policy, told(replay)), &replay.command);
+    }
+    for next in &report.next {
+        add(&next.what, &next.command);
+    }
+    add("repeat this", &report.command);
+    lines
+}
+
+fn told(replay: &Replay) -> String {
+    let what = replay.singled.what.words();
+    match replay.singled.what {
+        Singling::SlowestDetection => format!("{what}, {}", words::duration(replay.singled.value)),
+        Singling::Missed | Singling::WorstImpact => {
+            format!("{what}, {} requests harmed", words::count(replay.singled.value))
+        }
+        Singling::FalseRollback | Singling::FailedRollback => what.to_owned(),
+    }
+}
+
+/// Per policy told about: its worst miss or else its slowest detection, and a false rollback.
+fn shown(report: &Report) -> Vec<&Replay> {
+    let mut shown = Vec::new();
+    for row in ranking::policies(report).iter().take(READINGS_MAX) {
+        let of = |what: Singling| {
+            report.replays.iter().find(|r| r.policy == row.player.name() && r.singled.what == what)
+        };
+        shown.extend(of(Singling::Missed).or_else(|| of(Singling::SlowestDetection)));
+        shown.extend(of(Singling::FalseRollback));
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Screen;
+    use super::super::testing::{rendered, sample};
+    use super::*;
+
+    #[test]
+    fn the_first_screen() {
+        insta::assert_snapshot!(rendered(&OUTPUT, &sample()));
+    }
+
+    #[test]
+    fn with_more_room() {
+        let mut report = sample();
+        report.screen.width = 120;
+        insta::assert_snapshot!(rendered(&OUTPUT, &report));
+    }
+
+    #[test]
+    fn nothing_but_commands_is_wider_than_the_screen() {
+        for width in [0, 80, 97, 110, 200] {
+            let mut report = sample();
+            report.screen = Screen { width, colour: false };
+            for row in &mut report.scorecard.rows {
+                if let RowPlayer::Policy(name) = &mut row.player {
+                    name.push_str("-with-a-name-longer-than-any-column-of-the-table");
+                }
+            }
+            let text = rendered(&OUTPUT, &report);
+            let table = text.split("Where each").next().unwrap();
+            let widest = table.lines().map(|line| line.chars().count()).max().unwrap();
+            assert!(widest <= width.max(80), "{widest} > {width}\n{table}");
+        }
+    }
+
+    #[test]
+    fn colour_changes_nothing_but_colour() {
+        let mut report = sample();
+        let plain = rendered(&OUTPUT, &report);
+        report.screen.colour = true;
+        let coloured = rendered(&OUTPUT, &report);
+        assert!(coloured.contains("\u{1b}["));
+        let mut stripped = String::new();
+        let mut escape = false;
+        for c in coloured.chars() {
+            match c {
+                '\u{1b}' => escape = true,
+                'm' if escape => escape = false,
+                c if !escape => stripped.push(c),
+                _ => {}
+            }
+        }
+        assert_eq!(stripped, plain);
+    }
+
+    #[test]
+    fn many_policies_and_rollouts_stay_on_a_screen() {
+        let mut report = sample();
+        let row = report.scorecard.rows.iter().find(|row| row.player.name() == "quick").cloned().unwrap();
+        for i in 0..100 {
+            let mut variant = row.clone();
+            variant.player = RowPlayer::Policy(format!("variant-{i}"));
+            variant.rollout = "own.yaml".to_owned();
+            report.scorecard.rows.push(variant);
+        }
+        let text = rendered(&OUTPUT, &report);
+        assert!(text.contains("... 78 more in --format csv"), "{text}");
+        assert!(text.contains("[1] the scenario's rollout, [2] the rollout of own.yaml"));
+        assert!(text.lines().count() < 120);
+    }
+}
