@@ -3,5 +3,7 @@
 
 pub mod replication;
 pub mod report;
+pub mod rng;
 pub mod score;
+pub mod stats;
 pub mod time;

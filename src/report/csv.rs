@@ -25,7 +25,7 @@ fn add(text: &mut String, row: &Row) {
     for figure in figures(row) {
         let e = &figure.estimate;
         let fields = [
-            field(row.player.name()),
+            field(row.name()),
             field(row.scenario.as_deref().unwrap_or("")),
             figure.score.to_owned(),
             figure.stat.to_owned(),
@@ -59,7 +59,7 @@ mod tests {
     #[test]
     fn tidy_lines() {
         let mut report = sample();
-        report.scorecard.rows.retain(|row| row.player.name() == "quick");
+        report.scorecard.rows.retain(|row| row.name() == "quick");
         report.scorecard.files.clear();
         insta::assert_snapshot!(rendered(&OUTPUT, &report));
     }

@@ -25,7 +25,7 @@ mod tests {
     fn the_contract() {
         let mut report = sample();
         // One policy and one file show every key; the rest repeats them.
-        report.scorecard.rows.retain(|row| row.player.name() == "thorough");
+        report.scorecard.rows.retain(|row| row.name() == "thorough");
         report.scorecard.files.truncate(1);
         insta::assert_snapshot!(rendered(&OUTPUT, &report));
     }

@@ -24,7 +24,7 @@ fn render(report: &Report) -> Vec<Artifact> {
     text.push('\n');
     for row in ranking::policies(report) {
         let Some(reading) = &row.reading else { continue };
-        text.push_str(&format!("- **{}** {}\n", escape(row.player.name()), escape(&reading.worst)));
+        text.push_str(&format!("- **{}** {}\n", escape(row.name()), escape(&reading.worst)));
         for also in &reading.also {
             text.push_str(&format!("  - also {}\n", escape(also)));
         }
@@ -38,7 +38,7 @@ fn render(report: &Report) -> Vec<Artifact> {
 
 fn line(report: &Report, row: &Row, emphasis: &str) -> String {
     let times = &row.detection.detection_time;
-    let name = escape(&format!("{}{}", row.player.name(), ranking::mark(report, row)));
+    let name = escape(&format!("{}{}", row.name(), ranking::mark(report, row)));
     let cells = [
         format!("{emphasis}{name}{emphasis}"),
         cells::time(&times.median, times),
@@ -55,7 +55,7 @@ fn line(report: &Report, row: &Row, emphasis: &str) -> String {
 /// Text that Markdown takes as text; code between backticks stays code, except that a bar would end a cell.
 fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    let paired = text.matches('`').count() % 2 == 0;
+    let paired = text.matches('`').count().is_multiple_of(2);
     let mut code = false;
     for c in text.chars() {
         match c {
@@ -86,7 +86,7 @@ mod tests {
     fn names_cannot_break_the_table() {
         let mut report = sample();
         for row in &mut report.scorecard.rows {
-            row.player = crate::score::RowPlayer::Policy("a|b\nc".into());
+            row.player = crate::replication::record::Player::Policy("a|b\nc".into());
         }
         let text = rendered(&OUTPUT, &report);
         let bars = |line: &str| line.replace("\\|", "").matches('|').count();

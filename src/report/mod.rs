@@ -13,9 +13,10 @@ pub mod text;
 
 use serde::{Deserialize, Serialize};
 
+use crate::replication::record::Player;
+use crate::score::Scorecard;
 use crate::score::meta::{PolicyMeta, ScenarioMeta};
 use crate::score::reading::{Singled, Singling};
-use crate::score::{RowPlayer, Scorecard};
 
 /// Version of the serialised report.
 pub const FORMAT: u32 = 1;
@@ -123,11 +124,7 @@ impl Report {
         scorecard: Scorecard,
     ) -> Self {
         let replays = replays(seed, &scenarios, &policies, &scorecard);
-        let warnings = scorecard
-            .unplayed
-            .iter()
-            .map(|name| format!("there is no record of policy `{name}`: it was not played"))
-            .collect();
+        let warnings = warnings(&scorecard);
         Report {
             format: FORMAT,
             command: command.to_owned(),
@@ -145,6 +142,30 @@ impl Report {
     }
 }
 
+/// Fewest replications of a file that bound a p95 from above: `0.95^n <= 2.5 %`.
+const P95_REPLICATIONS: u64 = 72;
+
+/// What a reader should doubt, with what to do about it.
+fn warnings(scorecard: &Scorecard) -> Vec<String> {
+    let unplayed = scorecard.unplayed.iter();
+    let mut warnings: Vec<String> =
+        unplayed.map(|name| format!("there is no record of policy `{name}`: it was not played")).collect();
+    for untouched in &scorecard.untouched {
+        warnings.push(format!(
+            "in {} of {} replications of {} the fault touched no request: give it more traffic or a longer horizon",
+            untouched.replications, untouched.of, untouched.scenario
+        ));
+    }
+    let fewest = scorecard.files.iter().map(|row| row.replications.flow + row.replications.request).min();
+    if let Some(n) = fewest.filter(|n| *n < P95_REPLICATIONS) {
+        warnings.push(format!(
+            "only {n} replications of a file: a p95 has no upper limit below {P95_REPLICATIONS}; ask for more with \
+             --replications"
+        ));
+    }
+    warnings
+}
+
 /// The commands that play the replications singled out, policy by policy.
 fn replays(
     seed: u64,
@@ -154,7 +175,7 @@ fn replays(
 ) -> Vec<Replay> {
     let mut replays = Vec::new();
     for row in &scorecard.rows {
-        let RowPlayer::Policy(name) = &row.player else { continue };
+        let Player::Policy(name) = &row.player else { continue };
         let policy =
             policies.iter().find(|meta| meta.name == *name).map_or(name.as_str(), |meta| &meta.source);
         for singled in row.reading.iter().flat_map(|reading| &reading.singled) {

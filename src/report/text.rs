@@ -10,8 +10,9 @@ use owo_colors::OwoColorize;
 use super::support::lines::{pad, shorten, wrap};
 use super::support::{cells, ranking};
 use super::{Artifact, Output, Replay, Report};
+use crate::replication::record::Player;
 use crate::score::reading::Singling;
-use crate::score::{Note, Row, RowPlayer, words};
+use crate::score::{Note, Row, words};
 
 /// The entry of the catalogue.
 pub const OUTPUT: Output = Output { name: "text", summary: "the first screen, for people", render };
@@ -19,7 +20,9 @@ pub const OUTPUT: Output = Output { name: "text", summary: "the first screen, fo
 /// Most rows of policies in the table.
 const ROWS_MAX: usize = 24;
 /// Most policies that are told about below the table.
-const READINGS_MAX: usize = 8;
+const READINGS_MAX: usize = 6;
+/// Most policies of which replications are offered.
+const REPLAYS_MAX: usize = 4;
 /// Narrower screens are treated as this wide.
 const WIDTH_MIN: usize = 80;
 /// From this width on there is room for more intervals.
@@ -30,6 +33,7 @@ fn render(report: &Report) -> Vec<Artifact> {
     let mut lines = Vec::new();
     lines.extend(wrap(&headline(report), width, "", "  "));
     lines.extend(wrap(&played(report), width, "", "  "));
+    lines.extend(exposure(report).iter().flat_map(|line| wrap(line, width, "", "  ")));
     lines.push(String::new());
     lines.extend(table(report, width));
     lines.push(String::new());
@@ -72,6 +76,17 @@ pub(super) fn played(report: &Report) -> String {
     format!("{how}, each one bad release and its healthy twin; {}", base_rates(report))
 }
 
+/// How many bad releases did no harm, and how long the healthy ones were watched.
+fn exposure(report: &Report) -> Option<String> {
+    let row = ranking::frame(report).into_iter().next()?;
+    let harmless = row.detection.harmless_rate.value?;
+    Some(format!(
+        "{} of the bad releases do no harm and are in no rate; healthy ones were watched for {} h",
+        words::percent(harmless),
+        words::count(row.exposure_h)
+    ))
+}
+
 fn base_rates(report: &Report) -> String {
     let rates = || report.scenarios.iter().map(|meta| meta.base_rate);
     let (low, high) = (rates().fold(f64::INFINITY, f64::min), rates().fold(0.0, f64::max));
@@ -98,23 +113,26 @@ fn counted(n: u64, noun: &str) -> String {
 
 /// Widths of the columns after the name, all flush right.
 fn widths(width: usize) -> [usize; 7] {
-    if width >= WIDTH_ROOMY { [7, 7, 16, 16, 8, 10, 20] } else { [6, 6, 6, 15, 6, 8, 8] }
+    if width >= WIDTH_ROOMY { [7, 7, 16, 16, 8, 10, 20] } else { [6, 6, 6, 15, 6, 8, 9] }
 }
 
 fn table(report: &Report, width: usize) -> Vec<String> {
     let columns = widths(width);
     let name = width - columns.iter().map(|w| w + 1).sum::<usize>();
     let compose = |first: &str, cells: [&str; 7]| {
-        let rest = cells.iter().zip(columns).map(|(cell, w)| format!(" {}", pad(cell, w, true)));
+        let rest = cells.iter().zip(columns).map(|(cell, w)| format!(" {}", pad(&shorten(cell, w), w, true)));
         format!("{}{}", pad(first, name, false), rest.collect::<String>())
     };
+    let [median, p95, ..] = columns;
+    let detects = pad("detects in", name + median + p95 + 2, true);
+    let above = compose("", ["", "", "", "good ones", "users", "rollback", ""]);
     let mut lines = vec![
-        compose("", ["detects", "in", "", "good ones", "users", "rollback", ""]),
+        format!("{detects}{}", above.get(name + median + p95 + 2..).unwrap_or_default()),
         compose("policy", ["median", "p95", "misses", "rolled back", "hit", "time p95", "efficacy"]),
     ];
     let line = |row: &Row| {
         let mark = ranking::mark(report, row);
-        let label = shorten(row.player.name(), name.saturating_sub(mark.chars().count()));
+        let label = shorten(row.name(), name.saturating_sub(mark.chars().count()));
         let figures = figures(row, width);
         let [a, b, c, d, e, f, g] = &figures;
         compose(&format!("{label}{mark}"), [a, b, c, d, e, f, g])
@@ -137,9 +155,10 @@ fn table(report: &Report, width: usize) -> Vec<String> {
     lines
 }
 
-const LEGEND: &str = "Detects in: first harmed request to decision; > is the longest anybody watched. In brackets: 95 % \
-intervals. Users hit: per bad release, beyond no deploy. Rollback time: decision to service restored, bad releases. \
-Efficacy: 0 is never rolling back, 100 the best known. -: nothing to show.";
+const LEGEND: &str = "Below the line is the frame: oracle rolls back at the first harm, never does not, always does at \
+once. Detects in: first harmed request to decision; >30m: not within 30m. Misses: of the bad releases that did harm. \
+Good ones rolled back, efficacy: with 95 % intervals. Users hit: per bad release, beyond no deploy. Rollback time: \
+decision to service restored, for bad releases. Efficacy: 0 is doing nothing, 100 the best known. -: nothing to show.";
 
 fn figures(row: &Row, width: usize) -> [String; 7] {
     let detection = &row.detection;
@@ -156,7 +175,11 @@ fn figures(row: &Row, width: usize) -> [String; 7] {
         cells::share_with_interval(&detection.false_rollback_rate),
         cells::count(&row.impact.users),
         cells::time(&row.rollbacks.time.p95, &row.rollbacks.time),
-        if roomy { cells::efficacy_with_interval(&row.efficacy) } else { cells::efficacy(&row.efficacy) },
+        if roomy {
+            cells::efficacy_with_interval(&row.efficacy)
+        } else {
+            cells::efficacy_within(&row.efficacy)
+        },
     ]
 }
 
@@ -165,7 +188,7 @@ fn coloured(report: &Report, row: &Row, line: &str) -> String {
         return line.to_owned();
     }
     match (&row.player, row.efficacy.low, row.efficacy.high) {
-        (RowPlayer::Reference(_), _, _) => line.dimmed().to_string(),
+        (Player::Reference(_), _, _) => line.dimmed().to_string(),
         (_, Some(low), _) if low > 0.0 => line.green().to_string(),
         (_, _, Some(high)) if high < 0.0 => line.red().to_string(),
         (_, None, None) => line.to_owned(),
@@ -176,7 +199,7 @@ fn coloured(report: &Report, row: &Row, line: &str) -> String {
 /// "Fastest: a (median 1m). Fewest misses: b (3.1 %). Good releases rolled back by: a (2 %), c (1 %)."
 fn summary(report: &Report) -> String {
     let rows = ranking::policies(report);
-    let name = |row: &Row| row.player.name().to_owned();
+    let name = |row: &Row| row.name().to_owned();
     let least = |value: &dyn Fn(&Row) -> Option<f64>| {
         let mut best: Option<(&Row, f64)> = None;
         for row in &rows {
@@ -212,12 +235,21 @@ fn readings(report: &Report, width: usize) -> Vec<String> {
     let rows = ranking::policies(report);
     for row in rows.iter().take(READINGS_MAX) {
         let Some(reading) = &row.reading else { continue };
-        lines.push(format!("  {}{}", row.player.name(), ranking::mark(report, row)));
+        lines.push(format!("  {}{}", row.name(), ranking::mark(report, row)));
+        if row.efficacy.note == Some(Note::NothingToGain) {
+            lines.push("    nothing to gain: doing nothing costs no more than the best known".to_owned());
+        }
         let silent = row.detection.precision.note == Some(Note::NeverFires);
         let never = if silent { "never fires; " } else { "" };
         lines.extend(wrap(&format!("{never}{}", reading.worst), width, "    ", "      "));
         for also in &reading.also {
             lines.extend(wrap(&format!("also {also}"), width, "    ", "      "));
+        }
+        let outcomes = &row.detection.outcomes;
+        if outcomes.helpful > 0 {
+            let (helpful, all) =
+                (words::thousands(outcomes.helpful), counted(outcomes.false_rollbacks, "good release"));
+            lines.push(format!("    of {all} rolled back, {helpful} would have cost more (helpful)"));
         }
         if let Some(honoured) = not_honoured(report, row) {
             lines.extend(wrap(&honoured, width, "    ", "      "));
@@ -231,7 +263,7 @@ fn readings(report: &Report, width: usize) -> Vec<String> {
 }
 
 fn not_honoured(report: &Report, row: &Row) -> Option<String> {
-    let meta = report.policies.iter().find(|meta| meta.name == row.player.name())?;
+    let meta = report.policies.iter().find(|meta| meta.name == row.name())?;
     let mut parts = Vec::new();
     if meta.unsupported > 0 {
         parts.push(format!("{} of its file not honoured", counted(u64::from(meta.unsupported), "setting")));
@@ -272,7 +304,7 @@ fn rank_moves(report: &Report) -> String {
         .filter(|s| s.rank != 1)
         .filter_map(|s| {
             let leader = rows.iter().find(|row| first(row, &s.weight, s.factor))?;
-            Some(format!("{} with {} x{}", leader.player.name(), s.weight, s.factor))
+            Some(format!("{} with {} x{}", leader.name(), s.weight, s.factor))
         })
         .collect();
     match changes.is_empty() {
@@ -306,13 +338,12 @@ fn told(replay: &Replay) -> String {
     }
 }
 
-/// Per policy told about: its worst miss or else its slowest detection, and a false rollback.
+/// Of the first policies: the worst miss or else its slowest detection, and a false rollback.
 fn shown(report: &Report) -> Vec<&Replay> {
     let mut shown = Vec::new();
-    for row in ranking::policies(report).iter().take(READINGS_MAX) {
-        let of = |what: Singling| {
-            report.replays.iter().find(|r| r.policy == row.player.name() && r.singled.what == what)
-        };
+    for row in ranking::policies(report).iter().take(REPLAYS_MAX) {
+        let of =
+            |what: Singling| report.replays.iter().find(|r| r.policy == row.name() && r.singled.what == what);
         shown.extend(of(Singling::Missed).or_else(|| of(Singling::SlowestDetection)));
         shown.extend(of(Singling::FalseRollback));
     }
@@ -343,7 +374,7 @@ mod tests {
             let mut report = sample();
             report.screen = Screen { width, colour: false };
             for row in &mut report.scorecard.rows {
-                if let RowPlayer::Policy(name) = &mut row.player {
+                if let Player::Policy(name) = &mut row.player {
                     name.push_str("-with-a-name-longer-than-any-column-of-the-table");
                 }
             }
@@ -377,16 +408,16 @@ mod tests {
     #[test]
     fn many_policies_and_rollouts_stay_on_a_screen() {
         let mut report = sample();
-        let row = report.scorecard.rows.iter().find(|row| row.player.name() == "quick").cloned().unwrap();
+        let row = report.scorecard.rows.iter().find(|row| row.name() == "quick").cloned().unwrap();
         for i in 0..100 {
             let mut variant = row.clone();
-            variant.player = RowPlayer::Policy(format!("variant-{i}"));
+            variant.player = Player::Policy(format!("variant-{i}"));
             variant.rollout = "own.yaml".to_owned();
             report.scorecard.rows.push(variant);
         }
         let text = rendered(&OUTPUT, &report);
         assert!(text.contains("... 78 more in --format csv"), "{text}");
         assert!(text.contains("[1] the scenario's rollout, [2] the rollout of own.yaml"));
-        assert!(text.lines().count() < 120);
+        assert!(text.lines().count() < 130);
     }
 }

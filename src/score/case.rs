@@ -50,12 +50,14 @@ pub enum Promotion {
 /// A rollback of a bad release.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rollback {
-    /// Decision to capacity and traffic restored.
+    /// Decision to the candidate's last request.
+    pub drained: Timed,
+    /// Decision to capacity and traffic restored: the figure.
     pub time: Timed,
+    /// Decision to somebody or something having checked that it helped.
+    pub verified: Timed,
     /// What came of it.
     pub outcome: RollbackOutcome,
-    /// Whether somebody or something checked that it helped.
-    pub verified: bool,
     /// Whether no human step was needed.
     pub unattended: bool,
 }
@@ -96,6 +98,8 @@ pub struct Case {
     pub healthy_harm: Harm,
     /// Users with a harmed request in the bad twin.
     pub users: f64,
+    /// The same as a share of the scenario's users; `None` when it does not say how many there are.
+    pub users_share: Option<f64>,
     /// Rows lost or corrupted in the bad twin.
     pub rows: u64,
     /// Seconds without service in the bad twin.
@@ -151,6 +155,7 @@ pub fn case(
         harm: bad_run.harmed,
         healthy_harm: healthy_run.harmed,
         users: bad_run.users_harmed,
+        users_share: users_share(bad_run.users_harmed, meta.users),
         rows: bad_run.rows_lost,
         downtime_s: seconds(bad_run.downtime),
         error_budget: error_budget(&bad_run.harmed, record.mean_rate, meta.availability),
@@ -196,6 +201,11 @@ fn detection(
     }
 }
 
+/// A mean of users may pass their number by rounding only.
+fn users_share(harmed: f64, users: Option<u64>) -> Option<f64> {
+    users.filter(|users| *users > 0).map(|users| (harmed / users as f64).min(1.0))
+}
+
 /// Failed, timed out and rejected requests as a share of what the objective allows in 30 days at mean rate.
 fn error_budget(harm: &Harm, mean_rate: f64, availability: Option<f64>) -> Option<f64> {
     let allowed = (1.0 - availability?) * mean_rate * 30.0 * 86_400.0;
@@ -205,9 +215,10 @@ fn error_budget(harm: &Harm, mean_rate: f64, availability: Option<f64>) -> Optio
 fn rollback(run: &RunRecord, counted_until: Nanos) -> Option<Rollback> {
     let record = run.rollback.as_ref()?;
     Some(Rollback {
+        drained: until(record.began, record.drained, counted_until),
         time: until(record.began, record.restored, counted_until),
+        verified: until(record.began, record.verified, counted_until),
         outcome: record.outcome,
-        verified: record.verified.is_some(),
         unattended: record.unattended,
     })
 }
@@ -262,9 +273,10 @@ fn healthy_frame(record: &ReplicationRecord, rollout: &RolloutRecord) -> Frame {
     Frame { never: of(Reference::Never), always: of(Reference::Always), oracle: of(Reference::Oracle) }
 }
 
-/// The run of a reference player; they stand first, so this ends early.
+/// The run of a reference player; they stand first, and policies may be thousands.
 fn find(twin: &TwinRecord, reference: Reference) -> Option<&RunRecord> {
-    twin.runs.iter().find(|run| run.player == Player::Reference(reference))
+    let mut references = twin.runs.iter().take_while(|run| matches!(run.player, Player::Reference(_)));
+    references.find(|run| run.player == Player::Reference(reference))
 }
 
 fn until(from: Nanos, to: Option<Nanos>, end: Nanos) -> Timed {

@@ -29,6 +29,8 @@ pub struct Impact {
     pub net: Estimate,
     /// Users with at least one harmed request.
     pub users: Estimate,
+    /// The same as a share of the scenario's users.
+    pub users_share: Estimate,
     /// Share of the 30-day error budget; above 1 when it is overspent.
     pub error_budget: Estimate,
     /// Rows lost or corrupted.
@@ -53,7 +55,8 @@ pub fn impact(strata: &[&Stratum]) -> Impact {
         gross: of(&|c| harmed(&c.harm) as f64),
         net: of(&|c| harmed(&c.harm) as f64 - c.harm.relieved as f64),
         users: of(&|c| c.users),
-        error_budget: error_budget(strata),
+        users_share: where_stated(strata, &|c| c.users_share),
+        error_budget: where_stated(strata, &|c| c.error_budget),
         rows: of(&|c| c.rows as f64),
         downtime: of(&|c| c.downtime_s),
         healthy: of(&|c| harmed(&c.healthy_harm) as f64),
@@ -62,11 +65,12 @@ pub fn impact(strata: &[&Stratum]) -> Impact {
     impact
 }
 
-fn error_budget(strata: &[&Stratum]) -> Estimate {
+/// A mean over the files that state what it is measured against.
+fn where_stated(strata: &[&Stratum], share: &dyn Fn(&Case) -> Option<f64>) -> Estimate {
     let shares: Vec<(f64, Vec<f64>)> =
-        strata.iter().map(|s| (s.weight, s.cases.iter().filter_map(|c| c.error_budget).collect())).collect();
+        strata.iter().map(|s| (s.weight, s.cases.iter().filter_map(share).collect())).collect();
     if shares.iter().all(|(_, values)| values.is_empty()) {
-        return Estimate::absent(Note::NoObjective, 0);
+        return Estimate::absent(Note::NotStated, 0);
     }
     mean(&shares)
 }

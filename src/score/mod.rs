@@ -28,5 +28,5 @@ pub mod words;
 pub use cost::CostWeights;
 pub use estimate::{Estimate, Note};
 pub use meta::{CheckMeta, PolicyMeta, ScenarioMeta};
-pub use scorecard::{Input, Row, RowPlayer, Scorecard, difference, scorecard};
+pub use scorecard::{Input, Row, Scorecard, difference, scorecard};
 pub use stratum::ScoreError;

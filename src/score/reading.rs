@@ -168,6 +168,23 @@ fn early_sentence(stratum: &Stratum, file: &str) -> Option<String> {
     (early > 0).then(|| format!("decides before the fault even begins in {share} of {file}"))
 }
 
+/// "has 4 % of its rollbacks not restore the service (no effect)"; `None` when all did.
+fn failed_sentence(strata: &[&Stratum]) -> Option<String> {
+    let outcomes = || strata.iter().flat_map(|s| &s.cases).filter_map(|c| c.rollback.map(|r| r.outcome));
+    let failures: Vec<RollbackOutcome> = outcomes().filter(|outcome| !helps(*outcome)).collect();
+    let count = |outcome: &RollbackOutcome| failures.iter().filter(|o| *o == outcome).count();
+    let top = failures.iter().max_by_key(|outcome| (count(outcome), std::cmp::Reverse(**outcome)))?;
+    let words = match top {
+        RollbackOutcome::NoEffect => "the candidate went on serving",
+        RollbackOutcome::Impossible => "there was nothing to go back to",
+        RollbackOutcome::MadeWorse => "it harmed more than it saved",
+        RollbackOutcome::Unfinished => "it never ended",
+        RollbackOutcome::Worked | RollbackOutcome::Slow => return None,
+    };
+    let share = words::percent(failures.len() as f64 / outcomes().count().max(1) as f64);
+    Some(format!("has {share} of its rollbacks of bad releases fail: mostly, {words}"))
+}
+
 /// Whether a rollback restored the service.
 fn helps(outcome: RollbackOutcome) -> bool {
     matches!(outcome, RollbackOutcome::Worked | RollbackOutcome::Slow)
@@ -195,8 +212,10 @@ fn also(
     };
     let miss = most(&|c| c.fate == Fate::Missed).and_then(|s| miss_sentence(s, &name(s), policy));
     let alarm = most(&|c| c.false_rollback).and_then(|s| false_sentence(s, &name(s)));
+    let failed = failed_sentence(strata);
     let kind = |sentence: &str| sentence.split(' ').next().map(str::to_owned);
-    [miss, alarm].into_iter().flatten().filter(|sentence| kind(sentence) != kind(told)).collect()
+    let others = [miss, alarm].into_iter().flatten().filter(|sentence| kind(sentence) != kind(told));
+    others.chain(failed).collect()
 }
 
 /// The replications to look at, one of each kind there is.

@@ -17,8 +17,12 @@ use crate::replication::record::RollbackOutcome;
 /// Rollbacks of bad releases.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Rollbacks {
-    /// Decision to restored, in seconds.
+    /// Decision to the candidate's last request, in seconds.
+    pub drained: Times,
+    /// Decision to restored, in seconds: *the* rollback time.
     pub time: Times,
+    /// Decision to verified, in seconds; those never verified are censored.
+    pub verified: Times,
     /// Share restored within 60 s; like the following, of the rollbacks begun.
     pub worked: Estimate,
     /// Share restored later.
@@ -57,14 +61,16 @@ pub fn rollbacks(strata: &[&Stratum]) -> Rollbacks {
     };
     let ended = |outcome: RollbackOutcome| of(&|rollback| rollback.outcome == outcome);
     Rollbacks {
+        drained: durations(strata, &|case| case.rollback.map(|rollback| rollback.drained)),
         time: durations(strata, &|case| case.rollback.map(|rollback| rollback.time)),
+        verified: durations(strata, &|case| case.rollback.map(|rollback| rollback.verified)),
         worked: ended(RollbackOutcome::Worked),
         slow: ended(RollbackOutcome::Slow),
         no_effect: ended(RollbackOutcome::NoEffect),
         impossible: ended(RollbackOutcome::Impossible),
         made_worse: ended(RollbackOutcome::MadeWorse),
         unfinished: ended(RollbackOutcome::Unfinished),
-        unverified: of(&|rollback| !rollback.verified),
+        unverified: of(&|rollback| !rollback.verified.ended),
         unattended: of(&|rollback| rollback.unattended),
     }
 }

@@ -13,7 +13,7 @@ use super::recovery::{PromotionDelay, Rollbacks, promotion_delay, rollbacks, tim
 use super::stratum::{ScoreError, Stratum, Who, gather};
 use super::times::Times;
 use super::why::{Why, why};
-use crate::replication::record::{Fidelity, Reference, ReplicationRecord};
+use crate::replication::record::{Fidelity, Player, Reference, ReplicationRecord};
 
 /// Version of the scorecard's serialised form.
 pub const FORMAT: u32 = 1;
@@ -47,29 +47,19 @@ pub struct Scorecard {
     pub files: Vec<Row>,
     /// Policies of which there is no record at all.
     pub unplayed: Vec<String>,
+    /// Scenarios with replications in which the faults touched no request.
+    pub untouched: Vec<Untouched>,
 }
 
-/// Who a row is about.
+/// Replications of a scenario in which the faults of the bad release touched no request under `never`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RowPlayer {
-    /// A reference player.
-    Reference(Reference),
-    /// A policy, by name.
-    Policy(String),
-}
-
-impl RowPlayer {
-    /// Its name in tables.
-    pub fn name(&self) -> &str {
-        match self {
-            RowPlayer::Reference(Reference::Never) => "never",
-            RowPlayer::Reference(Reference::Always) => "always",
-            RowPlayer::Reference(Reference::Oracle) => "oracle",
-            RowPlayer::Reference(Reference::Random) => "random",
-            RowPlayer::Policy(name) => name,
-        }
-    }
+pub struct Untouched {
+    /// The scenario.
+    pub scenario: String,
+    /// Replications in which no request was touched, on any rollout.
+    pub replications: u64,
+    /// Replications in all.
+    pub of: u64,
 }
 
 /// Replications behind a row, by how they were played.
@@ -85,7 +75,7 @@ pub struct Replications {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Row {
     /// Who.
-    pub player: RowPlayer,
+    pub player: Player,
     /// On which rollout.
     pub rollout: String,
     /// Over which file; `None` when pooled.
@@ -120,6 +110,19 @@ pub struct Row {
     pub reading: Option<Reading>,
 }
 
+impl Row {
+    /// The player's name in tables.
+    pub fn name(&self) -> &str {
+        match &self.player {
+            Player::Reference(Reference::Never) => "never",
+            Player::Reference(Reference::Always) => "always",
+            Player::Reference(Reference::Oracle) => "oracle",
+            Player::Reference(Reference::Random) => "random",
+            Player::Policy(name) => name,
+        }
+    }
+}
+
 /// Scores a study.
 ///
 /// # Errors
@@ -133,7 +136,7 @@ pub fn scorecard(input: &Input<'_>) -> Result<Scorecard, ScoreError> {
     let mut references: Vec<_> = players
         .iter()
         .filter_map(|((who, rollout), strata)| match who {
-            Who::Reference(reference) => Some((RowPlayer::Reference(*reference), rollout, strata)),
+            Who::Reference(reference) => Some((Player::Reference(*reference), rollout, strata)),
             Who::Policy(_) => None,
         })
         .collect();
@@ -147,7 +150,7 @@ pub fn scorecard(input: &Input<'_>) -> Result<Scorecard, ScoreError> {
         for ((_, rollout), strata) in players.iter().filter(|((who, _), _)| of_policy(who)) {
             played = true;
             policies.push((rows.len(), strata.iter().collect()));
-            let player = RowPlayer::Policy(meta.name.clone());
+            let player = Player::Policy(meta.name.clone());
             add(input, (player, rollout, Some(meta)), strata, &mut rows, &mut files);
         }
         if !played {
@@ -158,13 +161,25 @@ pub fn scorecard(input: &Input<'_>) -> Result<Scorecard, ScoreError> {
     let position =
         |row: &Row| input.scenarios.iter().position(|meta| Some(&meta.name) == row.scenario.as_ref());
     files.sort_by_key(position);
-    Ok(Scorecard { format: FORMAT, weights: *input.weights, rows, files, unplayed })
+    let untouched = untouched(input);
+    Ok(Scorecard { format: FORMAT, weights: *input.weights, rows, files, unplayed, untouched })
+}
+
+fn untouched(input: &Input<'_>) -> Vec<Untouched> {
+    let of = |meta: &ScenarioMeta| {
+        let records = || input.records.iter().filter(|record| record.scenario == meta.name);
+        let none =
+            |record: &&ReplicationRecord| record.rollouts.iter().all(|rollout| rollout.bad.touched == 0);
+        let (replications, of) = (records().filter(none).count() as u64, records().count() as u64);
+        (replications > 0).then(|| Untouched { scenario: meta.name.clone(), replications, of })
+    };
+    input.scenarios.iter().filter_map(of).collect()
 }
 
 /// Adds the pooled row and the rows of the files of one player.
 fn add(
     input: &Input<'_>,
-    player: (RowPlayer, &String, Option<&PolicyMeta>),
+    player: (Player, &String, Option<&PolicyMeta>),
     strata: &[Stratum],
     rows: &mut Vec<Row>,
     files: &mut Vec<Row>,
@@ -186,7 +201,7 @@ fn add(
 }
 
 fn row(
-    (player, rollout): (RowPlayer, String),
+    (player, rollout): (Player, String),
     strata: &[&Stratum],
     policy: Option<&PolicyMeta>,
     weights: &CostWeights,
@@ -219,7 +234,7 @@ fn row(
 fn rank(rows: &mut [Row], policies: &[(usize, Vec<&Stratum>)], weights: &CostWeights) {
     let names: Vec<String> = policies
         .iter()
-        .map(|(i, _)| rows.get(*i).map_or(String::new(), |row| row.player.name().to_owned()))
+        .map(|(i, _)| rows.get(*i).map_or(String::new(), |row| row.name().to_owned()))
         .collect();
     let ranked: Vec<Ranked<'_>> =
         policies.iter().zip(&names).map(|((_, strata), name)| (name.as_str(), strata.clone())).collect();
@@ -233,7 +248,7 @@ fn rank(rows: &mut [Row], policies: &[(usize, Vec<&Stratum>)], weights: &CostWei
     }
 }
 
-/// The paired difference of two players, each a policy's name or a reference's on a rollout; first minus second.
+/// The paired difference of two players, each on a rollout; first minus second.
 ///
 /// Returns `None` when one of them was not played.
 ///
@@ -241,12 +256,12 @@ fn rank(rows: &mut [Row], policies: &[(usize, Vec<&Stratum>)], weights: &CostWei
 /// As [`scorecard`].
 pub fn difference(
     input: &Input<'_>,
-    a: (&Who, &str),
-    b: (&Who, &str),
+    first: (&Player, &str),
+    second: (&Player, &str),
 ) -> Result<Option<Difference>, ScoreError> {
     let players = gather(input.records, input.scenarios)?;
-    let strata = |(who, rollout): (&Who, &str)| players.get(&(who.clone(), rollout.to_owned()));
-    let (Some(left), Some(right)) = (strata(a), strata(b)) else { return Ok(None) };
-    let (left, right): (Vec<&Stratum>, Vec<&Stratum>) = (left.iter().collect(), right.iter().collect());
-    Ok(Some(efficacy::difference(&left, &right, &input.weights.prices())))
+    let strata = |(player, rollout): (&Player, &str)| players.get(&(Who::from(player), rollout.to_owned()));
+    let (Some(first), Some(second)) = (strata(first), strata(second)) else { return Ok(None) };
+    let (first, second): (Vec<&Stratum>, Vec<&Stratum>) = (first.iter().collect(), second.iter().collect());
+    Ok(Some(efficacy::difference(&first, &second, &input.weights.prices())))
 }

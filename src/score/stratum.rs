@@ -32,13 +32,22 @@ pub enum ScoreError {
     },
 }
 
-/// Who a row is about.
+/// Who a row is about: a [`Player`] that can be sorted.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Who {
     /// A reference player.
     Reference(Reference),
     /// A policy, by name.
     Policy(String),
+}
+
+impl From<&Player> for Who {
+    fn from(player: &Player) -> Self {
+        match player {
+            Player::Reference(reference) => Who::Reference(*reference),
+            Player::Policy(name) => Who::Policy(name.clone()),
+        }
+    }
 }
 
 /// A player on a rollout.
@@ -71,7 +80,7 @@ pub fn gather(
         let Some(meta) = scenarios.get(scenario) else { continue };
         for rollout in &record.rollouts {
             for (bad, healthy) in pairs(rollout) {
-                let key = (who(&bad.player), rollout.rollout.clone());
+                let key = (Who::from(&bad.player), rollout.rollout.clone());
                 let strata = players.entry(key).or_default();
                 if strata.last().is_none_or(|last| last.scenario != scenario) {
                     let weight = shares.get(scenario).copied().unwrap_or(0.0);
@@ -122,11 +131,4 @@ fn pairs(rollout: &RolloutRecord) -> impl Iterator<Item = (&RunRecord, &RunRecor
         let healthy = rollout.healthy.runs.get(i).filter(same);
         healthy.or_else(|| rollout.healthy.runs.iter().find(same)).map(|healthy| (bad, healthy))
     })
-}
-
-fn who(player: &Player) -> Who {
-    match player {
-        Player::Reference(reference) => Who::Reference(*reference),
-        Player::Policy(name) => Who::Policy(name.clone()),
-    }
 }

@@ -176,7 +176,12 @@ pub(crate) fn record(scenario: &str, replication: u32, plays: &[(&str, Bad, Heal
         bad.push(bad_run(name, bad_play));
         healthy.push(healthy_run(name, healthy_play));
     }
-    let twin = |runs, onset, first_harm| TwinRecord { onset, first_harm, touched: 1, runs };
+    let twin = |runs, onset, first_harm| TwinRecord {
+        onset,
+        first_harm,
+        touched: u64::from(first_harm.is_some()),
+        runs,
+    };
     ReplicationRecord {
         format: FORMAT,
         scenario: scenario.to_owned(),

@@ -4,10 +4,9 @@ use proptest::prelude::*;
 
 use super::reading::Singling;
 use super::scorecard::difference;
-use super::stratum::Who;
 use super::testing::{Bad, Healthy, Sample, failed_by, policy, record};
 use super::*;
-use crate::replication::record::{MissCause, Reference, ReplicationRecord};
+use crate::replication::record::{MissCause, Player, Reference, ReplicationRecord};
 
 fn score(records: &[ReplicationRecord], scenarios: &[ScenarioMeta], policies: &[PolicyMeta]) -> Scorecard {
     scorecard(&Input { records, scenarios, policies, weights: &CostWeights::default() }).unwrap()
@@ -20,7 +19,7 @@ fn one_file(plays: &[(Bad, Healthy)]) -> Row {
         .map(|(i, (bad, healthy))| record("fault/a", i as u32, &[("p", bad.clone(), healthy.clone())]))
         .collect();
     let card = score(&records, &[ScenarioMeta::named("fault/a")], &[policy("p", "five_xx", "<= 0.01")]);
-    card.rows.into_iter().find(|row| row.player.name() == "p").unwrap()
+    card.rows.into_iter().find(|row| row.name() == "p").unwrap()
 }
 
 fn close(estimate: Estimate, expected: f64) {
@@ -101,7 +100,7 @@ fn costs_and_efficacy_by_hand() {
 fn the_frame_scores_what_it_should() {
     let card = Sample::new().scorecard();
     let row = |reference: Reference| {
-        card.rows.iter().find(|row| row.player == RowPlayer::Reference(reference)).unwrap()
+        card.rows.iter().find(|row| row.player == Player::Reference(reference)).unwrap()
     };
     close(row(Reference::Never).efficacy, 0.0);
     assert_eq!(row(Reference::Never).detection.precision.note, Some(Note::NeverFires));
@@ -165,7 +164,7 @@ fn impact_by_hand() {
     close(row.impact.gross, failed_by(60.0) as f64 / 2.0);
     close(row.impact.users, 75.0);
     close(row.impact.healthy, 50.0);
-    assert_eq!(row.impact.error_budget.note, Some(Note::NoObjective));
+    assert_eq!(row.impact.error_budget.note, Some(Note::NotStated));
     let mut meta = ScenarioMeta::named("fault/a");
     meta.availability = Some(0.999);
     let records = [record("fault/a", 0, &[("p", Bad::Detected(60.0), Healthy::Good(0.0))])];
@@ -178,7 +177,7 @@ fn impact_by_hand() {
 fn pooling_weighs_folders_and_the_files_keep_their_own_figures() {
     let card = Sample::new().scorecard();
     let thorough: Vec<&Row> =
-        card.rows.iter().chain(&card.files).filter(|row| row.player.name() == "thorough").collect();
+        card.rows.iter().chain(&card.files).filter(|row| row.name() == "thorough").collect();
     let [pooled, errors, latency] = thorough[..] else { panic!("{} rows", thorough.len()) };
     assert_eq!((errors.share, latency.share), (0.5, 0.5));
     close(errors.detection.missed_rate, 0.0);
@@ -192,10 +191,16 @@ fn pooling_weighs_folders_and_the_files_keep_their_own_figures() {
 fn the_reading_names_the_worst_file_the_cause_and_the_replications() {
     let card = Sample::new().scorecard();
     let reading = |name: &str| {
-        card.rows.iter().find(|row| row.player.name() == name).and_then(|row| row.reading.clone()).unwrap()
+        card.rows.iter().find(|row| row.name() == name).and_then(|row| row.reading.clone()).unwrap()
     };
     let thorough = reading("thorough");
-    assert_eq!(thorough.also, ["misses 80 % of canary/latency: it never looks at latency (15 of 16 misses)"]);
+    assert_eq!(
+        thorough.also,
+        [
+            "misses 80 % of canary/latency: it never looks at latency (15 of 16 misses)",
+            "has 4.3 % of its rollbacks of bad releases fail: mostly, the candidate went on serving",
+        ]
+    );
     let quick = reading("quick");
     assert_eq!(quick.worst_file.as_deref(), Some("fault/errors"));
     assert_eq!(
@@ -233,9 +238,34 @@ fn limits_and_values_are_named_when_the_effect_is_too_small() {
 }
 
 #[test]
+fn damaged_numbers_become_absent_figures_with_a_reason() {
+    let mut damaged = record("fault/a", 0, &[("p", Bad::Detected(60.0), Healthy::Good(0.0))]);
+    damaged.mean_rate = f64::NAN;
+    for run in &mut damaged.rollouts[0].bad.runs {
+        run.users_harmed = f64::INFINITY;
+        run.decision = run.decision.take().map(|d| crate::replication::record::DecisionRecord { at: 0, ..d });
+    }
+    let second = record("fault/a", 1, &[("p", Bad::Detected(60.0), Healthy::Good(0.0))]);
+    let card =
+        score(&[damaged, second], &[ScenarioMeta::named("fault/a")], &[policy("p", "five_xx", "<= 0.01")]);
+    check_figures("", &serde_json::to_value(&card).unwrap());
+    assert_eq!(card.rows.last().unwrap().impact.users.note, Some(Note::NoObservations));
+}
+
+#[test]
+fn a_fault_that_touched_nothing_is_reported() {
+    let untouched = Sample::new().scorecard().untouched;
+    assert_eq!(untouched.len(), 1);
+    assert_eq!(
+        (untouched[0].scenario.as_str(), untouched[0].replications, untouched[0].of),
+        ("fault/errors", 1, 20)
+    );
+}
+
+#[test]
 fn ranks_follow_efficacy_and_move_with_the_price_list() {
     let card = Sample::new().scorecard();
-    let row = |name: &str| card.rows.iter().find(|row| row.player.name() == name).unwrap();
+    let row = |name: &str| card.rows.iter().find(|row| row.name() == name).unwrap();
     let (quick, thorough) = (row("quick"), row("thorough"));
     assert_eq!((quick.rank, thorough.rank), (Some(2), Some(1)));
     assert!(quick.efficacy.value < thorough.efficacy.value);
@@ -255,7 +285,7 @@ fn differences_are_paired_and_turn_their_sign() {
         policies: &sample.policies,
         weights: &weights,
     };
-    let (quick, thorough) = (Who::Policy("quick".into()), Who::Policy("thorough".into()));
+    let (quick, thorough) = (Player::Policy("quick".into()), Player::Policy("thorough".into()));
     let there = difference(&input, (&quick, "scenario"), (&thorough, "scenario")).unwrap().unwrap();
     let back = difference(&input, (&thorough, "scenario"), (&quick, "scenario")).unwrap().unwrap();
     close(there.missed_rate, -0.25);

@@ -1,18 +1,23 @@
 //! Quantiles of times of which some did not end while anybody looked.
 //!
 //! A time that had not ended at the end of the follow-up is *censored*: it counts as "longer than that", it is never
-//! dropped and never taken for the length of the follow-up. The curve is Kaplan-Meier's over weighted observations
-//! (one weight per stratum, shared equally by its observations); the quantile is the smallest time at which the share
-//! ended reaches its level. Its interval takes the curve at the Wilson limits of the level (Woodruff 1952; for one
-//! stratum without censoring these are order statistics) with Kish's effective number of observations
-//! `1 / sum(w_s^2 / n_s)`, which is exact for one stratum and cautious for several.
+//! dropped and never taken for the length of the follow-up. The quantile is the smallest time at which Kaplan-Meier's
+//! curve reaches its level; over several files the curve is of weighted observations, a file's weight shared equally
+//! by its own.
+//!
+//! Limits, one file: order statistics if all times ended, else Brookmeyer and Crowley's. Several files: the curve at
+//! the Wilson limits of the level (Woodruff 1952) with Kish's effective number of observations
+//! `1 / sum(w_s^2 / n_s)`, which is cautious where files differ.
 //!
 //! Trap: with `n` observations the largest is an upper limit of quantile `q` only if `q^n <= 2.5 %` (72 of them for a
 //! p95); below that the limit is open.
 
 use serde::{Deserialize, Serialize};
 
-use super::estimate::{Estimate, Note, wilson};
+use super::estimate::{CONFIDENCE, Estimate, Note};
+use crate::rng::normal_quantile;
+use crate::stats::quantile;
+use crate::stats::survival::{KaplanMeier, Lifetime};
 
 /// One time in seconds and how it ended.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -49,11 +54,54 @@ pub fn times(strata: &[(f64, Vec<Timed>)]) -> Times {
         .map(|t| t.seconds)
         .fold(None, |max: Option<f64>, s| Some(max.map_or(s, |m| m.max(s))));
     let n = all().count() as u64;
-    let total: f64 = used.iter().map(|(w, _)| w).sum();
-    let kish = 1.0 / used.iter().map(|(w, t)| (w / total) * (w / total) / t.len() as f64).sum::<f64>();
     let curve = curve(&used);
-    let at = |level: f64| quantile(&curve, level, n, kish);
+    let at = |level: f64| {
+        let value = reach(&curve, level);
+        let (low, high) = match used[..] {
+            [] => return Estimate::absent(Note::NoObservations, 0),
+            [(_, times)] => own_limits(times, level),
+            _ => pooled_limits(&used, &curve, level),
+        };
+        match value {
+            Some(seconds) => {
+                Estimate::new(seconds, low.map(|l| l.min(seconds)), high.map(|h| h.max(seconds)), n)
+            }
+            None => Estimate { low, ..Estimate::absent(Note::BeyondFollowUp, n) },
+        }
+    };
     Times { median: at(0.5), p95: at(0.95), censored: censored.count() as u64, followed }
+}
+
+/// The first time by which the share ended reaches `level`.
+fn reach(curve: &[Point], level: f64) -> Option<f64> {
+    // Rounding in the products must not push a quantile to the next observation.
+    curve.iter().find(|(_, share)| *share >= level - 1e-9).map(|(seconds, _)| *seconds)
+}
+
+/// Limits of a quantile of one file.
+fn own_limits(times: &[Timed], level: f64) -> (Option<f64>, Option<f64>) {
+    let limits = if times.iter().all(|t| t.ended) {
+        let seconds: Vec<f64> = times.iter().map(|t| t.seconds).collect();
+        quantile::interval(&seconds, level, CONFIDENCE)
+    } else {
+        let lifetime = |t: &Timed| Lifetime { time: t.seconds, event: t.ended };
+        KaplanMeier::new(&times.iter().map(lifetime).collect::<Vec<_>>()).quantile(level, CONFIDENCE)
+    };
+    (Some(limits.low).filter(|l| l.is_finite()), Some(limits.high).filter(|h| h.is_finite()))
+}
+
+/// Limits of a quantile pooled over files.
+fn pooled_limits(used: &[&(f64, Vec<Timed>)], curve: &[Point], level: f64) -> (Option<f64>, Option<f64>) {
+    let total: f64 = used.iter().map(|(w, _)| w).sum();
+    let n = 1.0 / used.iter().map(|(w, t)| (w / total) * (w / total) / t.len() as f64).sum::<f64>();
+    let tail = (1.0 - CONFIDENCE) / 2.0;
+    let z2 = normal_quantile(tail) * normal_quantile(tail);
+    let centre = (level + z2 / (2.0 * n)) / (1.0 + z2 / n);
+    let half = (z2 * level * (1.0 - level) / n + z2 * z2 / (4.0 * n * n)).sqrt() / (1.0 + z2 / n);
+    let open = |p: f64| libm::pow(p, n) > tail;
+    let low = if open(1.0 - level) { None } else { reach(curve, centre - half) };
+    let high = if open(level) { None } else { reach(curve, centre + half) };
+    (low, high)
 }
 
 /// Kaplan-Meier's estimate of the share ended by each time at which something ended.
@@ -80,22 +128,6 @@ fn curve(strata: &[&(f64, Vec<Timed>)]) -> Vec<Point> {
     points
 }
 
-fn quantile(curve: &[Point], level: f64, n: u64, kish: f64) -> Estimate {
-    if n == 0 {
-        return Estimate::absent(Note::NoObservations, 0);
-    }
-    // Rounding in the products must not push a quantile to the next observation.
-    let reach = |p: f64| curve.iter().find(|(_, share)| *share >= p - 1e-9).map(|(seconds, _)| *seconds);
-    let (low_level, high_level) = wilson(level * kish, kish);
-    let open = |p: f64| libm::pow(p, kish) > 0.025;
-    let low = if open(1.0 - level) { None } else { reach(low_level) };
-    let high = if open(level) { None } else { reach(high_level) };
-    match reach(level) {
-        Some(seconds) => Estimate::new(seconds, low, high, n),
-        None => Estimate { low, ..Estimate::absent(Note::BeyondFollowUp, n) },
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -109,8 +141,8 @@ mod tests {
         let hundred: Vec<f64> = (1..=100).map(f64::from).collect();
         let t = times(&[(1.0, ended(&hundred))]);
         assert_eq!((t.median.value, t.p95.value), (Some(50.0), Some(95.0)));
-        // Wilson limits of 50/100 are 0.4038 and 0.5962.
-        assert_eq!((t.median.low, t.median.high), (Some(41.0), Some(60.0)));
+        // The tables' ranks for n = 100: 40 and 61.
+        assert_eq!((t.median.low, t.median.high), (Some(40.0), Some(61.0)));
         assert_eq!((t.censored, t.followed), (0, None));
     }
 

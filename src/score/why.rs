@@ -53,7 +53,7 @@ fn counted(causes: impl Iterator<Item = (String, Option<String>)>) -> Vec<CauseC
     }
     let mut list: Vec<CauseCount> =
         counts.into_iter().map(|((cause, check), count)| CauseCount { cause, check, count }).collect();
-    list.sort_by(|a, b| b.count.cmp(&a.count));
+    list.sort_by_key(|cause| std::cmp::Reverse(cause.count));
     list
 }
 

@@ -53,8 +53,8 @@ pub fn count(n: f64) -> String {
         n if n < 0.1 => "<0.1".to_owned(),
         n if n < 9.95 => trim(format!("{n:.1}")),
         n if n < 9_999.5 => thousands(n.round() as u64),
-        n if n < 999_950.0 => format!("{:.1}k", n / 1e3),
-        n => format!("{:.1}M", n / 1e6),
+        n if n < 999_950.0 => format!("{}k", trim(format!("{:.1}", n / 1e3))),
+        n => format!("{}M", trim(format!("{:.1}", n / 1e6))),
     }
 }
 
@@ -63,7 +63,7 @@ pub fn thousands(n: u64) -> String {
     let digits = n.to_string();
     let mut out = String::new();
     for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
             out.push(',');
         }
         out.push(digit);
@@ -75,7 +75,7 @@ pub fn thousands(n: u64) -> String {
 pub fn value(x: f64) -> String {
     let size = x.abs();
     match size {
-        s if s == 0.0 => "0".to_owned(),
+        0.0 => "0".to_owned(),
         s if !(1e-4..1e7).contains(&s) => format!("{x:.1e}"),
         s if s >= 1000.0 => format!("{x:.0}"),
         s => {

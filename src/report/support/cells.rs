@@ -3,6 +3,9 @@
 use crate::score::times::Times;
 use crate::score::{Estimate, Note, words};
 
+/// Most characters of an efficacy with its interval.
+pub const WITHIN_MAX: usize = 9;
+
 /// A cell without a figure.
 pub const NONE: &str = "-";
 
@@ -10,9 +13,21 @@ pub const NONE: &str = "-";
 pub fn time(estimate: &Estimate, times: &Times) -> String {
     match (estimate.value, estimate.note, times.followed) {
         (Some(seconds), _, _) => words::duration(seconds),
-        (None, Some(Note::BeyondFollowUp), Some(followed)) => format!(">{}", words::duration(followed)),
+        (None, Some(Note::BeyondFollowUp), Some(followed)) => {
+            format!(">{}", words::duration(coarse(followed)))
+        }
         _ => NONE.to_owned(),
     }
+}
+
+/// A follow-up rounded down to minutes from ten minutes on, to hours from ten hours on: "longer than" stays true.
+fn coarse(seconds: f64) -> f64 {
+    let unit = match seconds {
+        s if s >= 36_000.0 => 3600.0,
+        s if s >= 600.0 => 60.0,
+        _ => return seconds,
+    };
+    (seconds / unit).floor() * unit
 }
 
 /// A share: `3.1%`.
@@ -37,6 +52,18 @@ pub fn count(estimate: &Estimate) -> String {
 /// Efficacy: `72`, `-340`, `-12.3k`.
 pub fn efficacy(estimate: &Estimate) -> String {
     estimate.value.map_or_else(|| NONE.to_owned(), whole)
+}
+
+/// Efficacy and half the width of its interval: `72 ±7`; the jackknife's interval is symmetric.
+pub fn efficacy_within(estimate: &Estimate) -> String {
+    match (estimate.value, estimate.high) {
+        (Some(value), Some(high)) if high > value => {
+            let both = format!("{} ±{}", whole(value), whole(high - value));
+            // Where it is worse than nothing by far, how far exactly is not what one looks for.
+            if both.chars().count() > WITHIN_MAX { whole(value) } else { both }
+        }
+        _ => efficacy(estimate),
+    }
 }
 
 /// Efficacy with its interval: `72 (65 to 78)`.
@@ -69,6 +96,9 @@ mod tests {
         assert_eq!(share_with_interval(&e(0.996, 0.991, 0.999)), "99.6% (99-100)");
         assert_eq!(share_with_interval(&e(0.0, 0.0, 0.0004)), "0% (0-<.1)");
         assert_eq!(efficacy_with_interval(&e(-0.2, -3.4, 2.0)), "0 (-3 to 2)");
+        assert_eq!(efficacy_within(&e(72.0, 65.0, 79.0)), "72 ±7");
+        assert_eq!(efficacy_within(&e(-1378.0, -1500.0, -1256.0)), "-1378");
+        assert_eq!((coarse(599.0), coarse(1759.0), coarse(37_000.0)), (599.0, 1740.0, 36_000.0));
         assert_eq!(efficacy(&e(-12_345.0, -13_000.0, 0.0)), "-12.3k");
         assert_eq!(efficacy(&Estimate::absent(Note::NothingToGain, 3)), "-");
     }

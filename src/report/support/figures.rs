@@ -90,6 +90,7 @@ fn impact(row: &Row) -> Vec<Figure> {
         figure("user_impact", "gross", i.gross, PER_BAD),
         figure("user_impact", "net", i.net, PER_BAD),
         figure("user_impact", "users", i.users, "users/bad release"),
+        figure("user_impact", "users_share", i.users_share, SHARE),
         figure("user_impact", "error_budget", i.error_budget, SHARE),
         figure("user_impact", "rows", i.rows, "rows/bad release"),
         figure("user_impact", "downtime", i.downtime, "s/bad release"),
@@ -100,6 +101,8 @@ fn impact(row: &Row) -> Vec<Figure> {
 fn aftermath(row: &Row) -> Vec<Figure> {
     let r = &row.rollbacks;
     let mut list = quantiles("rollback_time", &r.time);
+    list.extend(quantiles("rollback_drained", &r.drained));
+    list.extend(quantiles("rollback_verified", &r.verified));
     list.extend([
         figure("rollback_outcome", "worked", r.worked, SHARE),
         figure("rollback_outcome", "slow", r.slow, SHARE),

@@ -1,14 +1,14 @@
 //! Rows in the order people read them, and the names that tell rollouts apart.
 
-use crate::replication::record::Reference;
+use crate::replication::record::{Player, Reference};
 use crate::report::Report;
+use crate::score::Row;
 use crate::score::scorecard::SCENARIO_ROLLOUT;
-use crate::score::{Row, RowPlayer};
 
 /// Rows of policies, best efficacy first.
 pub fn policies(report: &Report) -> Vec<&Row> {
     let mut rows: Vec<&Row> =
-        report.scorecard.rows.iter().filter(|row| matches!(row.player, RowPlayer::Policy(_))).collect();
+        report.scorecard.rows.iter().filter(|row| matches!(row.player, Player::Policy(_))).collect();
     rows.sort_by_key(|row| row.rank.unwrap_or(u32::MAX));
     rows
 }
@@ -16,13 +16,13 @@ pub fn policies(report: &Report) -> Vec<&Row> {
 /// Rows of reference players, rollout by rollout, from the best known to the worst.
 pub fn frame(report: &Report) -> Vec<&Row> {
     let place = |row: &Row| match row.player {
-        RowPlayer::Reference(Reference::Oracle) => 0,
-        RowPlayer::Reference(Reference::Never) => 1,
-        RowPlayer::Reference(Reference::Always) => 2,
-        RowPlayer::Reference(Reference::Random) | RowPlayer::Policy(_) => 3,
+        Player::Reference(Reference::Oracle) => 0,
+        Player::Reference(Reference::Never) => 1,
+        Player::Reference(Reference::Always) => 2,
+        Player::Reference(Reference::Random) | Player::Policy(_) => 3,
     };
     let mut rows: Vec<&Row> =
-        report.scorecard.rows.iter().filter(|row| matches!(row.player, RowPlayer::Reference(_))).collect();
+        report.scorecard.rows.iter().filter(|row| matches!(row.player, Player::Reference(_))).collect();
     let rollouts = rollouts(report);
     rows.sort_by_key(|row| (rollouts.iter().position(|label| *label == row.rollout), place(row)));
     rows
