@@ -1,12 +1,15 @@
 //! A table for the comment of a pull request, with one sentence per policy below it.
 
+use super::support::headline::{headline, played};
 use super::support::{cells, ranking};
-use super::text::{headline, played};
 use super::{Artifact, Output, Report};
 use crate::score::Row;
 
 /// The entry of the catalogue.
 pub const OUTPUT: Output = Output { name: "markdown", summary: "a table for a pull-request comment", render };
+
+/// Most rows of policies, and of reference players: comments have a limit.
+const ROWS_MAX: usize = 50;
 
 const HEADER: &str = "\
 | policy | detects in (median) | p95 | misses | rolls back good ones | users hit | rollback p95 | efficacy |
@@ -15,14 +18,18 @@ const HEADER: &str = "\
 
 fn render(report: &Report) -> Vec<Artifact> {
     let mut text = format!("### backout: {}\n\n{}\n\n{HEADER}", headline(report), played(report));
-    for row in ranking::policies(report) {
+    let policies = ranking::policies(report);
+    for row in policies.iter().take(ROWS_MAX) {
         text.push_str(&line(report, row, "**"));
     }
-    for row in ranking::frame(report) {
+    for row in ranking::frame(report).into_iter().take(ROWS_MAX) {
         text.push_str(&line(report, row, "_"));
     }
     text.push('\n');
-    for row in ranking::policies(report) {
+    if policies.len() > ROWS_MAX {
+        text.push_str(&format!("{} more policies are in the csv.\n\n", policies.len() - ROWS_MAX));
+    }
+    for row in policies.iter().take(ROWS_MAX) {
         let Some(reading) = &row.reading else { continue };
         text.push_str(&format!("- **{}** {}\n", escape(row.name()), escape(&reading.worst)));
         for also in &reading.also {

@@ -124,7 +124,7 @@ impl Report {
         scorecard: Scorecard,
     ) -> Self {
         let replays = replays(seed, &scenarios, &policies, &scorecard);
-        let warnings = warnings(&scorecard);
+        let (notes, warnings) = (notes(&scorecard), warnings(&scorecard));
         Report {
             format: FORMAT,
             command: command.to_owned(),
@@ -133,7 +133,7 @@ impl Report {
             scenarios,
             policies,
             scorecard,
-            notes: Vec::new(),
+            notes,
             warnings,
             replays,
             next: Vec::new(),
@@ -150,10 +150,10 @@ fn warnings(scorecard: &Scorecard) -> Vec<String> {
     let unplayed = scorecard.unplayed.iter();
     let mut warnings: Vec<String> =
         unplayed.map(|name| format!("there is no record of policy `{name}`: it was not played")).collect();
-    for untouched in &scorecard.untouched {
+    for untouched in scorecard.untouched.iter().filter(|untouched| untouched.replications == untouched.of) {
         warnings.push(format!(
-            "in {} of {} replications of {} the fault touched no request: give it more traffic or a longer horizon",
-            untouched.replications, untouched.of, untouched.scenario
+            "the fault of {} never touched a request: give it more traffic, more weight or a longer horizon",
+            untouched.scenario
         ));
     }
     let fewest = scorecard.files.iter().map(|row| row.replications.flow + row.replications.request).min();
@@ -164,6 +164,18 @@ fn warnings(scorecard: &Scorecard) -> Vec<String> {
         ));
     }
     warnings
+}
+
+/// What a reader should know.
+fn notes(scorecard: &Scorecard) -> Vec<String> {
+    let some = scorecard.untouched.iter().filter(|untouched| untouched.replications < untouched.of);
+    some.map(|untouched| {
+        format!(
+            "in {} of {} replications of {} the fault touched no request",
+            untouched.replications, untouched.of, untouched.scenario
+        )
+    })
+    .collect()
 }
 
 /// The commands that play the replications singled out, policy by policy.
@@ -227,9 +239,6 @@ pub(crate) mod testing {
         let command = "backout score policies/quick.yaml policies/thorough.yaml --seed 7";
         let mut report = Report::new(command, 7, sample.scenarios, sample.policies, scorecard);
         report.version = "0.0.0".to_owned();
-        report
-            .warnings
-            .push("20 replications a file: intervals are wide; ask for more with --replications".into());
         report.next.push(Next { what: "open the report".into(), command: "backout report out".into() });
         report
     }
@@ -270,6 +279,22 @@ mod tests {
             assert_eq!((output.render)(&report), (output.render)(&testing::sample()), "{}", output.name);
             assert_eq!((output.render)(&report), (output.render)(&stored), "{}", output.name);
         }
+    }
+
+    #[test]
+    fn faults_that_touched_nothing_are_said() {
+        let sample = crate::score::testing::Sample::new();
+        let mut scorecard = sample.scorecard();
+        let report = Report::new("", 7, sample.scenarios.clone(), sample.policies.clone(), scorecard.clone());
+        assert_eq!(report.notes, ["in 1 of 20 replications of fault/errors the fault touched no request"]);
+        assert_eq!(report.warnings.len(), 1);
+        scorecard.untouched[0].replications = 20;
+        scorecard.unplayed.push("ghost".to_owned());
+        let report = Report::new("", 7, sample.scenarios, sample.policies, scorecard);
+        assert!(report.notes.is_empty());
+        assert!(report.warnings[0].contains("policy `ghost`"));
+        assert!(report.warnings[1].starts_with("the fault of fault/errors never touched a request"));
+        assert!(report.warnings[2].starts_with("only 20 replications of a file"));
     }
 
     #[test]

@@ -5,28 +5,23 @@
 //! says one thing: whether a policy's efficacy is beyond doubt above 0 (green), below it (red) or neither (yellow);
 //! the frame of reference players is dim.
 
-use owo_colors::OwoColorize;
-
-use super::support::lines::{pad, shorten, wrap};
-use super::support::{cells, ranking};
+use super::support::headline::{counted, exposure, headline, played};
+use super::support::lines::{clean, wrap};
+use super::support::ranking;
+use super::support::table::table;
 use super::{Artifact, Output, Replay, Report};
-use crate::replication::record::Player;
 use crate::score::reading::Singling;
 use crate::score::{Note, Row, words};
 
 /// The entry of the catalogue.
 pub const OUTPUT: Output = Output { name: "text", summary: "the first screen, for people", render };
 
-/// Most rows of policies in the table.
-const ROWS_MAX: usize = 24;
 /// Most policies that are told about below the table.
 const READINGS_MAX: usize = 6;
 /// Most policies of which replications are offered.
 const REPLAYS_MAX: usize = 4;
 /// Narrower screens are treated as this wide.
 const WIDTH_MIN: usize = 80;
-/// From this width on there is room for more intervals.
-const WIDTH_ROOMY: usize = 110;
 
 fn render(report: &Report) -> Vec<Artifact> {
     let width = report.screen.width.max(WIDTH_MIN);
@@ -45,155 +40,6 @@ fn render(report: &Report) -> Vec<Artifact> {
     let mut text = lines.iter().map(|line| line.trim_end()).collect::<Vec<_>>().join("\n");
     text.push('\n');
     vec![Artifact { name: "scorecard.txt".to_owned(), bytes: text.into_bytes() }]
-}
-
-/// "2 scenarios x 2 policies x 80 releases, seed 7".
-pub(super) fn headline(report: &Report) -> String {
-    let replications = replications(report);
-    format!(
-        "{} x {} x {}, seed {}",
-        counted(report.scenarios.len() as u64, "scenario"),
-        counted(ranking::policies(report).len() as u64, "policy"),
-        counted(2 * (replications.0 + replications.1), "release"),
-        report.seed
-    )
-}
-
-/// How the releases were played.
-pub(super) fn played(report: &Report) -> String {
-    let (flow, request) = replications(report);
-    let how = match (flow, request) {
-        (flow, 0) => format!("{} at flow level", counted(flow, "replication")),
-        (0, request) => format!("{} at request level", counted(request, "replication")),
-        (flow, request) => {
-            format!(
-                "{} at flow and {} at request level",
-                counted(flow, "replication"),
-                words::thousands(request)
-            )
-        }
-    };
-    format!("{how}, each one bad release and its healthy twin; {}", base_rates(report))
-}
-
-/// How many bad releases did no harm, and how long the healthy ones were watched.
-fn exposure(report: &Report) -> Option<String> {
-    let row = ranking::frame(report).into_iter().next()?;
-    let harmless = row.detection.harmless_rate.value?;
-    Some(format!(
-        "{} of the bad releases do no harm and are in no rate; healthy ones were watched for {} h",
-        words::percent(harmless),
-        words::count(row.exposure_h)
-    ))
-}
-
-fn base_rates(report: &Report) -> String {
-    let rates = || report.scenarios.iter().map(|meta| meta.base_rate);
-    let (low, high) = (rates().fold(f64::INFINITY, f64::min), rates().fold(0.0, f64::max));
-    match () {
-        () if low > high => "no scenario".to_owned(),
-        () if low == high => format!("a release is bad in {}", words::percent(low)),
-        () => format!("a release is bad in {} to {}", words::percent(low), words::percent(high)),
-    }
-}
-
-/// Replications at flow and at request level, of the player with most of them.
-fn replications(report: &Report) -> (u64, u64) {
-    let rows = report.scorecard.rows.iter().map(|row| (row.replications.flow, row.replications.request));
-    rows.max_by_key(|(flow, request)| flow + request).unwrap_or_default()
-}
-
-fn counted(n: u64, noun: &str) -> String {
-    let plural = match noun.strip_suffix('y') {
-        Some(stem) => format!("{stem}ies"),
-        None => format!("{noun}s"),
-    };
-    format!("{} {}", words::thousands(n), if n == 1 { noun.to_owned() } else { plural })
-}
-
-/// Widths of the columns after the name, all flush right.
-fn widths(width: usize) -> [usize; 7] {
-    if width >= WIDTH_ROOMY { [7, 7, 16, 16, 8, 10, 20] } else { [6, 6, 6, 15, 6, 8, 9] }
-}
-
-fn table(report: &Report, width: usize) -> Vec<String> {
-    let columns = widths(width);
-    let name = width - columns.iter().map(|w| w + 1).sum::<usize>();
-    let compose = |first: &str, cells: [&str; 7]| {
-        let rest = cells.iter().zip(columns).map(|(cell, w)| format!(" {}", pad(&shorten(cell, w), w, true)));
-        format!("{}{}", pad(first, name, false), rest.collect::<String>())
-    };
-    let [median, p95, ..] = columns;
-    let detects = pad("detects in", name + median + p95 + 2, true);
-    let above = compose("", ["", "", "", "good ones", "users", "rollback", ""]);
-    let mut lines = vec![
-        format!("{detects}{}", above.get(name + median + p95 + 2..).unwrap_or_default()),
-        compose("policy", ["median", "p95", "misses", "rolled back", "hit", "time p95", "efficacy"]),
-    ];
-    let line = |row: &Row| {
-        let mark = ranking::mark(report, row);
-        let label = shorten(row.name(), name.saturating_sub(mark.chars().count()));
-        let figures = figures(row, width);
-        let [a, b, c, d, e, f, g] = &figures;
-        compose(&format!("{label}{mark}"), [a, b, c, d, e, f, g])
-    };
-    let policies = ranking::policies(report);
-    lines.extend(policies.iter().take(ROWS_MAX).map(|row| coloured(report, row, &line(row))));
-    if policies.len() > ROWS_MAX {
-        lines.push(format!("... {} more in --format csv", policies.len() - ROWS_MAX));
-    }
-    lines.push("-".repeat(width));
-    lines.extend(ranking::frame(report).iter().take(ROWS_MAX).map(|row| coloured(report, row, &line(row))));
-    let rollouts = ranking::rollouts(report);
-    if rollouts.len() > 1 {
-        let legend = rollouts.iter().enumerate();
-        let legend: Vec<String> =
-            legend.map(|(i, label)| format!("[{}] {}", i + 1, ranking::rollout_words(label))).collect();
-        lines.extend(wrap(&legend.join(", "), width, "", "  "));
-    }
-    lines.extend(wrap(LEGEND, width, "", ""));
-    lines
-}
-
-const LEGEND: &str = "Below the line is the frame: oracle rolls back at the first harm, never does not, always does at \
-once. Detects in: first harmed request to decision; >30m: not within 30m. Misses: of the bad releases that did harm. \
-Good ones rolled back, efficacy: with 95 % intervals. Users hit: per bad release, beyond no deploy. Rollback time: \
-decision to service restored, for bad releases. Efficacy: 0 is doing nothing, 100 the best known. -: nothing to show.";
-
-fn figures(row: &Row, width: usize) -> [String; 7] {
-    let detection = &row.detection;
-    let times = &detection.detection_time;
-    let roomy = width >= WIDTH_ROOMY;
-    [
-        cells::time(&times.median, times),
-        cells::time(&times.p95, times),
-        if roomy {
-            cells::share_with_interval(&detection.missed_rate)
-        } else {
-            cells::share(&detection.missed_rate)
-        },
-        cells::share_with_interval(&detection.false_rollback_rate),
-        cells::count(&row.impact.users),
-        cells::time(&row.rollbacks.time.p95, &row.rollbacks.time),
-        if roomy {
-            cells::efficacy_with_interval(&row.efficacy)
-        } else {
-            cells::efficacy_within(&row.efficacy)
-        },
-    ]
-}
-
-fn coloured(report: &Report, row: &Row, line: &str) -> String {
-    if !report.screen.colour {
-        return line.to_owned();
-    }
-    match (&row.player, row.efficacy.low, row.efficacy.high) {
-        (Player::Reference(_), _, _) => line.dimmed().to_string(),
-        (_, Some(low), _) if low > 0.0 => line.green().to_string(),
-        (_, _, Some(high)) if high < 0.0 => line.red().to_string(),
-        (_, None, None) => line.to_owned(),
-        _ => line.yellow().to_string(),
-    }
 }
 
 /// "Fastest: a (median 1m). Fewest misses: b (3.1 %). Good releases rolled back by: a (2 %), c (1 %)."
@@ -235,7 +81,7 @@ fn readings(report: &Report, width: usize) -> Vec<String> {
     let rows = ranking::policies(report);
     for row in rows.iter().take(READINGS_MAX) {
         let Some(reading) = &row.reading else { continue };
-        lines.push(format!("  {}{}", row.name(), ranking::mark(report, row)));
+        lines.push(format!("  {}{}", clean(row.name()), ranking::mark(report, row)));
         if row.efficacy.note == Some(Note::NothingToGain) {
             lines.push("    nothing to gain: doing nothing costs no more than the best known".to_owned());
         }
@@ -249,7 +95,9 @@ fn readings(report: &Report, width: usize) -> Vec<String> {
         if outcomes.helpful > 0 {
             let (helpful, all) =
                 (words::thousands(outcomes.helpful), counted(outcomes.false_rollbacks, "good release"));
-            lines.push(format!("    of {all} rolled back, {helpful} would have cost more (helpful)"));
+            lines.push(format!(
+                "    of {all} rolled back, {helpful} would have cost more left alone (helpful)"
+            ));
         }
         if let Some(honoured) = not_honoured(report, row) {
             lines.extend(wrap(&honoured, width, "    ", "      "));
@@ -271,14 +119,17 @@ fn not_honoured(report: &Report, row: &Row) -> Option<String> {
     if meta.stand_ins > 0 {
         parts.push(counted(u64::from(meta.stand_ins), "stand-in"));
     }
-    (!parts.is_empty()).then(|| format!("{}: backout explain {}", parts.join(", "), meta.source))
+    (!parts.is_empty()).then(|| format!("{} (`backout explain` lists them)", parts.join(", ")))
 }
 
 /// Prices, how ranks hang on them, notes and warnings.
 fn remarks(report: &Report, width: usize) -> Vec<String> {
     let prices = format!("Cost, in failed requests: {}.", report.scorecard.weights.sentence());
     let mut lines = wrap(&prices, width, "", "  ");
-    lines.extend(wrap(&rank_moves(report), width, "", "  "));
+    let moves = rank_moves(report);
+    if !moves.is_empty() {
+        lines.extend(wrap(&moves, width, "", "  "));
+    }
     for note in &report.notes {
         lines.extend(wrap(note, width, "note: ", "  "));
     }
@@ -289,34 +140,35 @@ fn remarks(report: &Report, width: usize) -> Vec<String> {
     lines
 }
 
-/// Whether the first place depends on a price.
+/// Whether the first place depends on a price: "quick leads at failed x10, slow x10".
 fn rank_moves(report: &Report) -> String {
     let rows = ranking::policies(report);
-    if rows.len() < 2 {
-        return String::new();
+    let [first, others @ ..] = &rows[..] else { return String::new() };
+    let mut leaders: Vec<(&str, Vec<String>)> = Vec::new();
+    for row in others {
+        let leads = row.sensitivity.iter().filter(|s| s.rank == 1);
+        let at: Vec<String> = leads.map(|s| format!("{} x{}", s.weight, s.factor)).collect();
+        if !at.is_empty() {
+            leaders.push((row.name(), at));
+        }
     }
-    let first = |row: &&&Row, weight: &str, factor: f64| {
-        row.sensitivity.iter().any(|s| s.weight == weight && s.factor == factor && s.rank == 1)
-    };
-    let changes: Vec<String> = rows[0]
-        .sensitivity
-        .iter()
-        .filter(|s| s.rank != 1)
-        .filter_map(|s| {
-            let leader = rows.iter().find(|row| first(row, &s.weight, s.factor))?;
-            Some(format!("{} with {} x{}", leader.name(), s.weight, s.factor))
-        })
-        .collect();
-    match changes.is_empty() {
-        true => "The first place is the same at a tenth and at ten times of every price.".to_owned(),
-        false => format!("The first place hangs on the prices: {}.", changes.join(", ")),
+    let told = |(name, at): &(&str, Vec<String>)| format!("{name} leads at {}", at.join(", "));
+    match leaders.len() {
+        0 if others.is_empty() => String::new(),
+        0 => format!("{} leads at a tenth and at ten times of every price, too.", first.name()),
+        _ => format!(
+            "Other prices, other ranks: {}.",
+            leaders.iter().take(3).map(told).collect::<Vec<_>>().join("; ")
+        ),
     }
 }
 
 /// What to run next, one command a line.
 fn commands(report: &Report) -> Vec<String> {
     let mut lines = vec!["Run next".to_owned()];
-    let mut add = |what: &str, command: &str| lines.extend([format!("  # {what}"), format!("  {command}")]);
+    let mut add = |what: &str, command: &str| {
+        lines.extend([format!("  # {}", clean(what)), format!("  {}", clean(command))])
+    };
     for replay in shown(report) {
         add(&format!("{}: {}", replay.policy, told(replay)), &replay.command);
     }
@@ -352,6 +204,8 @@ fn shown(report: &Report) -> Vec<&Replay> {
 
 #[cfg(test)]
 mod tests {
+    use crate::replication::record::Player;
+
     use super::super::Screen;
     use super::super::testing::{rendered, sample};
     use super::*;

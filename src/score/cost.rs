@@ -5,7 +5,8 @@
 //! ranks move at a tenth and at ten times of each weight.
 //!
 //! Traps: harm is gross (requests bad here and good without the deploy), so background errors cost nothing. A false
-//! rollback is charged in healthy twins that were rolled back and in bad twins decided before onset. Promotion delay
+//! rollback is charged in healthy twins that were rolled back and in bad twins decided before onset, not in harmless
+//! ones. Promotion delay
 //! is charged in healthy twins that were not rolled back, beyond `never` on the same rollout, and never negative;
 //! stuck ones pay until the end of the span.
 

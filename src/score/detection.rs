@@ -55,7 +55,8 @@ pub struct Detection {
     pub helpful_rate: Estimate,
     /// False alarms (healthy ones rolled back, and early ones) among 1,000 releases at the base rate.
     pub false_per_1000: Estimate,
-    /// Share of decisions, at the base rate, that were about a harmful release after its onset.
+    /// Share of decisions, at the base rate, that were about a harmful release after its onset (also after the
+    /// follow-up); decisions about harmless bad releases are neither right nor wrong and left out.
     pub precision: Estimate,
 }
 

@@ -8,6 +8,8 @@
 
 pub mod case;
 pub mod cost;
+#[cfg(test)]
+mod coverage;
 pub mod detection;
 pub mod efficacy;
 pub mod estimate;

@@ -1,5 +1,10 @@
 //! Lines of text of a given width: padding, shortening and wrapping by characters, not bytes.
 
+/// The text without characters that would steer a terminal: names come from files of anybody.
+pub fn clean(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+}
+
 /// The text in a column of this width, left or right.
 pub fn pad(text: &str, width: usize, right: bool) -> String {
     let fill = " ".repeat(width.saturating_sub(text.chars().count()));
@@ -8,9 +13,10 @@ pub fn pad(text: &str, width: usize, right: bool) -> String {
 
 /// The text cut in its middle to at most this many characters: ends of names tell them apart as much as beginnings.
 pub fn shorten(text: &str, width: usize) -> String {
+    let text = clean(text);
     let length = text.chars().count();
     if length <= width {
-        return text.to_owned();
+        return text;
     }
     let head = width.saturating_sub(1).div_ceil(2);
     let tail = width.saturating_sub(1) - head;
@@ -35,7 +41,7 @@ pub fn wrap(text: &str, width: usize, first: &str, rest: &str) -> Vec<String> {
         if !empty {
             line.push(' ');
         }
-        line.push_str(word);
+        line.push_str(&clean(word));
         empty = false;
     }
     lines.push(line);
@@ -51,6 +57,8 @@ mod tests {
         assert_eq!(pad("ab", 4, true), "  ab");
         assert_eq!(shorten("canary-analysis", 9), "cana~ysis");
         assert_eq!(shorten("short", 9), "short");
+        assert_eq!(shorten("\u{1b}[2J", 9), "?[2J");
+        assert_eq!(wrap("a\nb \u{7}", 9, "", ""), ["a b ?"]);
         assert_eq!(wrap("one two three", 8, "- ", "  "), ["- one", "  two", "  three"]);
         assert_eq!(wrap("", 8, "- ", "  "), ["- "]);
         assert_eq!(wrap("a verylongwordindeed b", 8, "", ""), ["a", "verylongwordindeed", "b"]);

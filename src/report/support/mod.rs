@@ -2,5 +2,7 @@
 
 pub mod cells;
 pub mod figures;
+pub mod headline;
 pub mod lines;
 pub mod ranking;
+pub mod table;
