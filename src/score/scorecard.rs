@@ -187,7 +187,9 @@ fn add(
     let all: Vec<&Stratum> = strata.iter().collect();
     let (who, rollout, policy) = player;
     let mut pooled = row((who.clone(), rollout.clone()), &all, policy, input.weights);
-    pooled.reading = policy.map(|meta| reading(&all, input.scenarios, meta, &input.weights.prices()));
+    // A file taken out of the pool does not count as the worst one either.
+    let counted: Vec<&Stratum> = strata.iter().filter(|stratum| stratum.weight > 0.0).collect();
+    pooled.reading = policy.map(|meta| reading(&counted, input.scenarios, meta, &input.weights.prices()));
     rows.push(pooled);
     for stratum in strata {
         // A file taken out of the pool still has figures of its own.

@@ -186,7 +186,7 @@ pub(crate) fn record(scenario: &str, replication: u32, plays: &[(&str, Bad, Heal
         format: FORMAT,
         scenario: scenario.to_owned(),
         replication,
-        fidelity: if replication % 2 == 0 { Fidelity::Flow } else { Fidelity::Request },
+        fidelity: if replication.is_multiple_of(2) { Fidelity::Flow } else { Fidelity::Request },
         fingerprint: 0,
         deploy_at: DEPLOY,
         counted_until: at(3600.0),
