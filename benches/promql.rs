@@ -79,7 +79,9 @@ fn branching(criterion: &mut Criterion) {
     let query = program.add("sum(rate(requests_total[1m]))").expect("a query");
     let mut evaluator = Evaluator::new();
     evaluator.eval(&program, &store, query, 600_000).expect("a value");
-    criterion.bench_function("promql/clone_of_an_evaluator", |bencher| bencher.iter(|| black_box(evaluator.clone())));
+    criterion.bench_function("promql/clone_of_an_evaluator", |bencher| {
+        bencher.iter(|| black_box(evaluator.clone()))
+    });
 }
 
 criterion_group!(benches, shapes, branching);

@@ -344,7 +344,7 @@ fn bits(value: &Result<Value, backout::promql::EvalError>) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Any text is a query or an error.
     #[test]
