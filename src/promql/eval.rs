@@ -440,11 +440,11 @@ mod tests {
     fn long_chains_are_values_or_errors() {
         let mut program = Program::new();
         let chain = |n: usize| format!("x{}", " + x".repeat(n));
-        let query = program.add(&chain(150)).unwrap();
+        let query = program.add(&chain(198)).unwrap();
         let mut store = MemoryStorage::new();
         store.append(&Labels::new([("__name__", "x")]), 0, 1.0);
         let value = Evaluator::new().eval(&program, &store, query, 0).unwrap();
-        assert!(matches!(value, Value::Vector(v) if v.len() == 1 && v[0].value == 151.0));
+        assert!(matches!(value, Value::Vector(v) if v.len() == 1 && v[0].value == 199.0));
         assert!(program.add(&chain(1400)).is_err());
         assert!(program.add(&format!("{}x", "-".repeat(1400))).is_err());
         assert!(program.add(&format!("{}x{}", "(".repeat(140), ")".repeat(140))).is_ok());
