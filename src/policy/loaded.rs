@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::Policy;
 use crate::rollback::ProcedureSpec;
 use crate::strategy::StrategySpec;
-use crate::telemetry::binding::{Engine, Naming};
+use crate::telemetry::naming::{Engine, Naming};
 
 /// Something in a user's file that has no effect here, with its place.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,7 +79,7 @@ pub struct Loaded {
     pub summary: String,
     /// The policy before its start.
     pub prototype: Box<dyn Policy>,
-    /// The queries it asks, in order of [`QueryIndex`](crate::policy::QueryIndex) use; bound when a study is set up.
+    /// The queries it asks, by the index its policy asks with; bound when a study is set up.
     pub queries: Vec<QueryDef>,
     /// Its checks, in the order of their indices.
     pub checks: Vec<CheckDef>,

@@ -8,6 +8,7 @@
 //! other policy of its branch, so it must not assume that a query is evaluated for it alone. Comparisons are IEEE:
 //! NaN is an answer, not an absence.
 
+pub mod loaded;
 pub mod observation;
 pub mod verdict;
 

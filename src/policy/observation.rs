@@ -1,7 +1,7 @@
 //! What a policy sees.
 
 use crate::effect::RolloutView;
-use crate::promql::{QueryId, Value};
+use crate::promql::Value;
 use crate::strategy::{Progress, StepStatus};
 use crate::time::{SimDuration, SimTime};
 
@@ -18,11 +18,11 @@ pub enum QueryError {
 
 /// The answers of monitoring at one instant; a value is computed once per branch and instant, whoever asks.
 pub trait Queries {
-    /// The value of a query at the instant of the observation.
+    /// The value of a query (by its index in [`Loaded::queries`](super::loaded::Loaded)) at the instant of the observation.
     ///
     /// # Errors
     /// When monitoring fails to answer; an empty vector is an answer.
-    fn value(&mut self, query: QueryId) -> Result<&Value, QueryError>;
+    fn value(&mut self, query: usize) -> Result<&Value, QueryError>;
 
     /// The values of a query at `start`, `start + step`, ... up to `end`, as one matrix (Argo's `rangeQuery`).
     ///
@@ -30,7 +30,7 @@ pub trait Queries {
     /// When monitoring fails to answer.
     fn range(
         &mut self,
-        query: QueryId,
+        query: usize,
         start: SimTime,
         end: SimTime,
         step: SimDuration,

@@ -10,6 +10,8 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::world::tally::{Counts, Harm};
+
 /// Version of the record format.
 pub const FORMAT: u32 = 1;
 
@@ -217,44 +219,6 @@ pub enum RollbackOutcome {
     MadeWorse,
     /// It had not ended when the follow-up did.
     Unfinished,
-}
-
-/// Requests by fate. `issued = succeeded + failed + timed_out + rejected + in_flight` always holds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Counts {
-    /// Sent by users.
-    pub issued: u64,
-    /// Answered without an error.
-    pub succeeded: u64,
-    /// Answered with an error.
-    pub failed: u64,
-    /// Given up on by the user.
-    pub timed_out: u64,
-    /// Turned away: no pod, or a full queue.
-    pub rejected: u64,
-    /// Not answered at the end of the span.
-    pub in_flight: u64,
-    /// Of the succeeded ones: slower than the SLO allows.
-    pub slow: u64,
-    /// Of the succeeded ones: answered wrongly.
-    pub wrong: u64,
-}
-
-/// Requests bad here and good without the deploy, by how they are bad here.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Harm {
-    /// Failed here.
-    pub failed: u64,
-    /// Timed out here.
-    pub timed_out: u64,
-    /// Rejected here.
-    pub rejected: u64,
-    /// Answered wrongly here.
-    pub wrong: u64,
-    /// Slow here.
-    pub slow: u64,
-    /// Bad without the deploy and good here (the opposite of harm).
-    pub relieved: u64,
 }
 
 /// Why a branch was not followed to the end of the span.

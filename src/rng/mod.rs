@@ -19,6 +19,7 @@
 
 mod ar1;
 mod binomial;
+mod certain;
 mod distribution;
 mod distribution_text;
 mod gamma;

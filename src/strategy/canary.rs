@@ -99,7 +99,7 @@ impl Running {
         if self.index >= self.spec.steps.len() {
             return 1.0;
         }
-        self.spec.steps[..=self.index].iter().rev().find_map(|s| s.weight).map_or(0.0, |w| w.share())
+        self.spec.steps[..=self.index].iter().rev().find_map(|s| s.weight).map_or(0.0, |w| w.ratio().get())
     }
 
     /// Pods the sets should have at the present weight: (old, new).
@@ -181,8 +181,11 @@ impl Strategy for Running {
                 State::Done => break Step { actions, wake: None, progress: Progress::Promoted },
             };
             if wake > view.now {
-                let progress =
-                    if matches!(self.state, State::Finishing(_)) { Progress::Promoted } else { Progress::Running };
+                let progress = if matches!(self.state, State::Finishing(_)) {
+                    Progress::Promoted
+                } else {
+                    Progress::Running
+                };
                 break Step { actions, wake: Some(wake), progress };
             }
             if view.hold && matches!(self.state, State::Baking(_)) {
@@ -211,8 +214,7 @@ impl Strategy for Running {
 
 impl Running {
     fn wait_kind(&self) -> StepKind {
-        let analyses =
-            |steps: &[CanaryStep]| steps.iter().filter(|s| s.kind == WaitKind::Analysis).count();
+        let analyses = |steps: &[CanaryStep]| steps.iter().filter(|s| s.kind == WaitKind::Analysis).count();
         match self.spec.steps.get(self.index).map(|s| s.kind) {
             Some(WaitKind::Analysis) => StepKind::Analysis(analyses(&self.spec.steps[..self.index])),
             Some(WaitKind::Pause) => StepKind::Pause,

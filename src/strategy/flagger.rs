@@ -58,13 +58,7 @@ enum Phase {
 impl Running {
     /// The rollout at its start; the first tick is the deploy itself plus whatever the caller's phase says.
     pub fn new(spec: FlaggerCanary) -> Self {
-        Running {
-            spec,
-            phase: Phase::Waiting,
-            advanced: 0,
-            next_tick: SimTime::ZERO,
-            since: SimTime::ZERO,
-        }
+        Running { spec, phase: Phase::Waiting, advanced: 0, next_tick: SimTime::ZERO, since: SimTime::ZERO }
     }
 
     fn canary_ready(view: &RolloutView) -> bool {
@@ -106,7 +100,7 @@ impl Running {
             {
                 actions.push(Action::SyntheticLoad(rate.get()));
             }
-            actions.push(Action::Weight(weight.share()));
+            actions.push(Action::Weight(weight.ratio().get()));
             self.advanced += 1;
             self.since = view.now;
         } else {
@@ -118,8 +112,8 @@ impl Running {
 
     fn shift_back(&mut self, done: usize, view: &RolloutView, actions: &mut Vec<Action>) {
         match self.spec.promotion_weights.get(done) {
-            Some(weight) if weight.share() > 0.0 => {
-                actions.push(Action::Weight(weight.share()));
+            Some(weight) if weight.ratio().get() > 0.0 => {
+                actions.push(Action::Weight(weight.ratio().get()));
                 self.phase = Phase::Promoting(done + 1);
             }
             _ => {

@@ -12,7 +12,22 @@ use crate::effect::{ServiceId, SetName, SetView};
 /// Upper bounds of the latency histogram, in seconds; the last bucket is +Inf. A superset of the default buckets of
 /// the Prometheus client libraries (5 ms to 10 s) and of Istio's request duration up to one minute.
 pub const BOUNDS: [f64; 17] = [
-    0.0005, 0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0,
+    0.0005,
+    0.001,
+    0.005,
+    0.01,
+    0.025,
+    0.05,
+    0.1,
+    0.25,
+    0.5,
+    1.0,
+    2.5,
+    5.0,
+    10.0,
+    30.0,
+    60.0,
+    300.0,
     f64::INFINITY,
 ];
 
@@ -62,6 +77,18 @@ impl RequestCounters {
         self.by_code[code as usize] += 1;
         self.buckets[bucket(seconds)] += 1;
         self.seconds += seconds;
+    }
+
+    /// Adds a share of other counts, rounded down per counter.
+    pub fn add(&mut self, other: &RequestCounters, share: f64) {
+        let part = |n: u64| if share >= 1.0 { n } else { (n as f64 * share) as u64 };
+        for (own, &n) in self.by_code.iter_mut().zip(&other.by_code) {
+            *own += part(n);
+        }
+        for (own, &n) in self.buckets.iter_mut().zip(&other.buckets) {
+            *own += part(n);
+        }
+        self.seconds += other.seconds * share;
     }
 
     /// All answers.

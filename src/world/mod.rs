@@ -1,4 +1,447 @@
 //! Ground truth: services, pods, requests, users, routers.
+//!
+//! A [`World`] is advanced by its owner to an instant ([`World::run_until`]), told what to do ([`World::perform`]),
+//! and read ([`World::instruments`], [`World::view`], [`World::tally`]). Cloning it starts another branch: everything
+//! random is keyed, so two clones differ only by what was done to them.
+//!
+//! Pods and routers are simulated event by event at both fidelities; requests are followed one by one
+//! ([`request`]) or counted per slot ([`flow`]).
+//!
+//! Traps: at flow level the numbers of a slot exist only after [`World::end_slot`]; call it at every scrape, at both
+//! levels, with consecutive slot numbers.
 
+pub mod climate;
+pub mod cluster;
+pub mod conditions;
+pub mod event;
+pub mod flow;
 pub mod instruments;
+pub mod outcomes;
+pub mod pod;
+pub mod request;
 pub mod spec;
+pub mod tally;
+
+use std::sync::Arc;
+
+use crate::effect::{Action, RolloutView, ServiceId, SetName};
+use crate::engine::{Agenda, Fingerprint};
+use crate::rng::{Key, Purpose};
+use crate::time::{SimDuration, SimTime};
+
+use climate::Climate;
+use cluster::Cluster;
+use conditions::Conditions;
+use event::{Event, ExitReason, Process, class};
+use flow::{Flow, SlotHarm};
+use instruments::{NoPod, PodInstruments, ServiceInstruments};
+use outcomes::Outcomes;
+use request::Requests;
+use spec::{TimedDisturbance, WorldSpec};
+use tally::Tally;
+
+/// How requests are played.
+#[derive(Clone, Debug)]
+enum Kernel {
+    Request(Box<Requests>),
+    Flow(Flow),
+}
+
+/// What every branch of a replication shares.
+#[derive(Debug)]
+pub struct Common {
+    /// The world as described.
+    pub spec: WorldSpec,
+    /// Its slow noise.
+    pub climate: Climate,
+    /// Root of the keys of this replication.
+    pub key: Key,
+}
+
+/// Why [`World::run_until`] came back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// The instant asked for is reached.
+    Reached,
+    /// Pods or weights changed at this instant, before the one asked for.
+    Changed(SimTime),
+}
+
+/// One branch of the simulated world.
+#[derive(Clone, Debug)]
+pub struct World {
+    common: Arc<Common>,
+    now: SimTime,
+    agenda: Agenda<Event>,
+    cluster: Cluster,
+    conditions: Conditions,
+    kernel: Kernel,
+    tally: Option<Tally>,
+    no_pod: Vec<[u64; 2]>,
+    reference: Option<Arc<Outcomes>>,
+    fingerprint: Fingerprint,
+    probes: bool,
+}
+
+impl World {
+    /// A world at time zero, with its pods up and warm.
+    pub fn new(common: Arc<Common>, confounders: Arc<[TimedDisturbance]>, fidelity: Level) -> Self {
+        let spec = &common.spec;
+        let services = spec.services.len();
+        let kernel = match fidelity {
+            Level::Request => {
+                Kernel::Request(Box::new(Requests::new(spec, common.key.purpose(Purpose::Arrivals))))
+            }
+            Level::Flow { histograms } => Kernel::Flow(Flow::new(services, histograms)),
+        };
+        let mut world = World {
+            now: SimTime::ZERO,
+            agenda: Agenda::new(),
+            cluster: Cluster::new(spec, common.key.entity("cluster")),
+            conditions: Conditions { confounders, faults: Arc::new([]) },
+            probes: matches!(kernel, Kernel::Request(_)),
+            kernel,
+            tally: None,
+            no_pod: vec![[0; 2]; services],
+            reference: None,
+            fingerprint: Fingerprint::default(),
+            common,
+        };
+        world.schedule_boundaries();
+        world.start_requests();
+        world
+    }
+
+    fn start_requests(&mut self) {
+        self.with_requests(|requests, around| requests.first_arrivals(around));
+        if self.probes {
+            for pod in 0..self.cluster.pods.len() as u32 {
+                self.schedule_probe(Process { pod, incarnation: 0 });
+            }
+        }
+    }
+
+    fn schedule_boundaries(&mut self) {
+        let times: Vec<SimTime> = self.conditions.boundaries(self.now).collect();
+        for at in times {
+            self.agenda.schedule(at, class::CLUSTER, Event::Boundary);
+        }
+    }
+
+    /// Runs a closure on the request kernel, if this is that level.
+    fn with_requests<R>(
+        &mut self,
+        f: impl FnOnce(&mut Requests, &mut request::Around<'_>) -> R,
+    ) -> Option<R> {
+        let Kernel::Request(requests) = &mut self.kernel else { return None };
+        let mut around = request::Around {
+            spec: &self.common.spec,
+            climate: &self.common.climate,
+            conditions: &self.conditions,
+            cluster: &mut self.cluster,
+            agenda: &mut self.agenda,
+            tally: &mut self.tally,
+            no_pod: &mut self.no_pod,
+            reference: self.reference.as_deref(),
+            now: self.now,
+        };
+        Some(f(requests, &mut around))
+    }
+
+    /// The present.
+    pub fn now(&self) -> SimTime {
+        self.now
+    }
+
+    /// What every branch shares.
+    pub fn common(&self) -> &Arc<Common> {
+        &self.common
+    }
+
+    /// Begins to count what happens to users, and to compare it with the fates without a deploy.
+    pub fn begin_counting(&mut self, reference: Option<Arc<Outcomes>>, keep_outcomes: bool) {
+        self.tally = Some(Tally { since: self.now, ..Tally::default() });
+        self.reference = reference;
+        match &mut self.kernel {
+            Kernel::Request(requests) => requests.outcomes.keep = keep_outcomes,
+            Kernel::Flow(flow) => flow.slots.clear(),
+        }
+    }
+
+    /// The candidate exists from now on, with these faults and this minimum ready time.
+    pub fn deploy(&mut self, faults: Arc<[TimedDisturbance]>, min_ready: SimDuration) {
+        self.conditions.faults = faults;
+        self.cluster.min_ready = min_ready;
+        self.schedule_boundaries();
+        self.boundary();
+    }
+
+    /// Carries out an action now.
+    pub fn perform(&mut self, action: &Action) {
+        self.settle_flow();
+        self.cluster.perform(action, &self.common.spec, self.now, &mut self.agenda);
+        if let Action::SyntheticLoad(_) = action {
+            self.with_requests(|requests, around| requests.start_synthetic(around));
+        }
+    }
+
+    /// Plays on to `until` (events at `until` included), or to the first change of pods or weights.
+    pub fn run_until(&mut self, until: SimTime) -> Stop {
+        while let Some(at) = self.agenda.peek_time() {
+            if at > until {
+                break;
+            }
+            let Some((at, event)) = self.agenda.pop() else { break };
+            self.now = at;
+            self.handle(event);
+            if self.cluster.changed {
+                self.cluster.changed = false;
+                return Stop::Changed(at);
+            }
+        }
+        self.now = until;
+        Stop::Reached
+    }
+
+    /// Flow level: adds the time up to now to the integrals, before something changes.
+    fn settle_flow(&mut self) {
+        if let Kernel::Flow(flow) = &mut self.kernel {
+            let around = flow::Surroundings {
+                spec: &self.common.spec,
+                climate: &self.common.climate,
+                conditions: &self.conditions,
+                key: self.common.key,
+            };
+            flow.accumulate(self.now, &mut self.cluster, &around);
+        }
+    }
+
+    fn handle(&mut self, event: Event) {
+        if let Event::Call(what, slot) = event {
+            self.with_requests(|requests, around| requests.handle(what, slot, around));
+            return;
+        }
+        if let Event::Arrival(source) = event {
+            self.with_requests(|requests, around| requests.arrive(source, around));
+            return;
+        }
+        self.settle_flow();
+        self.handle_cluster(event);
+    }
+
+    fn handle_cluster(&mut self, event: Event) {
+        let now = self.now;
+        let common = Arc::clone(&self.common);
+        match event {
+            Event::PodStarted(process) if self.cluster.is_current(process) => {
+                self.note(1, process.pod);
+                self.cluster.started(process, &common.spec, &self.conditions, now, &mut self.agenda);
+            }
+            Event::PodReady(process) if self.cluster.is_current(process) => {
+                self.note(2, process.pod);
+                self.cluster.ready(process, now, &mut self.agenda);
+                if self.probes {
+                    self.schedule_probe(process);
+                }
+            }
+            Event::PodAvailable(process) if self.cluster.is_current(process) => self.cluster.changed = true,
+            Event::Probe(process) if self.cluster.is_current(process) => self.probe(process),
+            Event::PodExit(process, reason) if self.cluster.is_current(process) => self.exit(process, reason),
+            Event::PodGone(process) if self.cluster.is_current(process) => self.gone(process),
+            Event::WeightInForce(seq) => {
+                self.note(5, seq);
+                self.cluster.weight_in_force(seq);
+            }
+            Event::Boundary => self.boundary(),
+            _ => {}
+        }
+    }
+
+    fn note(&mut self, kind: u64, id: u32) {
+        self.fingerprint.record(self.now, kind << 32 | u64::from(id));
+    }
+
+    fn exit(&mut self, process: Process, reason: ExitReason) {
+        self.note(3, process.pod);
+        let now = self.now;
+        if self.cluster.exit(process, reason, now, &mut self.agenda) {
+            self.with_requests(|requests, around| requests.pod_lost(process.pod, around));
+        }
+    }
+
+    /// A terminating pod goes when it has drained, or when its grace is over.
+    fn gone(&mut self, process: Process) {
+        let pod = &self.cluster.pods[process.pod as usize];
+        let service = &self.common.spec.services[pod.key.service.0 as usize];
+        let busy = pod.in_flight + pod.waiting > 0;
+        if busy && self.now < pod.terminating_since + service.termination_grace {
+            let again = self.now + SimDuration::from_millis(500);
+            self.agenda.schedule(again, class::CLUSTER, Event::PodGone(process));
+            return;
+        }
+        self.note(4, process.pod);
+        self.with_requests(|requests, around| requests.pod_lost(process.pod, around));
+        self.cluster.gone(process.pod);
+    }
+
+    /// A disturbance begins or ends: processes that it dooms get their end scheduled anew.
+    fn boundary(&mut self) {
+        self.settle_flow();
+        let target = &self.cluster.sets[self.common.spec.target.0 as usize];
+        let pods: Vec<u32> = target.iter().flat_map(|s| s.members.iter().copied()).collect();
+        let common = Arc::clone(&self.common);
+        for pod in pods {
+            let process = Process { pod, incarnation: self.cluster.pods[pod as usize].incarnation };
+            self.cluster.doom(process, &common.spec, &self.conditions, self.now, &mut self.agenda);
+        }
+    }
+
+    fn schedule_probe(&mut self, process: Process) {
+        let pod = &self.cluster.pods[process.pod as usize];
+        let period = self.common.spec.services[pod.key.service.0 as usize].readiness.period;
+        self.agenda.schedule(self.now + period, class::CLUSTER, Event::Probe(process));
+    }
+
+    /// A health probe: a pod whose queue is full does not answer in time.
+    fn probe(&mut self, process: Process) {
+        let pod = &mut self.cluster.pods[process.pod as usize];
+        if pod.state != pod::PodState::Running {
+            return;
+        }
+        let service = &self.common.spec.services[pod.key.service.0 as usize];
+        let full = service.queue > 0 && pod.waiting >= service.queue;
+        pod.probe_failures = if full { pod.probe_failures + 1 } else { 0 };
+        let failures = pod.probe_failures;
+        let failing_for = service.readiness.period * u64::from(failures);
+        let doomed =
+            failing_for >= service.liveness.period * u64::from(service.liveness.failure_threshold.max(1));
+        let unready = failures >= service.readiness.failure_threshold.max(1);
+        let was_ready = pod.ready;
+        if failures > 0 && doomed {
+            self.exit(process, ExitReason::Liveness);
+            return;
+        }
+        if unready && was_ready {
+            self.cluster.fail_readiness(process.pod);
+        } else if failures == 0 && !was_ready {
+            self.cluster.ready(process, self.now, &mut self.agenda);
+        }
+        self.schedule_probe(process);
+    }
+
+    /// Ends a slot: at flow level its numbers are drawn now. Call at every scrape with consecutive numbers.
+    pub fn end_slot(&mut self, slot: usize) {
+        if let Kernel::Flow(flow) = &mut self.kernel {
+            let around = flow::Surroundings {
+                spec: &self.common.spec,
+                climate: &self.common.climate,
+                conditions: &self.conditions,
+                key: self.common.key,
+            };
+            flow.end_slot(slot, self.now, &mut self.cluster, self.tally.as_mut(), &mut self.no_pod, &around);
+            if let Some(tally) = &self.tally {
+                self.fingerprint.record(self.now, tally.counts.issued << 24 ^ tally.counts.failed);
+            }
+        } else if let Some(tally) = &self.tally {
+            self.fingerprint.record(self.now, tally.counts.succeeded << 24 ^ tally.counts.failed);
+        }
+    }
+
+    /// Reads every instrument of every service.
+    pub fn instruments(&self, out: &mut Vec<ServiceInstruments>) {
+        out.resize(self.common.spec.services.len(), ServiceInstruments::default());
+        for (index, into) in out.iter_mut().enumerate() {
+            let spec = &self.common.spec.services[index];
+            into.memory_limit = spec.memory_limit.get() as f64;
+            into.cpu_limit = spec.cpu_limit;
+            into.no_pod = NoPod { rejected: self.no_pod[index] };
+            into.sets = SetName::ALL.map(|s| self.cluster.set_view(ServiceId(index as u16), s, self.now));
+            into.pods.clear();
+            for set in &self.cluster.sets[index] {
+                into.pods
+                    .extend(set.members.iter().map(|&m| self.read_pod(m, spec.memory_base.get() as f64)));
+            }
+        }
+    }
+
+    fn read_pod(&self, index: u32, memory_base: f64) -> PodInstruments {
+        let pod = &self.cluster.pods[index as usize];
+        PodInstruments {
+            key: pod.key,
+            up: pod.is_up(),
+            ready: pod.ready,
+            restarts: pod.restarts,
+            oom_kills: pod.oom_kills,
+            server: pod.server,
+            client: pod.client,
+            cpu_seconds: pod.cpu_seconds,
+            memory_bytes: if pod.is_up() { memory_base + pod.leaked_by(self.now) } else { 0.0 },
+            in_flight: pod.in_flight,
+        }
+    }
+
+    /// What a controller sees of the rollout.
+    pub fn view(&self, deploy_at: SimTime, hold: bool) -> RolloutView {
+        self.cluster.view(&self.common.spec, self.now, deploy_at, hold)
+    }
+
+    /// What has been counted so far.
+    pub fn tally(&self) -> Option<&Tally> {
+        self.tally.as_ref()
+    }
+
+    /// Fates of counted requests; `None` at flow level.
+    pub fn outcomes(&self) -> Option<&Outcomes> {
+        match &self.kernel {
+            Kernel::Request(requests) => Some(&requests.outcomes),
+            Kernel::Flow(_) => None,
+        }
+    }
+
+    /// Harm by slot since counting began; empty at request level.
+    pub fn slot_harm(&self) -> &[SlotHarm] {
+        match &self.kernel {
+            Kernel::Request(_) => &[],
+            Kernel::Flow(flow) => &flow.slots,
+        }
+    }
+
+    /// Whether traffic and capacity are as before the deploy.
+    pub fn is_restored(&self) -> bool {
+        self.cluster.is_restored(&self.common.spec)
+    }
+
+    /// Whether nothing of the deploy is left; at flow level such a world equals the one without a deploy.
+    pub fn is_clean(&self) -> bool {
+        self.cluster.is_clean(&self.common.spec)
+    }
+
+    /// Whether the candidate serves nothing and will get nothing.
+    pub fn is_drained(&self) -> bool {
+        let new = &self.cluster.sets[self.common.spec.target.0 as usize][SetName::New.index()];
+        let busy = new.members.iter().any(|&m| self.cluster.pods[m as usize].in_flight > 0);
+        !busy && (new.ready.is_empty() || self.cluster.candidate_share(self.common.spec.target) == 0.0)
+    }
+
+    /// Whether this world is flow level (and so has no memory but its pods and weights).
+    pub fn is_flow(&self) -> bool {
+        matches!(self.kernel, Kernel::Flow(_))
+    }
+
+    /// Rolling hash of everything that happened to pods, weights and users.
+    pub fn fingerprint(&self) -> u64 {
+        self.fingerprint.value()
+    }
+}
+
+/// How a world is to be played.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// Every request is an event.
+    Request,
+    /// Counts per slot.
+    Flow {
+        /// Whether latency histograms are drawn.
+        histograms: bool,
+    },
+}

@@ -3,8 +3,8 @@
 //! Fields of type [`Distribution`] are drawn per event; everything else is fixed for a replication.
 
 use crate::effect::{ServiceId, WorldDisturbance};
-use crate::quantity::{Bytes, Ratio, Rate};
-use crate::rng::{Distribution, Seconds};
+use crate::quantity::{Bytes, Rate, Ratio};
+use crate::rng::Distribution;
 use crate::time::{SimDuration, SimTime};
 
 /// Log-normal AR(1) multiplier on a physical quantity: its correlation time and coefficient of variation.
@@ -61,7 +61,7 @@ pub struct ServiceSpec {
     /// Requests that may wait at one pod; more are rejected.
     pub queue: u32,
     /// Time a request takes in a pod, without waiting and without the calls it makes, in seconds.
-    pub service_time: Distribution<Seconds>,
+    pub service_time: Distribution<SimDuration>,
     /// Share of requests that fail even when nothing is wrong.
     pub error_ratio: Ratio,
     /// Noise on the service time.
@@ -71,7 +71,7 @@ pub struct ServiceSpec {
     /// Calls made one after the other, after the service time.
     pub calls: Vec<CallSpec>,
     /// Time from pod creation to a running process, image pull included.
-    pub startup: Distribution<Seconds>,
+    pub startup: Distribution<SimDuration>,
     /// Readiness probe.
     pub readiness: ProbeSpec,
     /// Liveness probe.

@@ -1,0 +1,54 @@
+//! Argo Rollouts' abort.
+//!
+//! With a traffic router the next reconcile sets the weight to 0 at once if the stable set has enough available
+//! pods (after a full promotion it has none and they are started first); the candidate is scaled down 30 s later.
+//! Without a router the abort is a rolling update back, as slow as pods start. (rollout/canary.go,
+//! rollout/sync.go.)
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{PlannedStep, StepKind};
+use crate::strategy::support::replicas::Bounds;
+use crate::time::SimDuration;
+
+/// Argo's abort.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ArgoAbort {
+    /// Whether a router splits the traffic.
+    pub traffic_routed: bool,
+    /// Bounds of the rolling update back, without a router.
+    pub bounds: Bounds,
+    /// Time until the controller has reconciled.
+    pub reconcile: SimDuration,
+    /// Time the candidate's pods stay after the abort, with a router.
+    pub scale_down_delay: SimDuration,
+}
+
+impl Default for ArgoAbort {
+    fn default() -> Self {
+        ArgoAbort {
+            traffic_routed: true,
+            bounds: Bounds::default(),
+            reconcile: SimDuration::from_secs(1),
+            scale_down_delay: SimDuration::from_secs(30),
+        }
+    }
+}
+
+impl ArgoAbort {
+    pub(super) fn plan(&self) -> Vec<PlannedStep> {
+        let retry = Some(SimDuration::from_secs(10));
+        let step = |name, command, what| PlannedStep { name, command, what, retry };
+        if self.traffic_routed {
+            vec![
+                step("make sure of the stable pods", self.reconcile, StepKind::RestoreCapacity),
+                step("set the canary weight to 0", SimDuration::ZERO, StepKind::FlipWeight),
+                step("scale the canary down", self.scale_down_delay, StepKind::ScaleDown),
+            ]
+        } else {
+            vec![step("roll back to the stable replica set", self.reconcile, StepKind::RollBack(self.bounds))]
+        }
+    }
+}

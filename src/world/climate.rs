@@ -1,0 +1,138 @@
+//! The weather of one replication: every slow random influence that no release and no policy can change.
+//!
+//! Log-normal AR(1) multipliers on arrival rates, service times and error ratios, one value per slot (scrape
+//! interval), and the confounders with their spans. All branches of a replication share one climate; that is what
+//! keeps them comparable.
+//!
+//! Traps: the multipliers have mean 1 but their average over a short run does not; per-replica paths belong to a
+//! (set, ordinal), so the first new pod has its own luck in every branch alike.
+
+use super::spec::{NoiseSpec, WorldSpec};
+use crate::effect::{ServiceId, SetName};
+use crate::rng::{Ar1, Key, Purpose};
+use crate::time::{SimDuration, SimTime};
+
+/// Per-replica paths are made for this many ordinals a set and then used again.
+const REPLICA_PATHS: usize = 16;
+
+/// Precomputed multipliers, by slot.
+#[derive(Clone, Debug)]
+pub struct Climate {
+    slot: SimDuration,
+    arrivals: Vec<Path>,
+    services: Vec<ServiceClimate>,
+}
+
+#[derive(Clone, Debug)]
+struct ServiceClimate {
+    service_time: Path,
+    errors: Path,
+    replica_time: Vec<Path>,
+}
+
+/// One multiplier path; empty = 1 throughout.
+type Path = Vec<f64>;
+
+impl Climate {
+    /// Draws the climate of a replication that lasts until `end`.
+    pub fn new(spec: &WorldSpec, key: Key, end: SimTime) -> Self {
+        let slots = (end.as_nanos() / spec.slot.as_nanos().max(1)) as usize + 2;
+        let arrivals = spec
+            .traffic
+            .iter()
+            .map(|t| {
+                shared_path(&t.noise, key.entity(&t.name).purpose(Purpose::Arrivals), spec.slot, slots, 1.0)
+            })
+            .collect();
+        let services = spec
+            .services
+            .iter()
+            .map(|s| {
+                let key = key.entity(&s.name);
+                ServiceClimate {
+                    service_time: shared_path(
+                        &s.noise,
+                        key.purpose(Purpose::Noise),
+                        spec.slot,
+                        slots,
+                        s.noise.shared.get(),
+                    ),
+                    errors: shared_path(
+                        &s.error_noise,
+                        key.purpose(Purpose::BackgroundErrors),
+                        spec.slot,
+                        slots,
+                        1.0,
+                    ),
+                    replica_time: replica_paths(&s.noise, key, spec.slot, slots),
+                }
+            })
+            .collect();
+        Climate { slot: spec.slot, arrivals, services }
+    }
+
+    /// The slot an instant lies in.
+    #[inline]
+    pub fn slot_of(&self, at: SimTime) -> usize {
+        (at.as_nanos() / self.slot.as_nanos().max(1)) as usize
+    }
+
+    /// Length of a slot.
+    pub fn slot(&self) -> SimDuration {
+        self.slot
+    }
+
+    /// Multiplier of the arrival rate of a traffic source in a slot.
+    #[inline]
+    pub fn arrivals(&self, source: usize, slot: usize) -> f64 {
+        at(&self.arrivals[source], slot)
+    }
+
+    /// Multiplier of the service time common to the whole service.
+    #[inline]
+    pub fn service_time(&self, service: ServiceId, slot: usize) -> f64 {
+        at(&self.services[service.0 as usize].service_time, slot)
+    }
+
+    /// Multiplier of the background error ratio.
+    #[inline]
+    pub fn errors(&self, service: ServiceId, slot: usize) -> f64 {
+        at(&self.services[service.0 as usize].errors, slot)
+    }
+
+    /// Multiplier of the service time of one replica, beyond the common one.
+    #[inline]
+    pub fn replica_time(&self, service: ServiceId, set: SetName, ordinal: u16, slot: usize) -> f64 {
+        let paths = &self.services[service.0 as usize].replica_time;
+        if paths.is_empty() {
+            return 1.0;
+        }
+        at(&paths[set.index() * REPLICA_PATHS + ordinal as usize % REPLICA_PATHS], slot)
+    }
+}
+
+#[inline]
+fn at(path: &Path, slot: usize) -> f64 {
+    path.get(slot).or(path.last()).copied().unwrap_or(1.0)
+}
+
+/// The coefficient of variation of a factor that carries `share` of the variance of the logarithm.
+fn partial_cv(cv: f64, share: f64) -> f64 {
+    libm::sqrt(libm::expm1(share * libm::log1p(cv * cv)))
+}
+
+fn shared_path(noise: &NoiseSpec, key: Key, slot: SimDuration, slots: usize, share: f64) -> Path {
+    let cv = partial_cv(noise.cv, share);
+    if cv <= 0.0 { Vec::new() } else { Ar1 { tau: noise.tau, cv }.path(key, slot, slots) }
+}
+
+fn replica_paths(noise: &NoiseSpec, key: Key, slot: SimDuration, slots: usize) -> Vec<Path> {
+    let cv = partial_cv(noise.cv, 1.0 - noise.shared.get());
+    if cv <= 0.0 {
+        return Vec::new();
+    }
+    let key = key.purpose(Purpose::ReplicaNoise);
+    (0..SetName::ALL.len() * REPLICA_PATHS)
+        .map(|i| Ar1 { tau: noise.tau, cv }.path(key.id(i as u64), slot, slots))
+        .collect()
+}

@@ -1,0 +1,391 @@
+//! Pods, replica sets and routers: the part of the world that both fidelities share, event by event.
+//!
+//! A pod starts (image pull and boot), passes its readiness probe at the first probe after the initial delay, serves,
+//! may crash and restart with Kubernetes' back-off (10 s doubling to 5 min), and drains when it is told to stop. A
+//! router's new weight is in force only after its propagation delay.
+//!
+//! Traps: a crashed pod is taken out of its endpoints at once here (the real delay is about a second); a pod's draws
+//! are keyed by (service, set, ordinal, incarnation), so the n-th new pod starts as fast in every branch.
+
+use super::conditions::Conditions;
+use super::event::{Event, ExitReason, Process, class};
+use super::instruments::PodKey;
+use super::pod::{Pod, PodState};
+use super::spec::{ServiceSpec, WorldSpec};
+use crate::effect::{Action, Destination, RolloutView, Routing, ServiceId, SetName, SetView};
+use crate::engine::Agenda;
+use crate::rng::{Key, Purpose};
+use crate::time::{SimDuration, SimTime};
+
+const BACKOFF_FIRST: SimDuration = SimDuration::from_secs(10);
+const BACKOFF_LONGEST: SimDuration = SimDuration::from_secs(300);
+
+/// Pods of one set of one service.
+#[derive(Clone, Debug, Default)]
+pub struct Set {
+    /// Pods asked for.
+    pub desired: u32,
+    /// Every pod of the set that is not gone, oldest first.
+    pub members: Vec<u32>,
+    /// Those that get requests.
+    pub ready: Vec<u32>,
+    next_ordinal: u16,
+}
+
+/// All pods and routers of a world.
+#[derive(Clone, Debug)]
+pub struct Cluster {
+    /// Every pod ever made, by index.
+    pub pods: Vec<Pod>,
+    /// Three sets per service, by [`ServiceId`] and [`SetName::index`].
+    pub sets: Vec<[Set; 3]>,
+    /// How requests find pods of the target.
+    pub routing: Routing,
+    /// The weight last asked for.
+    pub weight_asked: f64,
+    /// The weight the routers use.
+    pub weight: f64,
+    /// Synthetic load on the candidate destination, requests per second.
+    pub synthetic_load: f64,
+    /// How long a pod must be ready to count as available.
+    pub min_ready: SimDuration,
+    /// Set whenever pods or weights changed; cleared by whoever acts on it.
+    pub changed: bool,
+    weight_seq: u32,
+    key: Key,
+}
+
+impl Cluster {
+    /// The cluster before anything happens: every service has its pods, ready and warm.
+    pub fn new(spec: &WorldSpec, key: Key) -> Self {
+        let mut cluster = Cluster {
+            pods: Vec::new(),
+            sets: vec![Default::default(); spec.services.len()],
+            routing: Routing::Endpoints,
+            weight_asked: 0.0,
+            weight: 0.0,
+            synthetic_load: 0.0,
+            min_ready: SimDuration::ZERO,
+            changed: false,
+            weight_seq: 0,
+            key,
+        };
+        for (index, service) in spec.services.iter().enumerate() {
+            for _ in 0..service.replicas {
+                let pod = cluster.add_pod(ServiceId(index as u16), SetName::Old, SimTime::ZERO);
+                cluster.pods[pod as usize].state = PodState::Running;
+                cluster.set_ready(pod, SimTime::ZERO);
+            }
+            cluster.sets[index][SetName::Old.index()].desired = service.replicas;
+        }
+        cluster.changed = false;
+        cluster
+    }
+
+    fn add_pod(&mut self, service: ServiceId, set: SetName, now: SimTime) -> u32 {
+        let index = self.pods.len() as u32;
+        let members = &mut self.sets[service.0 as usize][set.index()];
+        let key = PodKey { service, set, ordinal: members.next_ordinal };
+        members.next_ordinal += 1;
+        members.members.push(index);
+        self.pods.push(Pod::new(key, now));
+        index
+    }
+
+    /// The set a pod belongs to.
+    pub fn set_of(&mut self, pod: u32) -> &mut Set {
+        let key = self.pods[pod as usize].key;
+        &mut self.sets[key.service.0 as usize][key.set.index()]
+    }
+
+    fn process(&self, pod: u32) -> Process {
+        Process { pod, incarnation: self.pods[pod as usize].incarnation }
+    }
+
+    /// Whether an event about a process is about the present one.
+    pub fn is_current(&self, process: Process) -> bool {
+        let pod = &self.pods[process.pod as usize];
+        pod.incarnation == process.incarnation && pod.state != PodState::Gone
+    }
+
+    fn pod_key(&self, pod: u32) -> Key {
+        let p = &self.pods[pod as usize];
+        self.key
+            .id(u64::from(p.key.service.0))
+            .id(p.key.set.index() as u64)
+            .id(u64::from(p.key.ordinal))
+            .id(u64::from(p.incarnation))
+    }
+
+    fn set_ready(&mut self, pod: u32, now: SimTime) {
+        let p = &mut self.pods[pod as usize];
+        if !p.ready {
+            p.ready = true;
+            p.ready_since = now;
+            self.set_of(pod).ready.push(pod);
+            self.changed = true;
+        }
+    }
+
+    fn set_unready(&mut self, pod: u32) {
+        let p = &mut self.pods[pod as usize];
+        if p.ready {
+            p.ready = false;
+            p.ready_since = SimTime::NEVER;
+            self.set_of(pod).ready.retain(|&other| other != pod);
+        }
+        self.changed = true;
+    }
+
+    /// Carries out what a strategy or procedure asks for.
+    pub fn perform(&mut self, action: &Action, spec: &WorldSpec, now: SimTime, agenda: &mut Agenda<Event>) {
+        match *action {
+            Action::Route(routing) => self.routing = routing,
+            Action::Weight(weight) => {
+                self.weight_asked = weight;
+                self.weight_seq += 1;
+                let at = now + spec.weight_propagation;
+                agenda.schedule(at, class::CLUSTER, Event::WeightInForce(self.weight_seq));
+            }
+            Action::Scale(set, replicas) => self.scale(set, replicas, spec, now, agenda),
+            Action::SyntheticLoad(rate) => self.synthetic_load = rate,
+        }
+    }
+
+    fn scale(
+        &mut self,
+        name: SetName,
+        replicas: u32,
+        spec: &WorldSpec,
+        now: SimTime,
+        agenda: &mut Agenda<Event>,
+    ) {
+        let target = spec.target.0 as usize;
+        self.sets[target][name.index()].desired = replicas;
+        let created = self.created(spec.target, name);
+        for _ in created..replicas {
+            let pod = self.add_pod(spec.target, name, now);
+            let boot = spec.services[target]
+                .startup
+                .quantile(self.pod_key(pod).purpose(Purpose::Startup).uniform_open());
+            let at = now + SimDuration::from_secs_f64(boot);
+            agenda.schedule(at, class::CLUSTER, Event::PodStarted(self.process(pod)));
+        }
+        for _ in replicas..created {
+            self.terminate_one(name, spec, now, agenda);
+        }
+        self.changed = true;
+    }
+
+    /// Stops the pod that Kubernetes would stop first: not ready before ready, young before old.
+    fn terminate_one(&mut self, name: SetName, spec: &WorldSpec, now: SimTime, agenda: &mut Agenda<Event>) {
+        let set = &self.sets[spec.target.0 as usize][name.index()];
+        let victim = set
+            .members
+            .iter()
+            .copied()
+            .filter(|&m| self.pods[m as usize].is_created())
+            .min_by_key(|&m| (self.pods[m as usize].ready, std::cmp::Reverse(m)));
+        let Some(pod) = victim else { return };
+        self.set_unready(pod);
+        let idle = !self.pods[pod as usize].is_up();
+        self.pods[pod as usize].state = PodState::Terminating;
+        self.pods[pod as usize].terminating_since = now;
+        let service = &spec.services[spec.target.0 as usize];
+        let grace = if idle { SimDuration::ZERO } else { drain_time(service) };
+        agenda.schedule(now + grace, class::CLUSTER, Event::PodGone(self.process(pod)));
+    }
+
+    /// Pods of a set that exist and are not terminating.
+    pub fn created(&self, service: ServiceId, set: SetName) -> u32 {
+        let members = &self.sets[service.0 as usize][set.index()].members;
+        members.iter().filter(|&&m| self.pods[m as usize].is_created()).count() as u32
+    }
+
+    /// The process of a pod begins to run: its probes, and its end if it is doomed, are scheduled.
+    pub fn started(
+        &mut self,
+        process: Process,
+        spec: &WorldSpec,
+        conditions: &Conditions,
+        now: SimTime,
+        agenda: &mut Agenda<Event>,
+    ) {
+        let key = self.pod_key(process.pod);
+        let pod = &mut self.pods[process.pod as usize];
+        if pod.state == PodState::Terminating {
+            return;
+        }
+        pod.state = PodState::Running;
+        pod.started_at = now;
+        pod.leak_from = now;
+        pod.probe_failures = 0;
+        let service = &spec.services[pod.key.service.0 as usize];
+        let phase = key.purpose(Purpose::ProbePhase).uniform();
+        let ready = now + service.readiness.initial_delay + service.readiness.period.scale(phase);
+        agenda.schedule(ready, class::CLUSTER, Event::PodReady(process));
+        self.changed = true;
+        self.doom(process, spec, conditions, now, agenda);
+    }
+
+    /// Schedules the end of a process that a fault will end, as the conditions are now.
+    pub fn doom(
+        &mut self,
+        process: Process,
+        spec: &WorldSpec,
+        conditions: &Conditions,
+        now: SimTime,
+        agenda: &mut Agenda<Event>,
+    ) {
+        let key = self.pod_key(process.pod);
+        let pod = &mut self.pods[process.pod as usize];
+        if pod.key.service != spec.target || pod.state != PodState::Running {
+            return;
+        }
+        let revision = pod.revision();
+        if let Some(mean) = conditions.crash_uptime(revision, now) {
+            let uptime = mean.scale(-libm::log(key.purpose(Purpose::Fault).uniform_open()));
+            agenda.schedule(now + uptime, class::CLUSTER, Event::PodExit(process, ExitReason::Crash));
+        }
+        pod.leaked = pod.leaked_by(now);
+        pod.leak_from = now;
+        pod.leak_rate = conditions.leak(revision, now);
+        if pod.leak_rate > 0.0 {
+            let service = &spec.services[pod.key.service.0 as usize];
+            // Pods do not fill up in step: each has up to a tenth more or less room.
+            let room = (service.memory_limit.get() as f64 - service.memory_base.get() as f64)
+                * (0.9 + 0.2 * key.purpose(Purpose::Resource).uniform())
+                - pod.leaked;
+            let end = now + SimDuration::from_secs_f64(room.max(0.0) / pod.leak_rate);
+            agenda.schedule(end, class::CLUSTER, Event::PodExit(process, ExitReason::OutOfMemory));
+        }
+    }
+
+    /// A pod passes its readiness probe.
+    pub fn ready(&mut self, process: Process, now: SimTime, agenda: &mut Agenda<Event>) {
+        if self.pods[process.pod as usize].state != PodState::Running {
+            return;
+        }
+        self.set_ready(process.pod, now);
+        if !self.min_ready.is_zero() {
+            agenda.schedule(now + self.min_ready, class::CLUSTER, Event::PodAvailable(process));
+        }
+    }
+
+    /// A pod stops being ready without exiting.
+    pub fn fail_readiness(&mut self, pod: u32) {
+        self.set_unready(pod);
+    }
+
+    /// The container of a pod exits and is restarted after the back-off. Returns whether it did.
+    pub fn exit(
+        &mut self,
+        process: Process,
+        reason: ExitReason,
+        now: SimTime,
+        agenda: &mut Agenda<Event>,
+    ) -> bool {
+        if self.pods[process.pod as usize].state != PodState::Running {
+            return false;
+        }
+        self.set_unready(process.pod);
+        let pod = &mut self.pods[process.pod as usize];
+        pod.state = PodState::Backoff;
+        pod.restarts += 1;
+        pod.oom_kills += u32::from(reason == ExitReason::OutOfMemory);
+        pod.incarnation += 1;
+        pod.reset_process();
+        let doublings = pod.restarts.saturating_sub(1).min(6);
+        let backoff = (BACKOFF_FIRST * (1 << doublings)).min(BACKOFF_LONGEST);
+        agenda.schedule(now + backoff, class::CLUSTER, Event::PodStarted(self.process(process.pod)));
+        true
+    }
+
+    /// A terminating pod is removed.
+    pub fn gone(&mut self, pod: u32) {
+        self.pods[pod as usize].state = PodState::Gone;
+        self.set_of(pod).members.retain(|&other| other != pod);
+        self.changed = true;
+    }
+
+    /// A weight comes into force, unless a later one was asked for meanwhile.
+    pub fn weight_in_force(&mut self, seq: u32) {
+        if seq == self.weight_seq {
+            self.weight = self.weight_asked;
+            self.changed = true;
+        }
+    }
+
+    /// Ready pods behind a destination of a service.
+    pub fn ready_behind(&self, service: ServiceId, destination: Destination) -> usize {
+        SetName::ALL
+            .iter()
+            .filter(|s| s.destination() == destination)
+            .map(|s| self.sets[service.0 as usize][s.index()].ready.len())
+            .sum()
+    }
+
+    /// The share of the target's traffic that goes to the candidate destination right now.
+    pub fn candidate_share(&self, target: ServiceId) -> f64 {
+        match self.routing {
+            Routing::Weighted => self.weight,
+            Routing::Endpoints => {
+                let candidate = self.ready_behind(target, Destination::Candidate) as f64;
+                let all = candidate + self.ready_behind(target, Destination::Stable) as f64;
+                if all > 0.0 { candidate / all } else { 0.0 }
+            }
+        }
+    }
+
+    /// What the API shows of one set.
+    pub fn set_view(&self, service: ServiceId, name: SetName, now: SimTime) -> SetView {
+        let set = &self.sets[service.0 as usize][name.index()];
+        let mut view = SetView { desired: set.desired, ..SetView::default() };
+        for &member in &set.members {
+            let pod = &self.pods[member as usize];
+            view.created += u32::from(pod.is_created());
+            view.terminating += u32::from(pod.state == PodState::Terminating);
+            view.ready += u32::from(pod.ready);
+            view.available += u32::from(pod.ready && now.since(pod.ready_since) >= self.min_ready);
+            view.restarts += pod.restarts;
+        }
+        view
+    }
+
+    /// What a controller sees of the rollout of `target`.
+    pub fn view(&self, spec: &WorldSpec, now: SimTime, deploy_at: SimTime, hold: bool) -> RolloutView {
+        let target = spec.target;
+        RolloutView {
+            now,
+            deploy_at,
+            replicas: spec.services[target.0 as usize].replicas,
+            sets: SetName::ALL.map(|s| self.set_view(target, s, now)),
+            weight: self.weight_asked,
+            routing: self.routing,
+            hold,
+        }
+    }
+
+    /// Whether pods and routers of the target are as before any deploy: all old pods ready, no others, no weight.
+    pub fn is_restored(&self, spec: &WorldSpec) -> bool {
+        let sets = &self.sets[spec.target.0 as usize];
+        let replicas = spec.services[spec.target.0 as usize].replicas as usize;
+        sets[SetName::Old.index()].ready.len() >= replicas && self.candidate_share(spec.target) == 0.0
+    }
+
+    /// Whether nothing of the deploy is left: restored, and every other pod gone.
+    pub fn is_clean(&self, spec: &WorldSpec) -> bool {
+        let sets = &self.sets[spec.target.0 as usize];
+        self.is_restored(spec)
+            && sets[SetName::New.index()].members.is_empty()
+            && sets[SetName::Promoted.index()].members.is_empty()
+            && self.synthetic_load == 0.0
+            && self.weight == self.weight_asked
+    }
+}
+
+/// How long a stopping pod takes at most to finish what it serves: its slow requests, within the grace.
+fn drain_time(service: &ServiceSpec) -> SimDuration {
+    let slow = SimDuration::from_secs_f64(service.service_time.quantile(0.999));
+    slow.max(SimDuration::from_secs(1)).min(service.termination_grace)
+}
