@@ -7,6 +7,7 @@ pub mod document;
 pub mod effect;
 pub mod engine;
 pub mod fault;
+pub mod policy;
 pub mod promql;
 pub mod quantity;
 pub mod replication;
