@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use crate::effect::SetName;
 use crate::promql::{
-    EvalError, Evaluator, Labels, MatchOp as QueryOp, Program, PromqlError, QueryId, Selector, SeriesId, Storage,
-    Value,
+    EvalError, Evaluator, Labels, MatchOp as QueryOp, Program, PromqlError, QueryId, Selector, SeriesId,
+    Storage, Value,
 };
 use crate::telemetry::binding::{BindError, Bound, FamilyBinding, WorldNames, bind, merge};
 use crate::telemetry::dialect::Dialect;
@@ -181,7 +181,8 @@ fn bind_policy(
     let mut errors = Vec::new();
     let mut bound = BoundPolicy { selectors: vec![], bounds: vec![], families: vec![], alone: false };
     for (index, text) in input.queries.iter().enumerate() {
-        let wrong = |selector: Option<String>, problem| PanelError { policy, query: Some(index), selector, problem };
+        let wrong =
+            |selector: Option<String>, problem| PanelError { policy, query: Some(index), selector, problem };
         let mut program = Program::new();
         let id = match program.add(text) {
             Ok(id) => id,
@@ -232,7 +233,10 @@ fn shape(selector: &Selector) -> Result<SelectorShape, PromqlError> {
             QueryOp::Regex => MatchOp::Regex,
             QueryOp::NotRegex => MatchOp::NotRegex,
         };
-        if matcher.name() == "__name__" && op == MatchOp::Equal && shape.name.as_deref() == Some(matcher.value()) {
+        if matcher.name() == "__name__"
+            && op == MatchOp::Equal
+            && shape.name.as_deref() == Some(matcher.value())
+        {
             continue;
         }
         let bad = |error: regex::Error| PromqlError::Syntax {

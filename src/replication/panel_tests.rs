@@ -66,15 +66,19 @@ fn each_engine_reads_the_same_canary_under_its_own_names() {
         input(&flagger, &[FLAGGER]),
         input(
             &argo,
-            &["sum(irate(istio_requests_total{reporter=\"source\",destination_service=~\"ca.demo.svc.cluster.local\",\
+            &[
+                "sum(irate(istio_requests_total{reporter=\"source\",destination_service=~\"ca.demo.svc.cluster.local\",\
                response_code!~\"5.*\"}[5m])) / sum(irate(istio_requests_total{reporter=\"source\",\
-               destination_service=~\"ca.demo.svc.cluster.local\"}[5m]))"],
+               destination_service=~\"ca.demo.svc.cluster.local\"}[5m]))",
+            ],
         ),
         input(
             &native,
-            &["sum by (role) (rate(http_requests_total{code=~\"5..\"}[1m])) \
+            &[
+                "sum by (role) (rate(http_requests_total{code=~\"5..\"}[1m])) \
                / sum by (role) (rate(http_requests_total[1m]))",
-              "histogram_quantile(0.5, sum by (le) (rate(http_request_duration_seconds_bucket{role=\"candidate\"}[1m])))"],
+                "histogram_quantile(0.5, sum by (le) (rate(http_request_duration_seconds_bucket{role=\"candidate\"}[1m])))",
+            ],
         ),
     ];
     let panel = panel(&inputs);
@@ -141,7 +145,8 @@ fn candidate_only_and_ranges() {
     let id = program.add(query).unwrap();
     let alone = one(&state.candidate_only(&panel, &store, 0, (&program, id), 120_000).unwrap());
     assert!((alone - 0.3).abs() < 1e-9, "{alone}");
-    let Value::Matrix(series) = state.range(&panel, &store, (0, 0), 120_000, (60_000, 120_000, 30_000)).unwrap()
+    let Value::Matrix(series) =
+        state.range(&panel, &store, (0, 0), 120_000, (60_000, 120_000, 30_000)).unwrap()
     else {
         panic!()
     };
@@ -151,7 +156,8 @@ fn candidate_only_and_ranges() {
 #[test]
 fn everything_wrong_is_reported_with_its_place() {
     let naming = Naming::native("podinfo");
-    let queries = ["sum(rate(http_requests_total[1m])", "up", "sum(rate(http_requests_totl{rol=\"candidate\"}[1m]))"];
+    let queries =
+        ["sum(rate(http_requests_total[1m])", "up", "sum(rate(http_requests_totl{rol=\"candidate\"}[1m]))"];
     let errors = Panel::new(&[input(&naming, &queries)], &Dialect::ALL, &world()).unwrap_err();
     assert_eq!(errors.iter().map(|e| e.query).collect::<Vec<_>>(), [Some(0), Some(2)]);
     assert!(matches!(errors[0].problem, PanelProblem::Query(_)), "{:?}", errors[0]);

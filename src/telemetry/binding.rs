@@ -152,12 +152,10 @@ fn find_families(
         let open = owner.is_open().then_some(Unit::Seconds);
         return Ok(vec![Candidate { family: owned(family), open }]);
     }
-    let Some(reading) = infer::metric(name) else {
-        let names: Vec<&str> = known_metrics(naming, dialects).collect();
-        return Err(BindError::UnknownMetric {
-            metric: name.to_owned(),
-            suggestion: nearest(name, names.iter().copied()).map(str::to_owned),
-        });
+    let reading = infer::metric(name).filter(|_| !is_exporters_name(name));
+    let Some(reading) = reading else {
+        let suggestion = nearest(name, known_metrics(naming, dialects)).map(str::to_owned);
+        return Err(BindError::UnknownMetric { metric: name.to_owned(), suggestion });
     };
     if !dialects.contains(&Dialect::App) {
         return Err(BindError::OtherDialect { metric: name.to_owned(), dialect: Dialect::App });
@@ -176,12 +174,18 @@ fn families_by_matchers(
     let known = families.filter(|family| selector.accepts_name(family.name)).map(owned);
     let by_hand = naming.bind.iter().filter(|binding| selector.accepts_name(&binding.metric));
     let by_hand = by_hand.map(|binding| generic(&binding.metric, binding.signal, binding.unit));
-    let found: Vec<Candidate> =
-        by_hand.chain(known).map(|family| Candidate { family, open: None }).collect();
+    let found: Vec<Candidate> = by_hand.chain(known).map(|family| Candidate { family, open: None }).collect();
     if found.is_empty() {
         return Err(BindError::UnknownMetric { metric: selector.to_string(), suggestion: None });
     }
     Ok(found)
+}
+
+/// Whether a name looks like one of an exporter whose metrics are known: then it is misspelt or not simulated.
+fn is_exporters_name(name: &str) -> bool {
+    ["istio_", "nginx_ingress_controller_", "envoy_", "kube_", "container_", "grpc_server_"]
+        .iter()
+        .any(|prefix| name.starts_with(prefix))
 }
 
 fn known_metrics<'a>(naming: &'a Naming, dialects: &'a [Dialect]) -> impl Iterator<Item = &'a str> {
@@ -406,8 +410,12 @@ fn why_nothing(
 }
 
 fn unknown_label(metric: String, label: &str, families: &[FamilyBinding]) -> BindError {
-    let labels: BTreeSet<&str> =
-        families.iter().flat_map(|f| &f.parts).flat_map(|p| &p.labels).map(|(name, _)| name.as_ref()).collect();
+    let labels: BTreeSet<&str> = families
+        .iter()
+        .flat_map(|f| &f.parts)
+        .flat_map(|p| &p.labels)
+        .map(|(name, _)| name.as_ref())
+        .collect();
     BindError::UnknownLabel {
         metric,
         label: label.to_owned(),
@@ -431,12 +439,21 @@ fn note_undivided_latencies(selector: &SelectorShape, families: &[FamilyBinding]
         let divides = |label: &str| {
             matches!(
                 text_of(family, label),
-                Some(Text::Status | Text::StatusClass | Text::StatusDigit | Text::Classification | Text::Outcome)
+                Some(
+                    Text::Status
+                        | Text::StatusClass
+                        | Text::StatusDigit
+                        | Text::Classification
+                        | Text::Outcome
+                )
             )
         };
         let asks = selector.conditions().any(|matcher| divides(matcher.label()));
         if asks && family.parts.iter().any(|part| undivided(part.signal)) {
-            notes.push(format!("`{}` counts answers of every status: latencies are not told apart by it", family.metric));
+            notes.push(format!(
+                "`{}` counts answers of every status: latencies are not told apart by it",
+                family.metric
+            ));
         }
     }
 }

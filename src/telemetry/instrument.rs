@@ -158,9 +158,10 @@ impl Instrument {
             | Instrument::ClientErrors
             | Instrument::ClientMean
             | Instrument::ClientNoPod => Target::Proxy,
-            Instrument::CpuSeconds | Instrument::MemoryBytes | Instrument::MemoryLimit | Instrument::CpuLimit => {
-                Target::Kubelet
-            }
+            Instrument::CpuSeconds
+            | Instrument::MemoryBytes
+            | Instrument::MemoryLimit
+            | Instrument::CpuLimit => Target::Kubelet,
             _ => Target::Cluster,
         }
     }

@@ -90,7 +90,10 @@ fn samples_are_seen_after_their_lag_under_the_files_names() {
 fn series_under_one_label_set_are_one_series() {
     let naming = Naming::flagger("test", "podinfo");
     let mut rig = Rig::new(
-        &["nginx_ingress_controller_ingress_upstream_latency_seconds_count", "kube_deployment_status_replicas_ready"],
+        &[
+            "nginx_ingress_controller_ingress_upstream_latency_seconds_count",
+            "kube_deployment_status_replicas_ready",
+        ],
         &naming,
     );
     rig.scrape(0, vec![pod(SetName::Old, 0, 4, 1), pod(SetName::New, 0, 2, 0)], [2, 1, 0]);
@@ -159,7 +162,8 @@ fn selectors_that_ask_for_more_labels_get_them() {
     let naming = Naming::flagger("test", "podinfo");
     let asked = SelectorShape::named("http_requests_total").with("status", MatchOp::NotRegex, "5..").unwrap();
     let bounds = [bind(&asked, &naming, &Dialect::ALL, &world()).unwrap()];
-    let projection: Arc<Projection<SeriesLabels>> = Arc::new(Projection::new(&naming, &world(), &bounds).unwrap());
+    let projection: Arc<Projection<SeriesLabels>> =
+        Arc::new(Projection::new(&naming, &world(), &bounds).unwrap());
     let mut rig = Rig { store: SampleStore::new(projection.needs()), view: View::new(projection) };
     rig.scrape(0, vec![pod(SetName::New, 0, 1, 1)], [0, 1, 0]);
     assert_eq!(rig.find(&[("status", "200"), ("code", "200")]).len(), 1);

@@ -132,7 +132,13 @@ impl SampleStore {
         }
     }
 
-    fn record_service(&mut self, row: usize, index: usize, found: &ServiceInstruments, health: &ScrapeHealth) {
+    fn record_service(
+        &mut self,
+        row: usize,
+        index: usize,
+        found: &ServiceInstruments,
+        health: &ScrapeHealth,
+    ) {
         let Some(service) = self.recorder.services.get_mut(index) else { return };
         let pod_side = service.pod_side.clone();
         let before = std::mem::take(&mut service.pods);
@@ -211,7 +217,9 @@ impl SampleStore {
             let value = match instrument {
                 Instrument::Up => Some(f64::from(u8::from(scraped))),
                 Instrument::ServerMean => mean,
-                Instrument::LastKilledByMemory => tracked.killed_by_memory.map(|oom| f64::from(u8::from(oom))),
+                Instrument::LastKilledByMemory => {
+                    tracked.killed_by_memory.map(|oom| f64::from(u8::from(oom)))
+                }
                 _ => pod_value(instrument, pod, service),
             };
             let value = value.filter(|_| answers || instrument == Instrument::Up);
@@ -350,11 +358,8 @@ fn add(to: &mut RequestCounters, from: &RequestCounters) {
 /// The mean latency since the last call, and the totals for the next; a restart begins anew.
 fn since(seen: &mut (u64, f64), counters: &RequestCounters) -> Option<f64> {
     let total = counters.total();
-    let (count, seconds) = if total < seen.0 {
-        (total, counters.seconds)
-    } else {
-        (total - seen.0, counters.seconds - seen.1)
-    };
+    let (count, seconds) =
+        if total < seen.0 { (total, counters.seconds) } else { (total - seen.0, counters.seconds - seen.1) };
     *seen = (total, counters.seconds);
     (count > 0).then(|| seconds / count as f64)
 }
