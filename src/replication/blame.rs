@@ -77,9 +77,9 @@ fn longest_bad(run: &RunRecord) -> Option<usize> {
 }
 
 fn any_series(stage: &Stage<'_>, player: &PlayerSpec, station: &mut Station) -> bool {
-    let Some(panel) = player.panel else { return false };
+    let Some(policy) = player.asks_as else { return false };
     player.check_defs.iter().filter_map(|check| check.query.as_deref()).any(|query| {
-        match station.candidate_only(panel, query, stage.counted_until) {
+        match station.candidate_only(stage.prepared, policy, query, stage.counted_until) {
             Some(Value::Vector(samples)) => !samples.is_empty(),
             Some(_) => true,
             None => false,
@@ -89,12 +89,12 @@ fn any_series(stage: &Stage<'_>, player: &PlayerSpec, station: &mut Station) -> 
 
 /// The first check whose value for the candidate alone, over all the time since the onset, is on the bad side.
 fn candidate_crosses(stage: &Stage<'_>, player: &PlayerSpec, station: &mut Station) -> Option<usize> {
-    let panel = player.panel?;
+    let policy = player.asks_as?;
     let now = stage.counted_until;
     let window = now.since(stage.onset?);
     player.check_defs.iter().enumerate().find_map(|(index, check)| {
         let text = promql::pin(check.query.as_deref()?, &[], Some(window)).ok()?;
-        let value = station.candidate_only(panel, &text, now)?;
+        let value = station.candidate_only(stage.prepared, policy, &text, now)?;
         let bad = match value {
             Value::Scalar(value) => check.limits.is_bad(value),
             Value::Vector(samples) => samples.iter().any(|s| check.limits.is_bad(s.value)),
