@@ -20,6 +20,7 @@ mod studies;
 mod telemetry_binding;
 mod tidy;
 mod value_stability;
+mod why;
 mod world_flow;
 mod world_queueing;
 mod worlds;
