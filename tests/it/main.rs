@@ -6,6 +6,7 @@ mod argo_conformance;
 mod catalogues;
 mod documents;
 mod expr_conformance;
+mod fidelity;
 mod invariants;
 mod layers;
 mod promql;
