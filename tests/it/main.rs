@@ -8,6 +8,7 @@ mod documents;
 mod expr_conformance;
 mod fidelity;
 mod invariants;
+mod kubernetes_conformance;
 mod layers;
 mod promql;
 mod promql_conformance;

@@ -7,5 +7,4 @@
 
 pub mod measurement;
 pub mod metric;
-pub mod replicas;
 pub mod run;
