@@ -24,5 +24,6 @@ mod tidy;
 mod value_stability;
 mod why;
 mod world_flow;
+mod world_properties;
 mod world_queueing;
 mod worlds;
