@@ -1,5 +1,7 @@
 use super::*;
-use crate::effect::ServiceId;
+use crate::effect::{ServiceId, SetName};
+use crate::promql::Value;
+use crate::telemetry::store::SampleStore;
 use crate::telemetry::store::ScrapeHealth;
 use crate::world::instruments::{Code, PodInstruments, PodKey, RequestCounters, ServiceInstruments};
 
@@ -169,4 +171,37 @@ fn everything_wrong_is_reported_with_its_place() {
     let mut state = panel.start();
     assert_eq!(state.value(&panel, &store, (0, 0), 60_000).unwrap(), &Value::Vector(vec![]));
     assert!(state.value(&panel, &store, (0, 7), 60_000).is_err());
+}
+
+#[test]
+fn a_renewed_state_answers_like_a_new_one_in_another_world() {
+    let naming = Naming::flagger("test", "podinfo");
+    let everything = "sum by (destination_workload, response_code) (rate(istio_requests_total[1m]))";
+    let panel = panel(&[input(&naming, &[FLAGGER, everything])]);
+    let first = played(&panel);
+    let mut used = panel.start();
+    for query in 0..2 {
+        assert!(used.value(&panel, &first, (0, query), 120_000).is_ok());
+    }
+    // Other pods in another order, so that equal ids mean other series.
+    let mut second = SampleStore::new(panel.needs());
+    for scrape in 0..9i64 {
+        let seconds = scrape as u64 * 15;
+        let pods = vec![pod(SetName::New, seconds, 5), pod(SetName::Promoted, seconds, 0)];
+        let services = [ServiceInstruments { pods, ..Default::default() }];
+        second.record_scrape(scrape * 15_000, scrape * 15_000, &services, &ScrapeHealth::default());
+    }
+    let (mut renewed, mut fresh) = (used.renewed(), panel.start());
+    for now in [60_000, 120_000] {
+        for query in 0..2 {
+            let expected = fresh.value(&panel, &second, (0, query), now).unwrap().clone();
+            assert_eq!(
+                renewed.value(&panel, &second, (0, query), now).unwrap(),
+                &expected,
+                "{query} at {now}"
+            );
+        }
+    }
+    let success = one(renewed.value(&panel, &second, (0, 0), 120_000).unwrap());
+    assert!((success - 50.0).abs() < 1e-9, "{success}");
 }
