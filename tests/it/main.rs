@@ -16,6 +16,7 @@ mod sampler_agreement;
 mod shared;
 mod source;
 mod telemetry_binding;
+mod telemetry_world;
 mod tidy;
 mod value_stability;
 mod world_flow;

@@ -19,7 +19,7 @@ use crate::telemetry::instrument::Needs;
 use crate::telemetry::naming::Naming;
 use crate::telemetry::projection::Projection;
 
-use self::seating::{bind_policy, seat, together};
+use self::seating::{Binder, bind_policy, seat, together};
 use self::state::Desk;
 
 pub use self::state::PanelState;
@@ -112,10 +112,11 @@ impl Panel {
         world: &WorldNames,
     ) -> Result<Panel, Vec<PanelError>> {
         let mut errors = Vec::new();
+        let mut binder = Binder::new(dialects, world);
         let mut groups: Vec<Group> = Vec::new();
         let mut queries = Vec::with_capacity(inputs.len());
         for (policy, input) in inputs.iter().enumerate() {
-            match bind_policy(policy, input, dialects, world) {
+            match bind_policy(policy, input, &mut binder) {
                 Ok(bound) => queries.push(seat(&mut groups, input, bound)),
                 Err(wrong) => errors.extend(wrong),
             }

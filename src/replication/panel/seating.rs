@@ -1,10 +1,13 @@
 //! Binding one policy's queries, and finding the program they are computed in.
 
+use std::collections::BTreeMap;
+
 use super::{BoundSelector, Group, PanelError, PanelInput, PanelProblem, PanelQuery, Place};
 use crate::promql::{MatchOp as QueryOp, Program, PromqlError, Selector};
 use crate::telemetry::binding::{BindError, Bound, FamilyBinding, WorldNames, bind, merge};
 use crate::telemetry::dialect::Dialect;
 use crate::telemetry::matcher::{MatchOp, SelectorShape};
+use crate::telemetry::naming::Naming;
 
 /// The queries of one policy, compiled one by one to find their selectors.
 pub(super) struct BoundPolicy {
@@ -14,11 +17,36 @@ pub(super) struct BoundPolicy {
     pub(super) alone: bool,
 }
 
-pub(super) fn bind_policy(
+/// Binds selectors, each once per naming: variants of a file share theirs.
+pub(super) struct Binder<'a> {
+    dialects: &'a [Dialect],
+    world: &'a WorldNames,
+    known: Vec<(&'a Naming, Bindings)>,
+}
+
+/// What was found for a selector, by its text.
+type Bindings = BTreeMap<String, Result<Bound, BindError>>;
+
+impl<'a> Binder<'a> {
+    pub(super) fn new(dialects: &'a [Dialect], world: &'a WorldNames) -> Self {
+        Binder { dialects, world, known: Vec::new() }
+    }
+
+    fn bind(&mut self, shape: &SelectorShape, naming: &'a Naming) -> Result<Bound, BindError> {
+        let place = self.known.iter().position(|(known, _)| *known == naming).unwrap_or(self.known.len());
+        if place == self.known.len() {
+            self.known.push((naming, BTreeMap::new()));
+        }
+        let bounds = &mut self.known[place].1;
+        let text = shape.to_string();
+        bounds.entry(text).or_insert_with(|| bind(shape, naming, self.dialects, self.world)).clone()
+    }
+}
+
+pub(super) fn bind_policy<'a>(
     policy: usize,
-    input: &PanelInput<'_>,
-    dialects: &[Dialect],
-    world: &WorldNames,
+    input: &PanelInput<'a>,
+    binder: &mut Binder<'a>,
 ) -> Result<BoundPolicy, Vec<PanelError>> {
     let mut errors = Vec::new();
     let mut bound = BoundPolicy { selectors: vec![], bounds: vec![], families: vec![], alone: false };
@@ -37,7 +65,7 @@ pub(super) fn bind_policy(
         for selector in program.selectors_of(id) {
             let found = shape(selector).map_err(PanelProblem::from).and_then(|shape| {
                 bound.alone |= shape.name.is_none();
-                Ok((shape.to_string(), bind(&shape, input.naming, dialects, world)?))
+                Ok((shape.to_string(), binder.bind(&shape, input.naming)?))
             });
             match found {
                 Ok((text, bound)) => selectors.push(BoundSelector { text, bound }),
@@ -116,7 +144,11 @@ pub(super) fn seat(groups: &mut Vec<Group>, input: &PanelInput<'_>, policy: Boun
             home.families.push(family);
         }
     }
-    home.bounds.extend(policy.bounds);
+    for bound in policy.bounds {
+        if !home.bounds.contains(&bound) {
+            home.bounds.push(bound);
+        }
+    }
     let queries = input.queries.iter().zip(policy.selectors);
     queries
         .filter_map(|(text, selectors)| {

@@ -192,16 +192,32 @@ fn a_renewed_state_answers_like_a_new_one_in_another_world() {
         second.record_scrape(scrape * 15_000, scrape * 15_000, &services, &ScrapeHealth::default());
     }
     let (mut renewed, mut fresh) = (used.renewed(), panel.start());
-    for now in [60_000, 120_000] {
+    for at in [60_000, 120_000] {
         for query in 0..2 {
-            let expected = fresh.value(&panel, &second, (0, query), now).unwrap().clone();
-            assert_eq!(
-                renewed.value(&panel, &second, (0, query), now).unwrap(),
-                &expected,
-                "{query} at {now}"
-            );
+            let expected = fresh.value(&panel, &second, (0, query), at).unwrap().clone();
+            assert_eq!(renewed.value(&panel, &second, (0, query), at).unwrap(), &expected, "{query} at {at}");
         }
     }
     let success = one(renewed.value(&panel, &second, (0, 0), 120_000).unwrap());
     assert!((success - 50.0).abs() < 1e-9, "{success}");
+}
+
+#[test]
+fn a_thousand_variants_bind_their_common_selectors_once() {
+    let naming = Naming::native("podinfo");
+    let texts: Vec<String> = (0..1000)
+        .map(|i| {
+            format!("sum(rate(http_requests_total{{code=~\"5..\",role=\"candidate\"}}[1m])) > {}", i % 7)
+        })
+        .collect();
+    let inputs: Vec<PanelInput<'_>> = texts.iter().map(|text| input(&naming, &[text])).collect();
+    let panel = panel(&inputs);
+    assert_eq!(panel.programs(), 1);
+    let store = played(&panel);
+    let mut state = panel.start();
+    let fires = (0..1000).filter(|&policy| {
+        matches!(state.value(&panel, &store, (policy, 0), 120_000), Ok(Value::Vector(samples)) if !samples.is_empty())
+    });
+    // 3 failures a second: the thresholds 0, 1 and 2 of each seven fire; 1,000 is 142 sevens and 6.
+    assert_eq!(fires.count(), 142 * 3 + 3);
 }

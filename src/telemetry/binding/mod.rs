@@ -22,6 +22,7 @@ use crate::telemetry::dialect::{Dialect, Signal, Text, Transform};
 use crate::telemetry::infer;
 use crate::telemetry::instrument::{Instrument, Needs};
 use crate::telemetry::matcher::SelectorShape;
+use crate::world::spec::WorldSpec;
 
 pub use self::error::BindError;
 pub use super::naming::{Engine, LabelRole, MetricBinding, Naming, Role, RoleNames};
@@ -33,6 +34,14 @@ pub struct WorldNames {
     pub services: Vec<String>,
     /// The service that is rolled out.
     pub target: ServiceId,
+}
+
+impl WorldNames {
+    /// The names in a world.
+    pub fn of(world: &WorldSpec) -> Self {
+        let services = world.services.iter().map(|service| service.name.clone()).collect();
+        WorldNames { services, target: world.target }
+    }
 }
 
 /// A metric as it will be projected: its name and what feeds it.
