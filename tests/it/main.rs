@@ -20,6 +20,7 @@ mod shared;
 mod source;
 mod studies;
 mod telemetry_binding;
+mod telemetry_world;
 mod tidy;
 mod value_stability;
 mod why;
