@@ -308,7 +308,7 @@ mod tests {
     fn indices_are_a_permutation_of_the_list() {
         let indices: Vec<usize> = Instrument::all().map(Instrument::index).collect();
         assert_eq!(indices, (0..Instrument::COUNT).collect::<Vec<_>>());
-        assert!(Instrument::COUNT <= 128, "needs are 128 bits wide");
+        const { assert!(Instrument::COUNT <= 128, "needs are 128 bits wide") };
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! All integration tests in one binary: one link step, and helpers that are shared without ceremony.
 
-#![allow(clippy::disallowed_methods, clippy::print_stderr, unreachable_pub)]
+#![allow(clippy::disallowed_methods, clippy::print_stdout, clippy::print_stderr, unreachable_pub)]
 
 mod argo_conformance;
 mod catalogues;

@@ -30,8 +30,8 @@ fn graph(depth: usize, queue: u32, attempts: u32, timeout_ms: u64) -> WorldSpec 
             s
         })
         .collect();
-    for i in 0..depth {
-        services[i].calls.push(CallSpec {
+    for (i, service) in services.iter_mut().enumerate().take(depth) {
+        service.calls.push(CallSpec {
             to: ServiceId(i as u16 + 1),
             timeout: Some(SimDuration::from_millis(timeout_ms)),
             attempts,
