@@ -8,8 +8,12 @@
 //! other policy of its branch, so it must not assume that a query is evaluated for it alone. Comparisons are IEEE:
 //! NaN is an answer, not an absence.
 
+pub mod argo;
+pub mod flagger;
 pub mod loaded;
+pub mod native;
 pub mod observation;
+pub mod reference;
 pub mod verdict;
 
 use crate::strategy::StepStatus;
@@ -28,6 +32,9 @@ pub struct Start {
     pub phase: f64,
     /// The last instant that will be simulated.
     pub end: SimTime,
+    /// Whether the rollout under way is the one the policy's own file brought ([`loaded::Loaded::rollout`]). Engines
+    /// that drive rollouts tick in step with them then: the first tick is the deploy, whatever the phase.
+    pub own_rollout: bool,
 }
 
 /// A trigger policy at work.
