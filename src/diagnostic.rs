@@ -8,6 +8,7 @@
 //! The message is a lower-case fact without a full stop; what to do about it belongs in `help`.
 
 use std::fmt;
+use std::ops::Range;
 
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
@@ -20,16 +21,22 @@ const LONGEST_SHOWN_LINE: usize = 4096;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Location {
     /// Line, counted from 1.
-    pub line: usize,
+    pub line: u32,
     /// Column in characters, counted from 1.
-    pub column: usize,
+    pub column: u32,
     /// First byte of the range in the source.
-    pub start: usize,
+    pub start: u32,
     /// One past the last byte of the range; equal to `start` for a mere point.
-    pub end: usize,
+    pub end: u32,
 }
 
 impl Location {
+    /// A place from counts; what does not fit 32 bits becomes the largest that does.
+    pub fn new(line: usize, column: usize, bytes: Range<usize>) -> Self {
+        let fit = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        Location { line: fit(line), column: fit(column), start: fit(bytes.start), end: fit(bytes.end) }
+    }
+
     /// The place of a byte range of `text`; offsets outside of it or inside a character move back to a boundary.
     pub fn of_bytes(text: &str, start: usize, end: usize) -> Self {
         let start = floor_boundary(text, start);
@@ -38,7 +45,7 @@ impl Location {
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
         let line = before.bytes().filter(|b| *b == b'\n').count() + 1;
         let column = before.get(line_start..).unwrap_or_default().chars().count() + 1;
-        Location { line, column, start, end }
+        Location::new(line, column, start..end)
     }
 }
 
@@ -94,19 +101,19 @@ pub struct Diagnostic {
     pub message: String,
     /// The name of the source, if it is about one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub source: Option<String>,
+    pub source: Option<Box<str>>,
     /// Where in the source.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub location: Option<Location>,
     /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub help: Option<String>,
+    pub help: Option<Box<str>>,
     /// A stable name of the kind of finding, for lists of accepted findings.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<&'static str>,
     /// The line of the source that `location` points into, without its line break.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub source_line: Option<String>,
+    pub source_line: Option<Box<str>>,
 }
 
 impl Diagnostic {
@@ -137,27 +144,27 @@ impl Diagnostic {
     /// This finding, placed in `source`; the line is copied.
     #[must_use]
     pub fn at(mut self, source: Source<'_>, location: Location) -> Self {
-        self.source = Some(source.name.to_owned());
+        self.source = Some(source.name.into());
         self.location = Some(location);
         self.source_line = source
             .text
             .split('\n')
-            .nth(location.line.saturating_sub(1))
+            .nth(location.line.saturating_sub(1) as usize)
             .map(|line| line.trim_end_matches('\r'))
             .filter(|line| line.len() <= LONGEST_SHOWN_LINE)
-            .map(str::to_owned);
+            .map(Box::from);
         self
     }
     /// This finding, about `source` as a whole.
     #[must_use]
     pub fn in_source(mut self, name: &str) -> Self {
-        self.source = Some(name.to_owned());
+        self.source = Some(name.into());
         self
     }
     /// This finding with advice.
     #[must_use]
     pub fn with_help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
+        self.help = Some(help.into().into_boxed_str());
         self
     }
     /// This finding with a stable code.
@@ -189,14 +196,15 @@ impl Diagnostic {
         match (name, self.location, self.source_line.as_deref()) {
             (Some(name), Some(location), Some(line)) => group = group.element(snippet(name, location, line)),
             (Some(name), Some(location), None) => {
-                let origin = Origin::path(name).line(location.line).char_column(location.column);
+                let origin =
+                    Origin::path(name).line(location.line as usize).char_column(location.column as usize);
                 group = group.element(origin);
             }
             (Some(name), None, _) => group = group.element(Origin::path(name)),
             (None, ..) => {}
         }
         match &self.help {
-            Some(help) => group.element(Level::HELP.message(help.as_str())),
+            Some(help) => group.element(Level::HELP.message(&**help)),
             None => group,
         }
     }
@@ -208,12 +216,12 @@ fn snippet<'a>(
     location: Location,
     line: &'a str,
 ) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
-    let column = location.column.saturating_sub(1);
+    let column = location.column.saturating_sub(1) as usize;
     let start = line.char_indices().nth(column).map_or(line.len(), |(at, _)| at);
-    let length = location.end.saturating_sub(location.start);
+    let length = location.end.saturating_sub(location.start) as usize;
     let end = floor_boundary(line, start.saturating_add(length)).max(start);
     Snippet::source(line)
-        .line_start(location.line)
+        .line_start(location.line as usize)
         .path(name)
         .annotation(AnnotationKind::Primary.span(start..end))
 }
@@ -391,7 +399,7 @@ error[unknown_field]: unknown field `weigth`
         assert_eq!((location.line, location.column), (1, 6));
         assert_eq!(Location::of_bytes(text, at + 1, at + 2).column, 6);
         assert!(Source::new("c", text).error(location, "cold").render(false).contains("c:1:6"));
-        assert_eq!(Location::of_bytes(text, 999, 0).start, text.len());
+        assert_eq!(Location::of_bytes(text, 999, 0).start as usize, text.len());
     }
 
     #[test]

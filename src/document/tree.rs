@@ -35,9 +35,9 @@ pub fn parse_documents(source_name: &str, text: &str) -> Result<Vec<Node>, Diagn
 fn syntax_error(source: Source<'_>, error: &parser::ScanError) -> Diagnostic {
     let marker = error.marker();
     let start = marker.byte_offset().unwrap_or(0);
-    let location = Location { line: marker.line(), column: marker.col() + 1, start, end: start };
+    let location = Location::new(marker.line(), marker.col() + 1, start..start);
     let diagnostic = source.error(location, error.info()).with_code("syntax");
-    match template_help(source, location.line) {
+    match template_help(source, location.line as usize) {
         Some(help) => diagnostic.with_help(help),
         None => diagnostic,
     }
@@ -45,7 +45,7 @@ fn syntax_error(source: Source<'_>, error: &parser::ScanError) -> Diagnostic {
 
 fn place(span: &Span) -> Location {
     let bytes = span.byte_range().unwrap_or(0..0);
-    Location { line: span.start.line(), column: span.start.col() + 1, start: bytes.start, end: bytes.end }
+    Location::new(span.start.line(), span.start.col() + 1, bytes)
 }
 
 /// A container that is still open.
@@ -222,7 +222,8 @@ fn key(
 ) -> Result<(String, Location, bool), Diagnostic> {
     if matches!(node.value, NodeValue::Seq(_) | NodeValue::Map(_)) {
         let diagnostic = source.error(node.location, format!("{} cannot be a key", node.describe()));
-        let help = template_help(source, node.location.line).unwrap_or("write a plain word before the colon");
+        let help = template_help(source, node.location.line as usize)
+            .unwrap_or("write a plain word before the colon");
         return Err(diagnostic.with_help(help));
     }
     if node.raw == "<<" && node.style == ScalarStyle::Plain {

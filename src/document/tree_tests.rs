@@ -187,7 +187,7 @@ fn survives(text: &str) {
             for document in &documents {
                 let reader = Reader::new(Source::new("any", text), document);
                 for unread in reader.unread() {
-                    assert!(unread.location.line >= 1 && unread.location.end <= text.len());
+                    assert!(unread.location.line >= 1 && unread.location.end as usize <= text.len());
                 }
                 let _ = reader.str().map_err(|error| error.render(false));
             }

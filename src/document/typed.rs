@@ -49,8 +49,7 @@ fn diagnose(source: Source<'_>, error: &Error) -> Diagnostic {
         let length = place.span().byte_len().unwrap_or(0) as usize;
         let (line, column) = (place.line() as usize, place.column() as usize);
         template = template_help(source, line);
-        diagnostic =
-            diagnostic.at(source, Location { line, column, start, end: start.saturating_add(length) });
+        diagnostic = diagnostic.at(source, Location::new(line, column, start..start.saturating_add(length)));
     }
     match help.or(template.map(str::to_owned)) {
         Some(help) => diagnostic.with_help(help),
@@ -165,7 +164,7 @@ mod tests {
         parse_typed::<File>("f.yaml", text).unwrap_err()
     }
 
-    fn place(diagnostic: &Diagnostic) -> (usize, usize) {
+    fn place(diagnostic: &Diagnostic) -> (u32, u32) {
         diagnostic.location.map_or((0, 0), |location| (location.line, location.column))
     }
 

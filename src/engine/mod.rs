@@ -14,8 +14,10 @@
 pub mod agenda;
 pub mod fingerprint;
 pub mod run;
+pub mod ticket;
 mod tournament;
 
-pub use agenda::{Agenda, Class, Handle};
+pub use agenda::Agenda;
 pub use fingerprint::Fingerprint;
 pub use run::{End, EventLimit, Run, run_until};
+pub use ticket::{Class, Handle};

@@ -132,6 +132,9 @@ mod tests {
     fn the_limit_is_exact_and_loses_nothing() {
         let mut agenda = agenda_of(&[1, 2, 3]);
         assert_eq!(seen(&mut agenda, 5, 2), (vec![1, 2], Err(EventLimit { limit: 2, at: at(3) })));
+        let mut again = agenda.clone();
+        assert_eq!(seen(&mut again, 3, 0), (vec![], Err(EventLimit { limit: 0, at: at(3) })));
+        assert_eq!(seen(&mut again, 2, 0), (vec![], Ok(Run { events: 0, end: End::Reached })));
         assert_eq!(seen(&mut agenda, 5, 1), (vec![3], Ok(Run { events: 1, end: End::Drained })));
         let mut agenda = agenda_of(&[1, 9]);
         assert_eq!(seen(&mut agenda, 5, 1), (vec![1], Ok(Run { events: 1, end: End::Reached })));

@@ -116,7 +116,11 @@ pub(super) fn fold(
 }
 
 /// The elements of each group, groups in order of first sight.
-fn gather(context: &mut Context<'_>, grouping: TransformId, input: &[Element]) -> Vec<(LabelId, Vec<Element>)> {
+fn gather(
+    context: &mut Context<'_>,
+    grouping: TransformId,
+    input: &[Element],
+) -> Vec<(LabelId, Vec<Element>)> {
     let mut groups: Vec<(LabelId, Vec<Element>)> = Vec::new();
     into_groups(context, grouping, input, |group, label, element| {
         if group as usize == groups.len() {

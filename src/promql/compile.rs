@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use promql_parser::label::{MatchOp as ParsedOp, METRIC_NAME};
+use promql_parser::label::{METRIC_NAME, MatchOp as ParsedOp};
 use promql_parser::parser::token;
 use promql_parser::parser::{
-    AggregateExpr, BinModifier, BinaryExpr, Expr, LabelModifier, Offset, SubqueryExpr, VectorMatchCardinality,
-    VectorSelector,
+    AggregateExpr, BinModifier, BinaryExpr, Expr, LabelModifier, Offset, SubqueryExpr,
+    VectorMatchCardinality, VectorSelector,
 };
 
 use super::compile_call::Call;
@@ -59,7 +59,9 @@ impl Compiler<'_> {
                 let window = self.window(expr)?;
                 Ok(self.program.node(Node::Matrix(window)))
             }
-            Expr::Call(call) => Call { compiler: self, name: call.func.name, arguments: &call.args.args }.compile(),
+            Expr::Call(call) => {
+                Call { compiler: self, name: call.func.name, arguments: &call.args.args }.compile()
+            }
             Expr::Extension(_) => Err(PromqlError::unsupported("an extension of the syntax tree")),
         }?;
         self.depth -= 1;
@@ -76,7 +78,12 @@ impl Compiler<'_> {
     }
 
     /// Compiles an expression that must have a type.
-    pub(super) fn typed(&mut self, expr: &Expr, wanted: ValueType, place: &str) -> Result<NodeId, PromqlError> {
+    pub(super) fn typed(
+        &mut self,
+        expr: &Expr,
+        wanted: ValueType,
+        place: &str,
+    ) -> Result<NodeId, PromqlError> {
         let node = self.expr(expr)?;
         let found = self.type_of(node);
         if found == wanted {
@@ -106,18 +113,26 @@ impl Compiler<'_> {
         let inner = self.expr(expr)?;
         match (self.type_of(inner), self.constant(inner)) {
             (ValueType::Scalar, Some(value)) => Ok(self.number(-value)),
-            (ValueType::Scalar, None) => Ok(self.program.node(Node::ScalarElementwise(Elementwise::Negate, inner))),
+            (ValueType::Scalar, None) => {
+                Ok(self.program.node(Node::ScalarElementwise(Elementwise::Negate, inner)))
+            }
             (ValueType::Vector, _) => Ok(self.program.node(Node::Elementwise {
                 function: Elementwise::Negate,
                 expr: inner,
                 first: None,
                 second: None,
             })),
-            _ => Err(PromqlError::syntax("unary expression only allowed on expressions of type scalar or vector")),
+            _ => Err(PromqlError::syntax(
+                "unary expression only allowed on expressions of type scalar or vector",
+            )),
         }
     }
 
-    pub(super) fn selector(&mut self, parsed: &VectorSelector, range: Option<Duration>) -> Result<u32, PromqlError> {
+    pub(super) fn selector(
+        &mut self,
+        parsed: &VectorSelector,
+        range: Option<Duration>,
+    ) -> Result<u32, PromqlError> {
         if parsed.at.is_some() {
             return Err(self.unsupported("the @ modifier".into(), "@"));
         }
@@ -152,7 +167,9 @@ impl Compiler<'_> {
     pub(super) fn window(&mut self, expr: &Expr) -> Result<Window, PromqlError> {
         match expr {
             Expr::Paren(inner) => self.window(&inner.expr),
-            Expr::MatrixSelector(matrix) => Ok(Window::Selector(self.selector(&matrix.vs, Some(matrix.range))?)),
+            Expr::MatrixSelector(matrix) => {
+                Ok(Window::Selector(self.selector(&matrix.vs, Some(matrix.range))?))
+            }
             Expr::Subquery(subquery) => self.subquery(subquery),
             _ => Err(PromqlError::syntax("expected a range vector, like `metric[5m]`")),
         }
@@ -187,7 +204,11 @@ impl Compiler<'_> {
             token::T_TOPK => Aggregation::Top,
             token::T_BOTTOMK => Aggregation::Bottom,
             token::T_COUNT_VALUES => Aggregation::CountValues,
-            _ => return Err(self.unsupported(format!("the aggregation `{}`", parsed.op), &parsed.op.to_string())),
+            _ => {
+                return Err(
+                    self.unsupported(format!("the aggregation `{}`", parsed.op), &parsed.op.to_string())
+                );
+            }
         };
         let expr = self.typed(&parsed.expr, ValueType::Vector, "aggregation expression")?;
         if op == Aggregation::CountValues {
@@ -202,7 +223,8 @@ impl Compiler<'_> {
     }
 
     fn count_values(&mut self, parsed: &AggregateExpr, expr: NodeId) -> Result<NodeId, PromqlError> {
-        let param = parsed.param.as_deref().ok_or_else(|| PromqlError::syntax("count_values needs a label name"))?;
+        let param =
+            parsed.param.as_deref().ok_or_else(|| PromqlError::syntax("count_values needs a label name"))?;
         let label = self.text(param, "count_values")?;
         check_label_name(&label)?;
         let grouping = self.program.transform(grouping(parsed.modifier.as_ref(), Some(&label)))?;
@@ -229,18 +251,25 @@ impl Compiler<'_> {
         let types = (self.type_of(left), self.type_of(right));
         if let Some(op) = set_op(parsed.op.id()) {
             if types != (ValueType::Vector, ValueType::Vector) {
-                return Err(PromqlError::syntax(format!("set operator `{}` works between vectors only", parsed.op)));
+                return Err(PromqlError::syntax(format!(
+                    "set operator `{}` works between vectors only",
+                    parsed.op
+                )));
             }
             let signature = self.program.transform(signature(modifier.matching.as_ref()))?;
             return Ok(self.program.node(Node::Set { op, left, right, signature }));
         }
-        let op = binary_op(parsed.op.id(), modifier.return_bool)
-            .ok_or_else(|| self.unsupported(format!("the operator `{}`", parsed.op), &parsed.op.to_string()))?;
+        let op = binary_op(parsed.op.id(), modifier.return_bool).ok_or_else(|| {
+            self.unsupported(format!("the operator `{}`", parsed.op), &parsed.op.to_string())
+        })?;
         match types {
             (ValueType::Scalar, ValueType::Scalar) => self.scalars(op, left, right),
-            (ValueType::Vector, ValueType::Scalar) => {
-                Ok(self.program.node(Node::WithScalar { op, vector: left, scalar: right, scalar_left: false }))
-            }
+            (ValueType::Vector, ValueType::Scalar) => Ok(self.program.node(Node::WithScalar {
+                op,
+                vector: left,
+                scalar: right,
+                scalar_left: false,
+            })),
             (ValueType::Scalar, ValueType::Vector) => {
                 Ok(self.program.node(Node::WithScalar { op, vector: right, scalar: left, scalar_left: true }))
             }
@@ -248,7 +277,9 @@ impl Compiler<'_> {
                 let matching = self.matching(op, modifier)?;
                 Ok(self.program.node(Node::Vectors { op, left, right, matching }))
             }
-            _ => Err(PromqlError::syntax("binary expression must contain only scalar and instant vector types")),
+            _ => Err(PromqlError::syntax(
+                "binary expression must contain only scalar and instant vector types",
+            )),
         }
     }
 

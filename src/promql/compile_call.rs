@@ -55,7 +55,11 @@ impl Call<'_, '_> {
                 let quantile = self.scalar(0)?;
                 let expr = self.vector(1)?;
                 let kind = TransformKind::Drop(Box::new([BUCKET_BOUND.into()]));
-                Node::HistogramQuantile { quantile, expr, without_bound: self.compiler.program.transform(kind)? }
+                Node::HistogramQuantile {
+                    quantile,
+                    expr,
+                    without_bound: self.compiler.program.transform(kind)?,
+                }
             }
             "label_replace" => self.label_replace()?,
             "label_join" => self.label_join()?,
@@ -81,7 +85,9 @@ impl Call<'_, '_> {
             Elementwise::Round if self.arguments.len() < 2 => {
                 (Some(self.compiler.program.node(Node::Number(1f64.to_bits()))), None)
             }
-            Elementwise::Round | Elementwise::ClampMin | Elementwise::ClampMax => (Some(self.scalar(1)?), None),
+            Elementwise::Round | Elementwise::ClampMin | Elementwise::ClampMax => {
+                (Some(self.scalar(1)?), None)
+            }
             Elementwise::Clamp => (Some(self.scalar(1)?), Some(self.scalar(2)?)),
             _ => (None, None),
         };
@@ -90,7 +96,8 @@ impl Call<'_, '_> {
 
     fn label_replace(&mut self) -> Result<Node, PromqlError> {
         let expr = self.vector(0)?;
-        let [target, replacement, source, pattern] = [self.text(1)?, self.text(2)?, self.text(3)?, self.text(4)?];
+        let [target, replacement, source, pattern] =
+            [self.text(1)?, self.text(2)?, self.text(3)?, self.text(4)?];
         check_label_name(&target)?;
         let sets_name = target == METRIC_NAME;
         let kind = TransformKind::Replace {
@@ -113,8 +120,11 @@ impl Call<'_, '_> {
             check_label_name(&source)?;
             sources.push(source.into());
         }
-        let kind =
-            TransformKind::Join { target: target.into(), separator: separator.into(), sources: sources.into() };
+        let kind = TransformKind::Join {
+            target: target.into(),
+            separator: separator.into(),
+            sources: sources.into(),
+        };
         Ok(Node::Relabel { expr, transform: self.compiler.program.transform(kind)?, sets_name })
     }
 
@@ -135,7 +145,8 @@ impl Call<'_, '_> {
 
 impl<'a> Call<'a, '_> {
     fn argument(&self, index: usize) -> Result<&'a Expr, PromqlError> {
-        let missing = || PromqlError::syntax(format!("call to function `{}` has too few arguments", self.name));
+        let missing =
+            || PromqlError::syntax(format!("call to function `{}` has too few arguments", self.name));
         self.arguments.get(index).map(|argument| &**argument).ok_or_else(missing)
     }
 }

@@ -44,7 +44,11 @@ impl PromqlError {
     pub(super) fn syntax_at(message: impl Into<String>, text: &str, offset: usize) -> Self {
         let near = text.get(offset..).map(|rest| rest.chars().take(24).collect::<String>());
         let near = near.map(|near| near.split_whitespace().collect::<Vec<_>>().join(" "));
-        PromqlError::Syntax { message: message.into(), offset: Some(offset), near: near.filter(|n| !n.is_empty()) }
+        PromqlError::Syntax {
+            message: message.into(),
+            offset: Some(offset),
+            near: near.filter(|n| !n.is_empty()),
+        }
     }
 
     pub(super) fn unsupported(feature: impl Into<String>) -> Self {

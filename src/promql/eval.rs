@@ -120,7 +120,9 @@ impl Evaluator {
                 self.prepare(program, storage, at_ms);
                 let mut series = self.matrix(&Run { program, storage }, 0, *window)?;
                 series.iter_mut().for_each(|series| series.rename(&self.names));
-                let named = series.into_iter().map(|s| Series { labels: self.names.labels(s.label), points: s.points });
+                let named = series
+                    .into_iter()
+                    .map(|s| Series { labels: self.names.labels(s.label), points: s.points });
                 merge(named.collect())
             }
             _ => Ok(match self.view(program, storage, query, at_ms)? {
@@ -155,7 +157,10 @@ impl Evaluator {
         }
         if program.options().delayed_name_removal {
             self.remove_marked_names(id)?;
-            return Ok(View::Vector(VectorView { elements: &self.scratch.renamed, labels: self.names.all_labels() }));
+            return Ok(View::Vector(VectorView {
+                elements: &self.scratch.renamed,
+                labels: self.names.all_labels(),
+            }));
         }
         Ok(View::Vector(VectorView { elements: &self.slot(0, id).vector, labels: self.names.all_labels() }))
     }
@@ -206,7 +211,8 @@ impl Evaluator {
         self.names.refresh(program, storage);
         self.steps_left = STEPS_MAX;
         let generation = storage.generation();
-        let current = self.frames.first().is_some_and(|frame| frame.at_ms == at_ms && frame.generation == generation);
+        let current =
+            self.frames.first().is_some_and(|frame| frame.at_ms == at_ms && frame.generation == generation);
         if !current {
             self.enter(program, 0, at_ms);
             if let Some(frame) = self.frames.first_mut() {

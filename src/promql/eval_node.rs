@@ -53,7 +53,9 @@ impl Evaluator {
         Ok(Some(match node {
             Node::Number(bits) => f64::from_bits(*bits),
             Node::Time => self.frames[depth].at_ms as f64 / 1000.0,
-            Node::ScalarElementwise(function, expr) => function.apply(self.scalar(run, depth, *expr)?, 0.0, 0.0),
+            Node::ScalarElementwise(function, expr) => {
+                function.apply(self.scalar(run, depth, *expr)?, 0.0, 0.0)
+            }
             Node::ScalarBinary { op, left, right } => {
                 let left = self.scalar(run, depth, *left)?;
                 op.apply(left, self.scalar(run, depth, *right)?).unwrap_or(f64::NAN)
@@ -170,7 +172,11 @@ impl Evaluator {
                 aggregate::sort(out, *descending);
             }
             Node::Timestamp { expr, selector } => self.timestamps(run, depth, *expr, *selector, out)?,
-            _ => return Err(EvalError::Parameter("the result is neither a number nor an instant vector".into())),
+            _ => {
+                return Err(EvalError::Parameter(
+                    "the result is neither a number nor an instant vector".into(),
+                ));
+            }
         }
         Ok(())
     }
@@ -417,7 +423,11 @@ impl Evaluator {
     ///
     /// # Errors
     /// If that makes two elements equal.
-    fn drop_names<S: Storage + ?Sized>(&mut self, run: &Run<'_, S>, out: &mut [Element]) -> Result<(), EvalError> {
+    fn drop_names<S: Storage + ?Sized>(
+        &mut self,
+        run: &Run<'_, S>,
+        out: &mut [Element],
+    ) -> Result<(), EvalError> {
         if run.program.options().delayed_name_removal {
             out.iter_mut().for_each(|element| element.drop_name = true);
             return Ok(());

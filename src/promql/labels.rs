@@ -110,7 +110,8 @@ impl fmt::Display for Labels {
         if let Some(name) = plain_name {
             f.write_str(name)?;
         }
-        let mut rest = self.iter().filter(|(name, _)| plain_name.is_none() || *name != METRIC_NAME).peekable();
+        let mut rest =
+            self.iter().filter(|(name, _)| plain_name.is_none() || *name != METRIC_NAME).peekable();
         if plain_name.is_some() && rest.peek().is_none() {
             return Ok(());
         }
@@ -167,8 +168,10 @@ mod tests {
     fn prints_as_prometheus_does() {
         assert_eq!(Labels::empty().to_string(), "{}");
         assert_eq!(Labels::new([("__name__", "up")]).to_string(), "up");
-        assert_eq!(Labels::new([("__name__", "my metric"), ("a", "\"\\\n")]).to_string(),
-            r#"{__name__="my metric", a="\"\\\n"}"#);
+        assert_eq!(
+            Labels::new([("__name__", "my metric"), ("a", "\"\\\n")]).to_string(),
+            r#"{__name__="my metric", a="\"\\\n"}"#
+        );
     }
 
     #[test]

@@ -75,7 +75,8 @@ impl Names {
             return;
         }
         while self.checked < count {
-            let same = self.tables.series.get(self.checked).and_then(|&id| self.tables.labels.get(id as usize));
+            let same =
+                self.tables.series.get(self.checked).and_then(|&id| self.tables.labels.get(id as usize));
             if same != Some(storage.labels(self.checked as SeriesId)) {
                 break;
             }
@@ -148,7 +149,13 @@ impl Names {
     }
 
     /// `result` with the labels `include` taken from the label set `one`, as `group_left(...)` does.
-    pub(super) fn include(&mut self, program: &Program, include: u32, result: LabelId, one: LabelId) -> LabelId {
+    pub(super) fn include(
+        &mut self,
+        program: &Program,
+        include: u32,
+        result: LabelId,
+        one: LabelId,
+    ) -> LabelId {
         let key = (include, result, one);
         if let Some(&id) = self.tables.included.get(&key) {
             return id;
@@ -194,7 +201,8 @@ impl Tables {
         self.transformed.resize(program.transforms.len().max(self.transformed.len()), Vec::new());
         let first_new_set = self.members.len();
         for set in program.matcher_sets.iter().skip(first_new_set) {
-            let selected = self.series.iter().zip(0..).filter(|&(&label, _)| set.matches(&self.labels[label as usize]));
+            let selected =
+                self.series.iter().zip(0..).filter(|&(&label, _)| set.matches(&self.labels[label as usize]));
             self.members.push(selected.map(|(_, id)| id).collect());
         }
         for id in self.series.len()..storage.series_count() {

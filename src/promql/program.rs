@@ -120,8 +120,12 @@ impl Node {
         };
         match self {
             Node::Number(_) | Node::Text(_) | Node::Time | Node::Select(_) => vec![],
-            Node::Matrix(window) | Node::AbsentOverTime { window, .. } => of_window(window).into_iter().collect(),
-            Node::OverWindow { window, parameter, .. } => of_window(window).into_iter().chain(*parameter).collect(),
+            Node::Matrix(window) | Node::AbsentOverTime { window, .. } => {
+                of_window(window).into_iter().collect()
+            }
+            Node::OverWindow { window, parameter, .. } => {
+                of_window(window).into_iter().chain(*parameter).collect()
+            }
             Node::ScalarBinary { left, right, .. }
             | Node::Vectors { left, right, .. }
             | Node::Set { left, right, .. } => vec![*left, *right],
@@ -230,14 +234,26 @@ impl Program {
         self.queries.iter().copied()
     }
 
-    /// The selectors of all queries.
+    /// The selectors of all queries, each once.
     pub fn selectors(&self) -> impl Iterator<Item = &Selector> {
-        self.selectors.iter()
+        self.selectors_below(self.queries.iter().map(|query| query.0).collect())
     }
 
     /// The selectors one query uses, each once.
     pub fn selectors_of(&self, query: QueryId) -> impl Iterator<Item = &Selector> {
-        let mut used: Vec<u32> = self.reachable(query.0).into_iter().filter_map(|n| n.own_selector()).collect();
+        self.selectors_below(vec![query.0])
+    }
+
+    fn selectors_below(&self, roots: Vec<NodeId>) -> impl Iterator<Item = &Selector> {
+        let mut seen = vec![false; self.nodes.len()];
+        let (mut open, mut used) = (roots, Vec::new());
+        while let Some(id) = open.pop() {
+            let Some(node) = self.nodes.get(id as usize) else { continue };
+            if !std::mem::replace(&mut seen[id as usize], true) {
+                used.extend(node.own_selector());
+                open.extend(node.parts());
+            }
+        }
         used.sort_unstable();
         used.dedup();
         used.into_iter().filter_map(|selector| self.selectors.get(selector as usize))
@@ -281,26 +297,14 @@ impl Program {
         Some((QueryId(*vector), op, f64::from_bits(*bits)))
     }
 
-    fn reachable(&self, root: NodeId) -> Vec<&Node> {
-        let mut seen = vec![false; self.nodes.len()];
-        let (mut open, mut found) = (vec![root], Vec::new());
-        while let Some(id) = open.pop() {
-            let Some(node) = self.nodes.get(id as usize) else { continue };
-            if !std::mem::replace(&mut seen[id as usize], true) {
-                found.push(node);
-                open.extend(node.parts());
-            }
-        }
-        found
-    }
-
     /// Parts have smaller numbers than the whole, so one pass in order is enough.
     fn reach_ms(&self, root: NodeId) -> i64 {
         let mut reach = vec![0i64; root as usize + 1];
         for (id, node) in self.nodes.iter().enumerate().take(root as usize + 1) {
             let of_parts = node.parts().iter().filter_map(|&part| reach.get(part as usize)).max().copied();
             let own = node.own_selector().and_then(|s| self.selectors.get(s as usize));
-            let own = own.map_or(0, |s| s.range_ms.unwrap_or(self.options.lookback.as_millis()) + s.offset_ms);
+            let own =
+                own.map_or(0, |s| s.range_ms.unwrap_or(self.options.lookback.as_millis()) + s.offset_ms);
             let subquery = match node {
                 Node::Matrix(Window::Subquery { range_ms, offset_ms, .. })
                 | Node::OverWindow { window: Window::Subquery { range_ms, offset_ms, .. }, .. }
@@ -343,7 +347,12 @@ impl Program {
         place as u32
     }
 
-    pub(super) fn selector(&mut self, mut matchers: Vec<Matcher>, range_ms: Option<i64>, offset_ms: i64) -> u32 {
+    pub(super) fn selector(
+        &mut self,
+        mut matchers: Vec<Matcher>,
+        range_ms: Option<i64>,
+        offset_ms: i64,
+    ) -> u32 {
         let key_of = |m: &Matcher| (m.name().to_owned(), m.op(), m.value().to_owned());
         matchers.sort_by_key(key_of);
         let key: MatcherKey = matchers.iter().map(key_of).collect();

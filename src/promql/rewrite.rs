@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use promql_parser::label::{MatchOp, Matcher, METRIC_NAME};
+use promql_parser::label::{METRIC_NAME, MatchOp, Matcher};
 use promql_parser::parser::{Expr, VectorSelector};
 
 use super::compile;
@@ -25,7 +25,11 @@ use crate::time::SimDuration;
 ///
 /// # Errors
 /// If `text` does not compile, the window is shorter than 1 ms, or the new query cannot be written down.
-pub fn pin(text: &str, matchers: &[(&str, &str)], window: Option<SimDuration>) -> Result<String, PromqlError> {
+pub fn pin(
+    text: &str,
+    matchers: &[(&str, &str)],
+    window: Option<SimDuration>,
+) -> Result<String, PromqlError> {
     compile::compile(&mut Program::new(), text)?;
     if window.is_some_and(|window| window.as_millis() == 0) {
         return Err(PromqlError::syntax("the window must be at least 1ms"));

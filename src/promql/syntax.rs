@@ -117,7 +117,8 @@ fn check_bounds(text: &str) -> Result<(), PromqlError> {
             return Err(PromqlError::syntax_at("this is not a duration", text, offset));
         }
         // `offset -inf` and `offset +inf` are durations too.
-        before = if before == "offset" && (word == "-" || word == "+") { before } else { word_or_offset(&lower) };
+        before =
+            if before == "offset" && (word == "-" || word == "+") { before } else { word_or_offset(&lower) };
         if open.len() > BRACKETS_MAX {
             return Err(PromqlError::syntax_at("brackets are nested too deep", text, offset));
         }
@@ -126,7 +127,9 @@ fn check_bounds(text: &str) -> Result<(), PromqlError> {
         }
     }
     match open.last() {
-        Some(&(offset, bracket)) => Err(PromqlError::syntax_at(format!("unclosed `{bracket}`"), text, offset)),
+        Some(&(offset, bracket)) => {
+            Err(PromqlError::syntax_at(format!("unclosed `{bracket}`"), text, offset))
+        }
         None => Ok(()),
     }
 }
@@ -135,7 +138,12 @@ fn word_or_offset(word: &str) -> &'static str {
     if word == "offset" { "offset" } else { "" }
 }
 
-fn check_closing(open: &mut Vec<(usize, char)>, word: &str, offset: usize, text: &str) -> Result<(), PromqlError> {
+fn check_closing(
+    open: &mut Vec<(usize, char)>,
+    word: &str,
+    offset: usize,
+    text: &str,
+) -> Result<(), PromqlError> {
     let wanted = match word {
         ")" => '(',
         "]" => '[',
@@ -182,7 +190,9 @@ mod tests {
 
     #[test]
     fn hostile_texts_are_errors() {
-        for text in ["foo offset inf", "foo offset -nan", "rate(foo[1e300])", "foo[5m:1e300]", "", "  ", "-", "[1"] {
+        for text in
+            ["foo offset inf", "foo offset -nan", "rate(foo[1e300])", "foo[5m:1e300]", "", "  ", "-", "[1"]
+        {
             refused(text);
         }
         refused(&"(".repeat(100_000));

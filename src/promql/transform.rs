@@ -45,7 +45,8 @@ impl Transform {
             TransformKind::Keep(names) => labels.keep(names),
             TransformKind::Drop(names) => labels.without(names),
             TransformKind::Replace { target, replacement, source, .. } => {
-                let Some(found) = self.regex.as_ref().and_then(|regex| regex.captures(labels.value(source))) else {
+                let Some(found) = self.regex.as_ref().and_then(|regex| regex.captures(labels.value(source)))
+                else {
                     return labels.clone();
                 };
                 let mut value = String::new();

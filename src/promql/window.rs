@@ -75,8 +75,12 @@ impl WindowFunction {
             WindowFunction::Sum => values.collect::<KahanSum>().total(),
             WindowFunction::Average => values.collect::<numeric::Mean>().value(),
             WindowFunction::Count => points.len() as f64,
-            WindowFunction::Minimum => values.fold(first.1, |low, v| if v < low || low.is_nan() { v } else { low }),
-            WindowFunction::Maximum => values.fold(first.1, |high, v| if v > high || high.is_nan() { v } else { high }),
+            WindowFunction::Minimum => {
+                values.fold(first.1, |low, v| if v < low || low.is_nan() { v } else { low })
+            }
+            WindowFunction::Maximum => {
+                values.fold(first.1, |high, v| if v > high || high.is_nan() { v } else { high })
+            }
             WindowFunction::Last => last.1,
             WindowFunction::Present => 1.0,
             WindowFunction::Quantile => numeric::quantile(bounds.parameter, &mut values.collect::<Vec<_>>()),

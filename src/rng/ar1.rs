@@ -1,17 +1,17 @@
 //! Slow multiplicative noise: a log-normal first-order autoregressive process.
 //!
-//! Real service metrics are not independent from one minute to the next, and a canary judge that looks fine on
-//! independent data raises false alarms on correlated data. The process is given by a correlation time and a
-//! coefficient of variation, both of which can be read off a recorded series.
+//! Real service metrics are not independent from one minute to the next, and a canary judge that looks fine
+//! on independent data raises false alarms on correlated data. The process is given by a correlation time and
+//! a coefficient of variation, both of which can be read off a recorded series.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Key, normal_quantile};
 use crate::time::SimDuration;
 
-/// A multiplier around 1: its logarithm is a stationary Gaussian AR(1) process with variance `ln(1 + cv^2)` and
-/// mean of minus half that, so the multiplier itself has mean 1 and coefficient of variation `cv`. The logarithms
-/// of two values `dt` apart have correlation `exp(-dt / tau)`.
+/// A multiplier around 1: its logarithm is a stationary Gaussian AR(1) process with variance `ln(1 + cv^2)`
+/// and mean of minus half that, so the multiplier itself has mean 1 and coefficient of variation `cv`. The
+/// logarithms of two values `dt` apart have correlation `exp(-dt / tau)`.
 ///
 /// `tau` of zero is white noise, `cv` of zero (or negative, or NaN) no noise.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -26,8 +26,8 @@ pub struct Ar1 {
 }
 
 impl Ar1 {
-    /// The first `n` values at distance `step`. Innovation k is keyed by k, so a longer path of the same key and
-    /// step begins with the shorter one, bit for bit.
+    /// The first `n` values at distance `step`. Innovation k is keyed by k, so a longer path of the same key
+    /// and step begins with the shorter one, bit for bit.
     #[must_use]
     pub fn path(&self, key: Key, step: SimDuration, n: usize) -> Vec<f64> {
         self.steps(key, step).take(n).collect()

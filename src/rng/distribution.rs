@@ -205,17 +205,17 @@ impl<T: Unit> Distribution<T> {
         self.shape.sample(stream)
     }
 
-    /// The inverse of the distribution function at `u` in [0, 1): monotone in `u`, so two branches that ask with the
-    /// same `u` stay coupled even if their parameters differ. Closed form except gamma and mixtures, which are
-    /// found numerically in microseconds; counts by summation or a checked expansion.
+    /// The inverse of the distribution function at `u` in [0, 1): monotone in `u`, so two branches that ask
+    /// with the same `u` stay coupled even if their parameters differ. Closed form except gamma and mixtures,
+    /// which are found numerically in microseconds; counts by summation or a checked expansion.
     #[inline]
     #[must_use]
     pub fn quantile(&self, u: f64) -> f64 {
         self.shape.quantile(u)
     }
 
-    /// One variate from one uniform, the fast way: like [`quantile`](Self::quantile), but a mixture spends part of
-    /// `u` on choosing the component. Same law, not monotone across components.
+    /// One variate from one uniform, the fast way: like [`quantile`](Self::quantile), but a mixture spends
+    /// part of `u` on choosing the component. Same law, not monotone across components.
     #[inline]
     #[must_use]
     pub fn draw(&self, u: f64) -> f64 {

@@ -85,9 +85,9 @@ impl Histogram {
         Ok(())
     }
 
-    /// The quantile `q`, linear inside a cell; the lowest cell starts at 0 if its bound is positive, else it is taken
-    /// as a point. A quantile above the last bound is the last bound: an underestimate, like Prometheus'
-    /// `histogram_quantile`. NaN without counts or for `q` outside [0, 1].
+    /// The quantile `q`, linear inside a cell; the lowest cell starts at 0 if its bound is positive, else it
+    /// is taken as a point. A quantile above the last bound is the last bound: an underestimate, like
+    /// Prometheus' `histogram_quantile`. NaN without counts or for `q` outside [0, 1].
     #[must_use]
     pub fn quantile(&self, q: f64) -> f64 {
         let total = self.total();

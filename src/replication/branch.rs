@@ -1,0 +1,269 @@
+//! One branch of the tree: a world, what monitoring has stored of it, the controller that acts on it, and the
+//! players who watch it.
+//!
+//! All riders of a branch have acted alike so far, so they have seen the same samples; when their actions differ, the
+//! branch is cloned and each goes on with those who act that way.
+
+use crate::effect::{Action, RolloutView};
+use crate::policy::{CheckOutcome, Policy, Verdict};
+use crate::rollback::{Execution, ProcedureSpec};
+use crate::strategy::{Progress, Signal, StepStatus, Strategy};
+use crate::time::SimTime;
+use crate::world::World;
+
+use super::record::{CheckSummary, DecisionRecord, Lane, TimelineEntry};
+use super::station::Station;
+
+/// A player on a branch.
+#[derive(Clone)]
+pub struct Rider {
+    /// Index among the players of the rollout.
+    pub player: usize,
+    /// The policy at work.
+    pub policy: Box<dyn Policy>,
+    /// Whether it holds the rollout.
+    pub holding: bool,
+    /// Whether it was inconclusive or paused at its last word.
+    pub paused: bool,
+    /// Verdicts that count later.
+    pub pending: Vec<(SimTime, Verdict)>,
+    /// Its first decision.
+    pub decision: Option<DecisionRecord>,
+    /// Pages it sent.
+    pub pages: u32,
+    /// What its checks found.
+    pub checks: Vec<CheckAccount>,
+}
+
+/// A check's findings so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CheckAccount {
+    /// What goes into the record.
+    pub summary: CheckSummary,
+    /// Bad findings in a row up to now.
+    pub streak: u32,
+}
+
+impl CheckAccount {
+    /// Notes a finding.
+    pub fn note(&mut self, outcome: CheckOutcome, after_onset: bool) {
+        let summary = &mut self.summary;
+        summary.evaluations += 1;
+        if !after_onset {
+            return;
+        }
+        summary.after_onset += 1;
+        let bad = matches!(outcome, CheckOutcome::Bad(_));
+        self.streak = if bad { self.streak + 1 } else { 0 };
+        summary.bad += u32::from(bad);
+        summary.longest_bad = summary.longest_bad.max(self.streak);
+        match outcome {
+            CheckOutcome::Good(value) | CheckOutcome::Bad(value) if value.is_finite() => {
+                summary.lowest = Some(summary.lowest.map_or(value, |low| low.min(value)));
+                summary.highest = Some(summary.highest.map_or(value, |high| high.max(value)));
+            }
+            CheckOutcome::NoData => summary.no_data += 1,
+            CheckOutcome::Error => summary.errors += 1,
+            _ => {}
+        }
+    }
+}
+
+impl Rider {
+    /// When it has something to say next.
+    pub fn due(&self) -> SimTime {
+        let pending = self.pending.iter().map(|(at, _)| *at).min().unwrap_or(SimTime::NEVER);
+        self.policy.next_tick().min(pending)
+    }
+}
+
+/// A rollback on a branch.
+#[derive(Clone)]
+pub struct Rollback {
+    /// The procedure under way.
+    pub execution: Execution,
+    /// When the decision fell.
+    pub began: SimTime,
+    /// When the candidate served its last request.
+    pub drained: Option<SimTime>,
+    /// When traffic and capacity were as before.
+    pub restored: Option<SimTime>,
+    /// When it wants to be asked next.
+    pub wake: Option<SimTime>,
+}
+
+/// A branch.
+#[derive(Clone)]
+pub struct Branch {
+    /// Its world.
+    pub world: World,
+    /// What monitoring has stored, and the evaluations over it.
+    pub station: Station,
+    /// The rollout, while nobody rolled it back.
+    pub strategy: Option<Box<dyn Strategy>>,
+    /// When the rollout wants to be asked next.
+    pub strategy_wake: Option<SimTime>,
+    /// Where the rollout stands.
+    pub progress: Progress,
+    /// The step it was in when it was last looked at.
+    pub step: StepStatus,
+    /// When the candidate had all traffic.
+    pub promoted_at: Option<SimTime>,
+    /// When the rollout last made progress.
+    pub progressed_at: SimTime,
+    /// The rollback, once somebody decided.
+    pub rollback: Option<Rollback>,
+    /// Who watches.
+    pub riders: Vec<Rider>,
+    /// Number of the next scrape.
+    pub scrape: usize,
+    /// Whether the riders of this branch hold the rollout.
+    pub hold: bool,
+    /// Harm counted at the last look, and since when it has not grown.
+    pub quiet: (u64, SimTime),
+    /// What happened, when somebody listens.
+    pub timeline: Option<Vec<TimelineEntry>>,
+    /// When the release was deployed.
+    pub deploy_at: SimTime,
+}
+
+impl Branch {
+    /// The same branch without its riders, for those who act differently from now on.
+    pub fn fork(&self, riders: Vec<Rider>) -> Branch {
+        Branch {
+            world: self.world.clone(),
+            station: self.station.clone(),
+            strategy: self.strategy.clone(),
+            rollback: self.rollback.clone(),
+            timeline: self.timeline.clone(),
+            riders,
+            strategy_wake: self.strategy_wake,
+            progress: self.progress,
+            step: self.step,
+            promoted_at: self.promoted_at,
+            progressed_at: self.progressed_at,
+            scrape: self.scrape,
+            hold: self.hold,
+            quiet: self.quiet,
+            deploy_at: self.deploy_at,
+        }
+    }
+
+    /// What controllers see now.
+    pub fn view(&self) -> RolloutView {
+        self.world.view(self.deploy_at, self.hold)
+    }
+
+    /// Adds a line to the timeline, if there is one.
+    pub fn note(&mut self, lane: Lane, text: impl FnOnce() -> String) {
+        let at = self.world.now().as_nanos();
+        if let Some(timeline) = &mut self.timeline {
+            timeline.push(TimelineEntry { at, lane, text: text() });
+        }
+    }
+
+    fn perform(&mut self, actions: &[Action]) {
+        for action in actions {
+            self.world.perform(action);
+            self.note(Lane::Cluster, || describe(action));
+        }
+    }
+
+    /// Asks whoever controls the cluster what to do next, until there is nothing to do now.
+    pub fn control(&mut self, signal: Signal) {
+        self.stamp();
+        if let Some(rollback) = &mut self.rollback {
+            let view = self.world.view(self.deploy_at, self.hold);
+            let step = rollback.execution.next(&view);
+            rollback.wake = step.wake;
+            self.perform(&step.actions);
+            self.stamp();
+            return;
+        }
+        let Some(mut strategy) = self.strategy.take() else { return };
+        let step = strategy.next(signal, &self.view());
+        self.strategy_wake = step.wake;
+        if !step.actions.is_empty() {
+            self.progressed_at = self.world.now();
+        }
+        self.perform(&step.actions);
+        self.progress = step.progress;
+        if step.progress == Progress::Promoted && self.promoted_at.is_none() {
+            self.promoted_at = Some(self.world.now());
+            self.note(Lane::Cluster, || "promoted: the new revision has all traffic".to_owned());
+        }
+        let status = strategy.status();
+        self.strategy = Some(strategy);
+        if status != self.step {
+            self.step = status;
+            let now = self.world.now();
+            for rider in &mut self.riders {
+                rider.policy.on_step(&status, now);
+            }
+        }
+    }
+
+    /// Stamps what the world shows of the rollback.
+    fn stamp(&mut self) {
+        let Some(rollback) = &mut self.rollback else { return };
+        if rollback.execution.is_impossible() {
+            return;
+        }
+        let now = self.world.now();
+        if rollback.drained.is_none() && self.world.is_drained() {
+            rollback.drained = Some(now);
+        }
+        if rollback.restored.is_none() && self.world.is_restored() {
+            rollback.restored = Some(now);
+            self.note(Lane::Rollback, || "restored: traffic and capacity as before the deploy".to_owned());
+        }
+    }
+
+    /// Begins to roll back.
+    pub fn roll_back(
+        &mut self,
+        procedure: &ProcedureSpec,
+        conditions: crate::rollback::RollbackConditions,
+        key: crate::rng::Key,
+    ) {
+        let view = self.view();
+        self.strategy = None;
+        self.strategy_wake = None;
+        let execution = Execution::begin(procedure, conditions, key, &view);
+        let impossible = execution.is_impossible();
+        self.rollback =
+            Some(Rollback { execution, began: view.now, drained: None, restored: None, wake: None });
+        self.note(Lane::Rollback, || {
+            if impossible {
+                format!("{}: there is no previous revision to go back to", procedure.name())
+            } else {
+                format!("{} begins", procedure.name())
+            }
+        });
+        self.control(Signal::Start);
+    }
+
+    /// When the controller wants to be asked next.
+    pub fn wake(&self) -> SimTime {
+        let rollback = self.rollback.as_ref().and_then(|r| r.wake);
+        rollback.or(self.strategy_wake).unwrap_or(SimTime::NEVER)
+    }
+}
+
+fn describe(action: &Action) -> String {
+    match action {
+        Action::Route(crate::effect::Routing::Weighted) => "traffic is split by weight".to_owned(),
+        Action::Route(crate::effect::Routing::Endpoints) => "traffic goes to every ready pod alike".to_owned(),
+        Action::Weight(weight) => format!("candidate weight {:.4} %", weight * 100.0).replace(".0000", ""),
+        Action::Scale(set, replicas) => {
+            let name = match set {
+                crate::effect::SetName::Old => "stable",
+                crate::effect::SetName::New => "candidate",
+                crate::effect::SetName::Promoted => "promoted primary",
+            };
+            format!("scale {name} pods to {replicas}")
+        }
+        Action::SyntheticLoad(rate) if *rate > 0.0 => format!("synthetic load on the candidate, {rate:.0}/s"),
+        Action::SyntheticLoad(_) => "synthetic load ends".to_owned(),
+    }
+}

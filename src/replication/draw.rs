@@ -1,0 +1,111 @@
+//! The numbers of one replication: faults and confounders with their parameters drawn.
+
+use std::sync::Arc;
+
+use crate::effect::{Disturbance, MonitoringDisturbance, PeopleDisturbance, RollbackDisturbance, ServiceId};
+use crate::fault::{Effect, Fault, Resolution};
+use crate::quantity::Ratio;
+use crate::rng::Key;
+use crate::rollback::RollbackConditions;
+use crate::scenario::Scenario;
+use crate::time::SimTime;
+use crate::world::spec::{Timed, TimedDisturbance};
+
+/// Everything drawn once for a replication.
+#[derive(Clone, Debug)]
+pub struct Draw {
+    /// Confounders of the world, in force in every branch.
+    pub confounders: Arc<[TimedDisturbance]>,
+    /// Faults of the change.
+    pub faults: Arc<[TimedDisturbance]>,
+    /// What monitoring suffers, in every branch.
+    pub monitoring: Vec<Timed<MonitoringDisturbance>>,
+    /// How rollbacks go.
+    pub rollback: RollbackConditions,
+    /// When the first fault begins; `None` without faults.
+    pub onset: Option<SimTime>,
+    /// Every number, by document path.
+    pub drawn: Vec<(String, f64)>,
+}
+
+impl Draw {
+    /// Draws the numbers of a replication; `without` leaves out the confounder of this index under the same keys.
+    pub fn new(scenario: &Scenario, key: Key, deploy_at: SimTime, without: Option<usize>) -> Self {
+        let mut drawn = Vec::new();
+        let service = |name: &str| {
+            let index = scenario.world.services.iter().position(|s| s.name == name)?;
+            Some(ServiceId(index as u16))
+        };
+        let mut resolve = |path: &str, member: &dyn Fault| {
+            member.resolve(&mut Resolution { key, path, deploy_at, service: &service, drawn: &mut drawn })
+        };
+        let faults: Vec<Effect> =
+            scenario.faults.iter().flat_map(|(path, fault)| resolve(path, fault.as_dyn())).collect();
+        let confounders: Vec<Effect> = scenario
+            .confounders
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| Some(*index) != without)
+            .flat_map(|(_, (path, confounder))| resolve(path, confounder.as_dyn()))
+            .collect();
+        let onset = faults.iter().map(|f| f.from).min();
+        let mut rollback = scenario.rollback_conditions;
+        for effect in faults.iter().chain(&confounders) {
+            bend(&mut rollback, &effect.what);
+        }
+        Draw {
+            monitoring: confounders.iter().chain(&faults).filter_map(monitoring).collect(),
+            confounders: world(&confounders),
+            faults: world(&faults),
+            rollback,
+            onset,
+            drawn,
+        }
+    }
+
+    /// Lag beyond the usual one, and whether scrapes fail, at an instant.
+    pub fn scrape_gap(&self, now: SimTime) -> bool {
+        self.in_force(now).any(|d| matches!(d, MonitoringDisturbance::ScrapeGap))
+    }
+
+    /// Share of queries that fail beyond the usual one.
+    pub fn query_errors(&self, now: SimTime) -> f64 {
+        self.in_force(now)
+            .map(|d| if let MonitoringDisturbance::QueryErrors(share) = d { share.get() } else { 0.0 })
+            .fold(0.0, f64::max)
+    }
+
+    fn in_force(&self, now: SimTime) -> impl Iterator<Item = &MonitoringDisturbance> {
+        self.monitoring.iter().filter(move |d| d.from <= now && now < d.until).map(|d| &d.what)
+    }
+}
+
+fn world(effects: &[Effect]) -> Arc<[TimedDisturbance]> {
+    effects
+        .iter()
+        .filter_map(|e| match &e.what {
+            Disturbance::World(what) => Some(Timed { from: e.from, until: e.until, what: what.clone() }),
+            _ => None,
+        })
+        .collect()
+}
+
+fn monitoring(effect: &Effect) -> Option<Timed<MonitoringDisturbance>> {
+    match effect.what {
+        Disturbance::Monitoring(what) => Some(Timed { from: effect.from, until: effect.until, what }),
+        _ => None,
+    }
+}
+
+fn bend(conditions: &mut RollbackConditions, what: &Disturbance) {
+    match what {
+        Disturbance::Rollback(RollbackDisturbance::StepFails(share)) => {
+            let good = (1.0 - conditions.step_fails.get()) * (1.0 - share.get());
+            conditions.step_fails = Ratio::new(1.0 - good).unwrap_or(Ratio::ONE);
+        }
+        Disturbance::Rollback(RollbackDisturbance::Slower(factor)) => conditions.slower *= factor.max(0.0),
+        Disturbance::Rollback(RollbackDisturbance::NoTarget) => conditions.no_target = true,
+        Disturbance::People(PeopleDisturbance::ReactsAfter(delay)) => conditions.person_after = *delay,
+        Disturbance::World(_) | Disturbance::Monitoring(_) => {}
+    }
+}

@@ -1,0 +1,325 @@
+//! Plays a branch to its end, forking wherever its riders act differently.
+
+use crate::policy::{Observation, RolloutStatus, Truth, Verdict};
+use crate::rng::{Key, Purpose};
+use crate::rollback::ProcedureSpec;
+use crate::strategy::Signal;
+use crate::time::{SimDuration, SimTime};
+use crate::world::Stop;
+
+use super::branch::{Branch, Rider, Rollback};
+use super::draw::Draw;
+use super::record::{BranchEnd, DecisionKind, DecisionRecord, Lane};
+use super::station::Answers;
+use super::study::{PlayerSpec, Prepared};
+
+/// A branch that rolled back and stayed quiet for this long has settled.
+const SETTLE: SimDuration = SimDuration::from_mins(5);
+
+/// What every branch of one twin shares.
+pub struct Stage<'a> {
+    /// The study.
+    pub prepared: &'a Prepared,
+    /// Players of this rollout, by the index riders carry.
+    pub players: &'a [PlayerSpec],
+    /// Numbers of this replication.
+    pub draw: &'a Draw,
+    /// Root of its keys.
+    pub key: Key,
+    /// Until when players are asked.
+    pub watched_until: SimTime,
+    /// Until when users are counted.
+    pub counted_until: SimTime,
+    /// When the fault begins.
+    pub onset: Option<SimTime>,
+    /// What an oracle knows.
+    pub truth: Truth,
+    /// Whether a branch may stop when it equals the world without a deploy.
+    pub merge: bool,
+}
+
+/// A branch that was followed to its end.
+pub struct Finished {
+    /// The branch.
+    pub branch: Branch,
+    /// Why it ended.
+    pub end: BranchEnd,
+}
+
+/// What a group of riders does that others do not.
+#[derive(Clone, Debug, PartialEq)]
+enum Act {
+    Nothing,
+    RollBack(ProcedureSpec),
+    ForwardFix,
+    Stop,
+    Advance,
+}
+
+/// Plays a branch and all its forks; every rider ends on exactly one of the results.
+pub fn play(stage: &Stage<'_>, root: Branch) -> Vec<Finished> {
+    let mut open = vec![root];
+    let mut finished = Vec::new();
+    while let Some(mut branch) = open.pop() {
+        let end = loop {
+            if let Some(end) = step(stage, &mut branch, &mut open) {
+                break end;
+            }
+        };
+        if !branch.riders.is_empty() {
+            finished.push(Finished { branch, end });
+        }
+    }
+    finished
+}
+
+/// One instant of a branch; an end when there is nothing more to follow.
+fn step(stage: &Stage<'_>, branch: &mut Branch, open: &mut Vec<Branch>) -> Option<BranchEnd> {
+    if branch.riders.is_empty() {
+        return Some(BranchEnd::Settled);
+    }
+    let scrape_at = stage.prepared.sampler_at(stage.key, branch.scrape);
+    let ask_at = next_question(stage, branch);
+    let until = scrape_at.min(ask_at).min(branch.wake()).min(stage.counted_until);
+    if let Stop::Changed(at) = branch.world.run_until(until) {
+        branch.progressed_at = at;
+        branch.control(Signal::Changed);
+        return None;
+    }
+    if scrape_at == until {
+        if let Some(end) = scrape(stage, branch, scrape_at) {
+            return Some(end);
+        }
+    }
+    if ask_at == until {
+        ask(stage, branch, open);
+    }
+    if branch.wake() <= until || branch.hold != riders_hold(branch) {
+        advance(branch, open);
+    }
+    (until >= stage.counted_until).then_some(BranchEnd::Span)
+}
+
+/// When the next rider wants to be asked; riders whose rollback is under way are not.
+fn next_question(stage: &Stage<'_>, branch: &Branch) -> SimTime {
+    if branch.rollback.as_ref().is_some_and(|r| r.execution.is_pending()) {
+        return SimTime::NEVER;
+    }
+    let due = branch.riders.iter().map(Rider::due).min().unwrap_or(SimTime::NEVER);
+    if due > stage.watched_until { SimTime::NEVER } else { due.max(branch.world.now()) }
+}
+
+fn scrape(stage: &Stage<'_>, branch: &mut Branch, at: SimTime) -> Option<BranchEnd> {
+    branch.world.end_slot(branch.scrape);
+    branch.station.scrape(stage.prepared, stage.draw, stage.key, branch.scrape, at, &branch.world);
+    branch.scrape += 1;
+    let harm = branch.world.tally().map_or(0, |t| t.harm.total());
+    if harm != branch.quiet.0 {
+        branch.quiet = (harm, at);
+    }
+    ended(stage, branch, at)
+}
+
+/// Whether a branch that rolled back needs no further following.
+fn ended(stage: &Stage<'_>, branch: &Branch, now: SimTime) -> Option<BranchEnd> {
+    let rollback = branch.rollback.as_ref()?;
+    let over = stage.merge && rollback.restored.is_some() && !rollback.execution.is_pending();
+    if !over || branch.riders.iter().any(|r| r.policy.next_tick() < stage.watched_until) {
+        return None;
+    }
+    if branch.world.equals_never_deployed() {
+        return Some(BranchEnd::Merged);
+    }
+    (branch.world.is_clean() && now.since(branch.quiet.1.max(rollback.began)) >= SETTLE)
+        .then_some(BranchEnd::Settled)
+}
+
+fn riders_hold(branch: &Branch) -> bool {
+    branch.riders.iter().any(|r| r.holding)
+}
+
+/// Lets the controller act; riders who hold part from those who do not when that makes a difference.
+fn advance(branch: &mut Branch, open: &mut Vec<Branch>) {
+    branch.hold = false;
+    let wants = branch.strategy.as_ref().is_some_and(|s| s.wants_to_advance(&branch.view()));
+    if wants && riders_hold(branch) {
+        let (holders, others): (Vec<Rider>, Vec<Rider>) =
+            std::mem::take(&mut branch.riders).into_iter().partition(|r| r.holding);
+        if others.is_empty() {
+            branch.riders = holders;
+            branch.hold = true;
+        } else {
+            let mut held = branch.fork(holders);
+            held.hold = true;
+            held.note(Lane::Policy, || "held: the rollout does not advance".to_owned());
+            held.control(Signal::Changed);
+            open.push(held);
+            branch.riders = others;
+        }
+    } else {
+        branch.hold = riders_hold(branch) && branch.riders.iter().all(|r| r.holding);
+    }
+    branch.control(Signal::Changed);
+}
+
+/// Asks every rider that is due, and parts those who act differently.
+fn ask(stage: &Stage<'_>, branch: &mut Branch, open: &mut Vec<Branch>) {
+    let now = branch.world.now();
+    let mut riders = std::mem::take(&mut branch.riders);
+    let mut groups: Vec<(Act, Vec<Rider>)> = vec![(Act::Nothing, Vec::new())];
+    for mut rider in riders.drain(..) {
+        let act = if rider.due() <= now { question(stage, branch, &mut rider) } else { Act::Nothing };
+        match groups.iter_mut().find(|(other, _)| *other == act) {
+            Some((_, members)) => members.push(rider),
+            None => groups.push((act, vec![rider])),
+        }
+    }
+    let mut groups: Vec<(Act, Vec<Rider>)> = groups.into_iter().filter(|(_, m)| !m.is_empty()).collect();
+    // The last group keeps the branch, the others get clones; nothing first, so that it keeps the timeline's order.
+    let Some((kept_act, kept)) = (if groups.is_empty() { None } else { Some(groups.remove(0)) }) else { return };
+    for (act, members) in groups {
+        let mut other = branch.fork(members);
+        act_on(stage, &mut other, &act);
+        open.push(other);
+    }
+    branch.riders = kept;
+    act_on(stage, branch, &kept_act);
+}
+
+fn act_on(stage: &Stage<'_>, branch: &mut Branch, act: &Act) {
+    match act {
+        Act::Nothing => {}
+        Act::Advance => branch.control(Signal::Advance),
+        Act::RollBack(procedure) => {
+            branch.roll_back(procedure, stage.draw.rollback, stage.key);
+        }
+        // A fix forwards or a halt of writes ends the rollout where it is.
+        Act::ForwardFix | Act::Stop => {
+            branch.strategy = None;
+            branch.strategy_wake = None;
+        }
+    }
+}
+
+/// Asks one rider and notes what it says.
+fn question(stage: &Stage<'_>, branch: &mut Branch, rider: &mut Rider) -> Act {
+    let now = branch.world.now();
+    let mut verdict = due_verdict(rider, now);
+    if rider.policy.next_tick() <= now {
+        verdict = verdict.stronger(observe(stage, branch, rider));
+    }
+    if let Verdict::After { delay, verdict: later } = verdict {
+        rider.pending.push((now + delay, *later));
+        return Act::Nothing;
+    }
+    rider.holding = verdict.holds();
+    rider.paused = matches!(verdict, Verdict::Inconclusive { .. });
+    note_verdict(branch, &verdict);
+    decide(stage, rider, now, verdict)
+}
+
+fn due_verdict(rider: &mut Rider, now: SimTime) -> Verdict {
+    let mut verdict = Verdict::Continue;
+    rider.pending.retain(|(at, later)| {
+        if *at <= now {
+            verdict = std::mem::take(&mut verdict).stronger(later.clone());
+        }
+        *at > now
+    });
+    verdict
+}
+
+fn observe(stage: &Stage<'_>, branch: &mut Branch, rider: &mut Rider) -> Verdict {
+    let now = branch.world.now();
+    let player = &stage.players[rider.player];
+    let status = RolloutStatus {
+        view: branch.view(),
+        step: branch.step,
+        progress: branch.progress,
+        progressed_at: branch.progressed_at,
+    };
+    let mut findings = Vec::new();
+    let mut sentences = Vec::new();
+    let listening = branch.timeline.is_some();
+    let verdict = {
+        let mut answers = Answers::new(stage.prepared, stage.draw, stage.key, player, &mut branch.station, now);
+        let mut observation = Observation {
+            now,
+            rollout: status,
+            chance: stage.key.purpose(Purpose::Policy).entity(&player.name).id(now.as_nanos()).uniform(),
+            truth: player.needs_truth.then_some(stage.truth),
+            queries: &mut answers,
+            findings: &mut findings,
+            log: listening.then_some(&mut sentences),
+        };
+        rider.policy.observe(&mut observation)
+    };
+    let after_onset = stage.onset.is_some_and(|onset| now >= onset);
+    for (check, outcome) in findings {
+        if rider.checks.len() <= check {
+            rider.checks.resize(check + 1, Default::default());
+        }
+        rider.checks[check].note(outcome, after_onset);
+        let name = player.checks.get(check).map_or("", String::as_str);
+        branch.note(Lane::Observed, || format!("{name}: {}", outcome_text(outcome)));
+    }
+    for sentence in sentences {
+        branch.note(Lane::Policy, || sentence);
+    }
+    verdict
+}
+
+fn outcome_text(outcome: crate::policy::CheckOutcome) -> String {
+    use crate::policy::CheckOutcome as O;
+    match outcome {
+        O::Good(value) => format!("{value:.6} good"),
+        O::Bad(value) => format!("{value:.6} bad"),
+        O::NoData => "no data".to_owned(),
+        O::Error => "error".to_owned(),
+    }
+}
+
+fn note_verdict(branch: &mut Branch, verdict: &Verdict) {
+    let (word, reasons) = match verdict {
+        Verdict::RollBack { reasons } => ("roll back", reasons),
+        Verdict::ForwardFix { reasons } => ("forward fix", reasons),
+        Verdict::Stop { reasons } => ("stop", reasons),
+        Verdict::Page { reasons } => ("page", reasons),
+        Verdict::Defer { reasons } => ("defer", reasons),
+        Verdict::Inconclusive { reasons } => ("inconclusive", reasons),
+        _ => return,
+    };
+    branch.note(Lane::Policy, || format!("verdict: {word}: {}", reasons.join("; ")));
+}
+
+/// Turns a verdict into what the branch does.
+fn decide(stage: &Stage<'_>, rider: &mut Rider, now: SimTime, verdict: Verdict) -> Act {
+    let mut record = |kind, reasons: Vec<String>| {
+        rider.decision.get_or_insert(DecisionRecord { at: now.as_nanos(), kind, reasons });
+    };
+    match verdict {
+        Verdict::RollBack { reasons } => {
+            record(DecisionKind::RollBack, reasons);
+            Act::RollBack(stage.players[rider.player].procedure)
+        }
+        Verdict::ForwardFix { reasons } => {
+            record(DecisionKind::ForwardFix, reasons);
+            Act::ForwardFix
+        }
+        Verdict::Stop { reasons } => {
+            record(DecisionKind::Stop, reasons);
+            Act::Stop
+        }
+        Verdict::Page { .. } => {
+            rider.pages += 1;
+            Act::Nothing
+        }
+        Verdict::Advance | Verdict::Promote => Act::Advance,
+        _ => Act::Nothing,
+    }
+}
+
+/// Whether a rollback is over and what is left of it, for the record.
+pub fn rollback_of(branch: &Branch) -> Option<&Rollback> {
+    branch.rollback.as_ref()
+}
