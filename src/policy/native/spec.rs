@@ -172,7 +172,8 @@ pub struct MetricSpec {
     pub metric: String,
     /// What it counts.
     pub signal: Signal,
-    /// The unit of its values and bucket bounds.
+    /// The unit of its values and bucket bounds; seconds if absent.
+    #[serde(default)]
     pub unit: Unit,
 }
 
