@@ -9,6 +9,7 @@ mod catalogues;
 mod documents;
 mod expr_conformance;
 mod layers;
+mod policy_files;
 mod promql;
 mod promql_conformance;
 mod published_statistics;
