@@ -8,6 +8,7 @@ mod argo_conformance;
 mod catalogues;
 mod documents;
 mod expr_conformance;
+mod flagger_conformance;
 mod layers;
 mod policy_files;
 mod promql;

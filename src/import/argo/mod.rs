@@ -48,6 +48,8 @@ struct Draft<'b, 'a> {
     problems: Diagnostics,
     /// Templates read so far, by their place in the files, so that what they do not honour is listed once.
     listed: BTreeSet<(String, usize)>,
+    /// Templates that belong to this policy, by their place in the files.
+    used: BTreeSet<(String, usize)>,
 }
 
 impl<'b, 'a> Draft<'b, 'a> {
@@ -63,6 +65,7 @@ impl<'b, 'a> Draft<'b, 'a> {
             reading: Vec::new(),
             problems: Diagnostics::new(),
             listed: BTreeSet::new(),
+            used: BTreeSet::new(),
         }
     }
 
@@ -167,9 +170,9 @@ fn tell(draft: &mut Draft<'_, '_>, place: &str, analysis: &AnalysisDef) {
         let spec = &metric.spec;
         let good = draft.checks.get(metric.check).map_or("", |check| check.good.as_str());
         let often = match (spec.interval, spec.effective_count()) {
+            (_, Some(1)) | (None, _) => "once".to_owned(),
             (Some(interval), Some(count)) => format!("{count} times, every {interval}"),
             (Some(interval), None) => format!("every {interval}"),
-            (None, _) => "once".to_owned(),
         };
         let delay = if spec.initial_delay.is_zero() {
             String::new()

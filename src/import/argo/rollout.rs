@@ -53,7 +53,7 @@ pub(super) fn load(
     let naming = naming(object, &canary).map_err(|problem| vec![problem])?;
     let mut draft = Draft::new(bundle, options, naming);
     let parts = read(&mut draft, object, &canary);
-    used.extend(draft.listed.iter().cloned());
+    used.extend(draft.used.iter().cloned());
     let Some(parts) = draft.problems.keep(parts) else {
         return Err(draft.problems.into_iter().collect());
     };

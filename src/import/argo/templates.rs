@@ -125,6 +125,7 @@ fn collect(
     all: &mut metrics::Collected,
     depth: usize,
 ) -> Result<(), Diagnostic> {
+    draft.used.insert((template.reader.source().name.to_owned(), line(&template.reader)));
     let spec = template.reader.required("spec")?;
     if depth > DEEPEST {
         return Err(spec.diagnostic_at("templates refer to templates without end", "remove the circle"));

@@ -130,8 +130,8 @@ pub(super) struct Trigger {
     count: Count,
     /// Whether it fired at the last evaluation.
     firing: bool,
-    /// Whether the last evaluation was in trouble, so that a page is sent once a spell.
-    in_trouble: bool,
+    /// Whether trouble at the last evaluation was worth a page, so that one is sent once a spell.
+    has_paged: bool,
     origin: SimTime,
     next_tick: SimTime,
     standing: Verdict,
@@ -143,7 +143,7 @@ impl Trigger {
             count: Count::new(def.rule),
             def,
             firing: false,
-            in_trouble: false,
+            has_paged: false,
             origin: SimTime::ZERO,
             next_tick: SimTime::NEVER,
             standing: Verdict::Continue,
@@ -183,21 +183,21 @@ impl Trigger {
 
     fn conclude(&mut self, seen: Seen, o: &mut Observation<'_>) -> Verdict {
         let def = Arc::clone(&self.def);
-        let was_in_trouble = std::mem::replace(&mut self.in_trouble, false);
+        let had_paged = std::mem::replace(&mut self.has_paged, false);
         let (trouble, what) = match seen {
             Seen::Bad(series) => return self.count(Some(&series), o),
             Seen::Good => return self.count(Some(&[]), o),
             Seen::NoData => (def.on_no_data, "no data"),
             Seen::Error => (def.on_error, "query failed"),
         };
-        self.in_trouble = true;
+        self.has_paged = trouble == OnTrouble::Page;
         let reasons = vec![format!("{}: {what}", def.reason)];
         match trouble {
             OnTrouble::Ignore if what == "no data" => self.count(Some(&[]), o),
             OnTrouble::Ignore => self.level(self.count.fires(def.rule), o),
             OnTrouble::Count => self.count(None, o),
             OnTrouble::Hold => Verdict::Hold,
-            OnTrouble::Page if was_in_trouble => Verdict::Continue,
+            OnTrouble::Page if had_paged => Verdict::Continue,
             OnTrouble::Page => Verdict::Page { reasons },
             OnTrouble::RollBack => {
                 o.say(|| format!("{}: {what}, rolling back", def.name));
