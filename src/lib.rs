@@ -8,6 +8,7 @@ pub mod effect;
 pub mod engine;
 pub mod expr;
 pub mod fault;
+pub mod import;
 pub mod policy;
 pub mod promql;
 pub mod quantity;
