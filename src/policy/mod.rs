@@ -8,8 +8,10 @@
 //! other policy of its branch, so it must not assume that a query is evaluated for it alone. Comparisons are IEEE:
 //! NaN is an answer, not an absence.
 
+pub mod argo;
 pub mod loaded;
 pub mod observation;
+pub mod reference;
 pub mod verdict;
 
 use crate::strategy::StepStatus;
@@ -28,6 +30,9 @@ pub struct Start {
     pub phase: f64,
     /// The last instant that will be simulated.
     pub end: SimTime,
+    /// Whether the rollout under way is the one the policy's own file brought ([`loaded::Loaded::rollout`]). Engines
+    /// that drive rollouts tick in step with them then: the first tick is the deploy, whatever the phase.
+    pub own_rollout: bool,
 }
 
 /// A trigger policy at work.
@@ -38,6 +43,8 @@ pub trait Policy: Send + Sync {
     fn next_tick(&self) -> SimTime;
     /// Looks at the world as monitoring shows it and says what to do.
     fn observe(&mut self, observation: &mut Observation<'_>) -> Verdict;
+    /// Tells an oracle what only it may know, before the first tick.
+    fn inform(&mut self, _truth: &Truth) {}
     /// Tells that the rollout entered another step (engines that run an analysis per step start it here).
     fn on_step(&mut self, _step: &StepStatus, _now: SimTime) {}
     /// Tells that a rollback this policy asked for has ended (native policies may re-arm).

@@ -33,6 +33,8 @@ pub struct Rider {
     pub pages: u32,
     /// What its checks found.
     pub checks: Vec<CheckAccount>,
+    /// It asked for a tick that is not in the future: it is not asked again.
+    pub silenced: bool,
 }
 
 /// A check's findings so far.
@@ -73,7 +75,7 @@ impl Rider {
     /// When it has something to say next.
     pub fn due(&self) -> SimTime {
         let pending = self.pending.iter().map(|(at, _)| *at).min().unwrap_or(SimTime::NEVER);
-        self.policy.next_tick().min(pending)
+        if self.silenced { pending } else { self.policy.next_tick().min(pending) }
     }
 }
 
@@ -253,7 +255,9 @@ impl Branch {
 fn describe(action: &Action) -> String {
     match action {
         Action::Route(crate::effect::Routing::Weighted) => "traffic is split by weight".to_owned(),
-        Action::Route(crate::effect::Routing::Endpoints) => "traffic goes to every ready pod alike".to_owned(),
+        Action::Route(crate::effect::Routing::Endpoints) => {
+            "traffic goes to every ready pod alike".to_owned()
+        }
         Action::Weight(weight) => format!("candidate weight {:.4} %", weight * 100.0).replace(".0000", ""),
         Action::Scale(set, replicas) => {
             let name = match set {

@@ -1,7 +1,7 @@
 //! How distributions are read from and written to files.
 //!
-//! A bare scalar is a fixed value, anything else an externally tagged map with one key; that form keeps the position
-//! of an error at the value that causes it.
+//! A bare scalar is a fixed value, anything else an externally tagged map with one key; that form keeps the
+//! position of an error at the value that causes it.
 
 use std::borrow::Cow;
 use std::fmt;

@@ -4,8 +4,8 @@ use super::Stream;
 use super::normal::{normal_quantile, normal_sample};
 use super::special::incomplete_gamma;
 
-/// A gamma variate with this mean and shape: Marsaglia and Tsang, 2000; for shapes below one a variate of shape + 1
-/// is shrunk by a power of a uniform. Takes a varying number of draws.
+/// A gamma variate with this mean and shape: Marsaglia and Tsang, 2000; for shapes below one a variate of
+/// shape + 1 is shrunk by a power of a uniform. Takes a varying number of draws.
 ///
 /// Meaningful for finite `mean` > 0 and `shape` > 0; anything else gives NaN.
 pub fn gamma_sample(mean: f64, shape: f64, stream: &mut Stream) -> f64 {
@@ -40,9 +40,11 @@ fn unit_scale_sample(shape: f64, stream: &mut Stream) -> f64 {
     }
 }
 
-/// The quantile of the gamma distribution with this mean and shape, to about 1e-12 relative, for `u` in [0, 1).
+/// The quantile of the gamma distribution with this mean and shape, to about 1e-12 relative, for `u` in [0,
+/// 1).
 ///
-/// One uniform per variate, so keyed draws stay coupled; costs about a microsecond. Invalid arguments give NaN.
+/// One uniform per variate, so keyed draws stay coupled; costs about a microsecond. Invalid arguments give
+/// NaN.
 #[must_use]
 pub fn gamma_quantile(mean: f64, shape: f64, u: f64) -> f64 {
     let valid = shape > 0.0 && shape.is_finite() && (0.0..=1.0).contains(&u);
@@ -58,7 +60,8 @@ pub fn gamma_quantile(mean: f64, shape: f64, u: f64) -> f64 {
     mean / shape * unit_scale_quantile(shape, u)
 }
 
-/// Newton's method in ln x, where the distribution function has no singularity at 0, inside a shrinking bracket.
+/// Newton's method in ln x, where the distribution function has no singularity at 0, inside a shrinking
+/// bracket.
 fn unit_scale_quantile(shape: f64, u: f64) -> f64 {
     let (mut low, mut high) = (f64::NEG_INFINITY, f64::INFINITY);
     let mut y = starting_point(shape, u);

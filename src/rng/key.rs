@@ -1,10 +1,11 @@
 //! Keys: 64-bit digests of the path to a random decision.
 //!
-//! Each step of the path is one [`mix`]: the state plus a constant of the step's kind plus the step's number times
-//! the golden-ratio odd constant, through Stafford's variant 13 of the MurmurHash3 finaliser (the output function
-//! of SplitMix64). The finaliser is a bijection, so one parent never gives two children of the same kind the same
-//! key; keys of different paths collide like random 64-bit numbers (a million keys: one chance in 37 million).
-//! Order matters: `a.id(1).id(2)` is not `a.id(2).id(1)`, and `id(3)` is not `replication(3)`.
+//! Each step of the path is one [`mix`]: the state plus a constant of the step's kind plus the step's number
+//! times the golden-ratio odd constant, through Stafford's variant 13 of the MurmurHash3 finaliser (the
+//! output function of SplitMix64). The finaliser is a bijection, so one parent never gives two children of
+//! the same kind the same key; keys of different paths collide like random 64-bit numbers (a million keys:
+//! one chance in 37 million). Order matters: `a.id(1).id(2)` is not `a.id(2).id(1)`, and `id(3)` is not
+//! `replication(3)`.
 
 use super::stream::Stream;
 

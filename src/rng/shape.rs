@@ -23,7 +23,8 @@ pub(super) enum Shape {
     Mixture(Vec<Part>),
 }
 
-/// Sorted values, their weights as given (empty: all equal) and their cumulative shares, the last of which is 1.
+/// Sorted values, their weights as given (empty: all equal) and their cumulative shares, the last of which is
+/// 1.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Empirical {
     pub(super) values: Vec<f64>,

@@ -1,9 +1,9 @@
 //! Special functions: incomplete gamma and beta functions and what they need, over `libm`.
 //!
 //! Prefactors such as x^a e^-x / Gamma(a+1) are computed by Loader's saddle-point form (C. Loader, "Fast and
-//! Accurate Computation of Binomial Probabilities", 2000), which keeps about 14 digits where the difference of
-//! three large log-gammas keeps 6. Both tails are returned, the smaller one with full *relative* precision; never
-//! form `1 - tail` yourself.
+//! Accurate Computation of Binomial Probabilities", 2000), which keeps about 14 digits where the difference
+//! of three large log-gammas keeps 6. Both tails are returned, the smaller one with full *relative*
+//! precision; never form `1 - tail` yourself.
 
 const LN_SQRT_TWO_PI: f64 = 0.918_938_533_204_672_8;
 const TWO_PI: f64 = std::f64::consts::TAU;
@@ -76,7 +76,7 @@ fn deviance(x: f64, m: f64) -> f64 {
 }
 
 /// x^a e^-x / Gamma(a+1): the Poisson probability of `a` at mean `x`, for real `a` >= 0.
-fn poisson_density(a: f64, x: f64) -> f64 {
+pub(super) fn poisson_density(a: f64, x: f64) -> f64 {
     if x == 0.0 {
         return if a == 0.0 { 1.0 } else { 0.0 };
     }
@@ -87,7 +87,7 @@ fn poisson_density(a: f64, x: f64) -> f64 {
 }
 
 /// Gamma(a+b+1)/(Gamma(a+1)Gamma(b+1)) x^a y^b with x + y = 1: a binomial probability for real a, b > 0.
-fn binomial_density(a: f64, b: f64, x: f64, y: f64) -> f64 {
+pub(super) fn binomial_density(a: f64, b: f64, x: f64, y: f64) -> f64 {
     if x == 0.0 || y == 0.0 {
         return 0.0;
     }
@@ -151,8 +151,8 @@ fn gamma_fraction(a: f64, x: f64, rounds: u64) -> f64 {
 
 /// The regularised incomplete beta function at x = 1 - y: `lower` = I_x(a, b), for a, b > 0.
 ///
-/// Both `x` and `y` are taken so that neither end of the interval loses digits. Work grows with sqrt(max(a, b)).
-/// Invalid arguments give NaN.
+/// Both `x` and `y` are taken so that neither end of the interval loses digits. Work grows with sqrt(max(a,
+/// b)). Invalid arguments give NaN.
 #[must_use]
 pub fn incomplete_beta(a: f64, b: f64, x: f64, y: f64) -> Tails {
     let valid = a > 0.0 && b > 0.0 && !x.is_nan() && !y.is_nan();

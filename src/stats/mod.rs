@@ -1,9 +1,12 @@
-//! Pure numerics of estimation and detection: no simulation, no files, no chance except where a stream is passed in.
+//! Pure numerics of estimation and detection: no simulation, no files, no chance except where a stream is
+//! passed in.
 //!
-//! Every estimate carries its number of observations and an interval. Traps this module is built around: a share of
-//! 0 out of n is not zero risk (Wilson, Clopper-Pearson); a time that was cut off is not a time (Kaplan-Meier); a
-//! ratio of sums is not a mean of ratios (jackknife); ties are common in counts (rank tests).
+//! Every estimate carries its number of observations and an interval. Traps this module is built around: a
+//! share of 0 out of n is not zero risk (Wilson, Clopper-Pearson); a time that was cut off is not a time
+//! (Kaplan-Meier); a ratio of sums is not a mean of ratios (jackknife); ties are common in counts (rank
+//! tests).
 
+pub mod confidence_sequence;
 pub mod estimate;
 pub mod histogram;
 pub mod quantile;

@@ -3,8 +3,8 @@
 use super::Estimate;
 use crate::rng::binomial_quantile;
 
-/// The quantile `q` of values in ascending order by linear interpolation between order statistics (Hyndman and Fan's
-/// type 7, the default of R and numpy). NaN without values; `q` is clamped to [0, 1].
+/// The quantile `q` of values in ascending order by linear interpolation between order statistics (Hyndman
+/// and Fan's type 7, the default of R and numpy). NaN without values; `q` is clamped to [0, 1].
 #[must_use]
 pub fn of_sorted(sorted: &[f64], q: f64) -> f64 {
     let Some(last) = sorted.len().checked_sub(1) else { return f64::NAN };
@@ -28,11 +28,11 @@ pub fn of(values: &[f64], q: f64) -> f64 {
     of_sorted(&sorted, q)
 }
 
-/// The quantile `q` of values in ascending order with the interval between two order statistics that holds the true
-/// quantile with at least `confidence`, whatever the distribution (each tail separately).
+/// The quantile `q` of values in ascending order with the interval between two order statistics that holds
+/// the true quantile with at least `confidence`, whatever the distribution (each tail separately).
 ///
-/// Where the sample is too small for an end (the 99th percentile of 50 values has no upper bound), that end is
-/// infinite.
+/// Where the sample is too small for an end (the 99th percentile of 50 values has no upper bound), that end
+/// is infinite.
 #[must_use]
 pub fn interval_of_sorted(sorted: &[f64], q: f64, confidence: f64) -> Estimate {
     let n = sorted.len() as u64;
@@ -44,7 +44,8 @@ pub fn interval_of_sorted(sorted: &[f64], q: f64, confidence: f64) -> Estimate {
     let tail = 0.5 * (1.0 - confidence);
     let ranked = |rank: u64| usize::try_from(rank).ok().and_then(|rank| sorted.get(rank)).copied();
     // The number of values at or below the true quantile is binomial (n, q). With r the smallest count whose
-    // distribution function exceeds `tail`, fewer than r has probability at most `tail`: the r-th smallest is a bound.
+    // distribution function exceeds `tail`, fewer than r has probability at most `tail`: the r-th smallest is
+    // a bound.
     let lower = binomial_quantile(n, q, tail);
     let low = lower.checked_sub(1).and_then(ranked).unwrap_or(f64::NEG_INFINITY);
     // One above the (1 - tail) quantile, counted from zero.

@@ -1,7 +1,7 @@
 //! Two-sample tests that need no distribution: Mann-Whitney and Kolmogorov-Smirnov.
 //!
-//! Both assume independent observations. On autocorrelated series their false-alarm rate is far above its nominal
-//! value, and repeating them as data accrue ("peeking") raises it further.
+//! Both assume independent observations. On autocorrelated series their false-alarm rate is far above its
+//! nominal value, and repeating them as data accrue ("peeking") raises it further.
 
 use crate::rng::normal_cdf;
 
@@ -10,7 +10,8 @@ use crate::rng::normal_cdf;
 pub struct MannWhitney {
     /// The number of pairs in which the first sample is larger, ties counting half (R's `W`).
     pub u: f64,
-    /// The same as a share of all pairs: the chance that a value of the first sample is the larger one (CLES).
+    /// The same as a share of all pairs: the chance that a value of the first sample is the larger one
+    /// (CLES).
     pub share: f64,
     /// The standardised statistic, tie- and continuity-corrected; 0 if all values are equal.
     pub z: f64,
@@ -22,8 +23,8 @@ pub struct MannWhitney {
     pub p_less: f64,
 }
 
-/// The Mann-Whitney (Wilcoxon rank-sum) test with the normal approximation, tie correction and continuity correction of
-/// R's `wilcox.test(exact = FALSE)`. `None` if a sample is empty or holds a NaN.
+/// The Mann-Whitney (Wilcoxon rank-sum) test with the normal approximation, tie correction and continuity
+/// correction of R's `wilcox.test(exact = FALSE)`. `None` if a sample is empty or holds a NaN.
 #[must_use]
 pub fn mann_whitney(first: &[f64], second: &[f64]) -> Option<MannWhitney> {
     if first.is_empty() || second.is_empty() || first.iter().chain(second).any(|v| v.is_nan()) {
@@ -85,8 +86,8 @@ pub fn kolmogorov_smirnov(first: &[f64], second: &[f64]) -> Option<KolmogorovSmi
     Some(KolmogorovSmirnov { distance, p: kolmogorov_tail(distance * (n * m / (n + m)).sqrt()) })
 }
 
-/// The Kolmogorov-Smirnov test of a sample against a continuous distribution function. `None` if the sample is empty or
-/// holds a NaN.
+/// The Kolmogorov-Smirnov test of a sample against a continuous distribution function. `None` if the sample
+/// is empty or holds a NaN.
 #[must_use]
 pub fn kolmogorov_smirnov_against(sample: &[f64], cdf: impl Fn(f64) -> f64) -> Option<KolmogorovSmirnov> {
     if sample.is_empty() || sample.iter().any(|v| v.is_nan()) {

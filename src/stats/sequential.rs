@@ -1,10 +1,11 @@
 //! Recursions that watch a stream one value at a time: CUSUM, EWMA, Bernoulli SPRT.
 //!
-//! All are fed standardised or raw values by the caller, hold a few numbers of state, and answer after each value. They
-//! keep answering after an alarm; starting over is the caller's decision ([`Cusum::reset`] and friends).
+//! All are fed standardised or raw values by the caller, hold a few numbers of state, and answer after each
+//! value. They keep answering after an alarm; starting over is the caller's decision ([`Cusum::reset`] and
+//! friends).
 //!
-//! Traps: the in-control run length is for *independent* values. At a lag-1 correlation of 0.5 a two-sided CUSUM with
-//! k = 0.5, h = 5 alarms every 52 values instead of every 465.
+//! Traps: the in-control run length is for *independent* values. At a lag-1 correlation of 0.5 a two-sided
+//! CUSUM with k = 0.5, h = 5 alarms every 52 values instead of every 465.
 
 /// Which side of the target a chart signals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,13 +34,15 @@ impl Cusum {
         Cusum { reference, limit, head_start: 0.0, sum: 0.0 }
     }
 
-    /// Starts at `head_start` instead of zero; half of `h` is usual (fast initial response, Lucas and Crosier 1982).
+    /// Starts at `head_start` instead of zero; half of `h` is usual (fast initial response, Lucas and Crosier
+    /// 1982).
     #[must_use]
     pub fn with_head_start(self, head_start: f64) -> Self {
         Cusum { head_start, sum: head_start, ..self }
     }
 
-    /// Takes one value; `Some(sum)` while the sum is at or above the limit. NaN changes nothing and raises nothing.
+    /// Takes one value; `Some(sum)` while the sum is at or above the limit. NaN changes nothing and raises
+    /// nothing.
     #[inline]
     pub fn step(&mut self, x: f64) -> Option<f64> {
         if x.is_nan() {
@@ -110,8 +113,8 @@ fn side(above: bool, below: bool) -> Option<Side> {
     }
 }
 
-/// Exponentially weighted moving average chart (Roberts 1959) of standardised values: `Z = w x + (1 - w) Z`, an alarm
-/// beyond `L` standard deviations of `Z`.
+/// Exponentially weighted moving average chart (Roberts 1959) of standardised values: `Z = w x + (1 - w) Z`,
+/// an alarm beyond `L` standard deviations of `Z`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Ewma {
     weight: f64,
@@ -123,20 +126,22 @@ pub struct Ewma {
 }
 
 impl Ewma {
-    /// Weight of the newest value in (0, 1] and width `L` of the limits; limits constant at their asymptotic place.
+    /// Weight of the newest value in (0, 1] and width `L` of the limits; limits constant at their asymptotic
+    /// place.
     #[must_use]
     pub fn new(weight: f64, width: f64) -> Self {
         Ewma { weight: weight.clamp(0.0, 1.0), width, adjusted: false, average: 0.0, missing: 1.0 }
     }
 
-    /// Limits that follow the true variance from the first value on (Steiner 1999): much faster right after a start, which
-    /// is where a rollout is.
+    /// Limits that follow the true variance from the first value on (Steiner 1999): much faster right after a
+    /// start, which is where a rollout is.
     #[must_use]
     pub fn with_adjusted_limits(self) -> Self {
         Ewma { adjusted: true, ..self }
     }
 
-    /// Takes one standardised value; the side beyond whose limit the average lies, if any. NaN changes nothing.
+    /// Takes one standardised value; the side beyond whose limit the average lies, if any. NaN changes
+    /// nothing.
     #[inline]
     pub fn step(&mut self, x: f64) -> Option<Side> {
         if x.is_nan() {
@@ -178,10 +183,12 @@ pub enum Conclusion {
     Unacceptable,
 }
 
-/// Wald's sequential probability ratio test of a failure probability: `p0` acceptable against `p1` unacceptable.
+/// Wald's sequential probability ratio test of a failure probability: `p0` acceptable against `p1`
+/// unacceptable.
 ///
-/// `alpha` is the chance of calling p0 unacceptable, `beta` of calling p1 acceptable; the true chances are a little
-/// smaller because the ratio overshoots its boundaries. Between p0 and p1 the test may run long: truncate it.
+/// `alpha` is the chance of calling p0 unacceptable, `beta` of calling p1 acceptable; the true chances are a
+/// little smaller because the ratio overshoots its boundaries. Between p0 and p1 the test may run long:
+/// truncate it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sprt {
     failure: f64,
@@ -232,8 +239,8 @@ impl Sprt {
         self.conclusion()
     }
 
-    /// Takes the outcomes of a batch at once. The test then looks only at the end of the batch, which is later and surer
-    /// than looking after every request.
+    /// Takes the outcomes of a batch at once. The test then looks only at the end of the batch, which is
+    /// later and surer than looking after every request.
     pub fn step_batch(&mut self, failures: u64, successes: u64) -> Option<Conclusion> {
         self.ratio += failures as f64 * self.failure + successes as f64 * self.success;
         self.conclusion()

@@ -1,9 +1,9 @@
 //! Times that may be cut off: the Kaplan-Meier estimate.
 //!
 //! A detection that did not come before follow-up ended has no time, only a lower bound of one. Leaving such
-//! replications out, or counting them as the end of follow-up, makes a policy that misses often look fast. Here a
-//! censored time stays in the risk set up to its own time and never counts as an event. Events and censorings at the
-//! same time: the events come first, by convention.
+//! replications out, or counting them as the end of follow-up, makes a policy that misses often look fast.
+//! Here a censored time stays in the risk set up to its own time and never counts as an event. Events and
+//! censorings at the same time: the events come first, by convention.
 
 use super::Estimate;
 use crate::rng::normal_quantile;
@@ -56,7 +56,8 @@ pub struct KaplanMeier {
 }
 
 impl KaplanMeier {
-    /// The curve of these lifetimes. Those whose time is NaN carry no information and are left out of `n` too.
+    /// The curve of these lifetimes. Those whose time is NaN carry no information and are left out of `n`
+    /// too.
     #[must_use]
     pub fn new(lifetimes: &[Lifetime]) -> Self {
         let mut sorted: Vec<Lifetime> = lifetimes.iter().copied().filter(|l| !l.time.is_nan()).collect();
@@ -98,10 +99,11 @@ impl KaplanMeier {
         self.steps.iter().map(|s| s.events).sum()
     }
 
-    /// The share without an event after `time`, with the log-log interval on Greenwood's variance (Kalbfleisch and
-    /// Prentice), which stays inside [0, 1].
+    /// The share without an event after `time`, with the log-log interval on Greenwood's variance
+    /// (Kalbfleisch and Prentice), which stays inside [0, 1].
     ///
-    /// After the last time, if that was censored, the estimate stays at its last value and is not to be trusted.
+    /// After the last time, if that was censored, the estimate stays at its last value and is not to be
+    /// trusted.
     #[must_use]
     pub fn survival_at(&self, time: f64, confidence: f64) -> Estimate {
         let after = self.steps.partition_point(|s| s.time <= time);
@@ -122,8 +124,8 @@ impl KaplanMeier {
         Estimate { value: s, low: libm::exp(log * reach), high: libm::exp(log / reach), n: self.n }
     }
 
-    /// The first time by which a share `q` has had the event, with the interval of Brookmeyer and Crowley: the times
-    /// at which the log-log band of the curve crosses.
+    /// The first time by which a share `q` has had the event, with the interval of Brookmeyer and Crowley:
+    /// the times at which the log-log band of the curve crosses.
     ///
     /// A share that was not reached has the value infinity: "later than we looked". So may the upper end.
     #[must_use]
@@ -144,9 +146,10 @@ impl KaplanMeier {
         }
     }
 
-    /// The mean of the lifetimes cut at `horizon` (the area under the curve up to there), with the normal interval on
-    /// its Greenwood-type variance. A mean beyond the last time followed would be invention, so `horizon` must lie
-    /// inside follow-up to be exact; past it the curve is continued flat, which overstates.
+    /// The mean of the lifetimes cut at `horizon` (the area under the curve up to there), with the normal
+    /// interval on its Greenwood-type variance. A mean beyond the last time followed would be invention, so
+    /// `horizon` must lie inside follow-up to be exact; past it the curve is continued flat, which
+    /// overstates.
     #[must_use]
     pub fn restricted_mean(&self, horizon: f64, confidence: f64) -> Estimate {
         if self.n == 0 || horizon.is_nan() {
@@ -195,7 +198,8 @@ mod tests {
     use super::*;
     use crate::rng::{Key, exponential_quantile};
 
-    /// Remission times in weeks of the 21 patients on 6-mercaptopurine (Freireich et al. 1963), the standard example.
+    /// Remission times in weeks of the 21 patients on 6-mercaptopurine (Freireich et al. 1963), the standard
+    /// example.
     fn remission() -> KaplanMeier {
         let events = [6.0, 6.0, 6.0, 7.0, 10.0, 13.0, 16.0, 22.0, 23.0];
         let censored = [6.0, 9.0, 10.0, 11.0, 17.0, 19.0, 20.0, 25.0, 32.0, 32.0, 34.0, 35.0];

@@ -1,0 +1,218 @@
+//! Functions of the samples in a window: `rate`, `increase`, `max_over_time` ...
+//!
+//! Traps, all as in Prometheus 3.x: windows are open on the left, so `[1m]` over a 15 s scrape holds four samples;
+//! `rate` needs two; it extrapolates to the window's edge only if the gap is below 1.1 mean spacings, else by half a
+//! spacing, and only *then* caps the extrapolation of a counter at the point where it would be zero (2.x did it in
+//! the other order); a counter reset adds the value before the reset; sums are compensated (Kahan-Neumaier).
+
+use super::numeric::{self, KahanSum};
+
+/// A function of one series' window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum WindowFunction {
+    Rate,
+    Increase,
+    Delta,
+    InstantRate,
+    InstantDelta,
+    Resets,
+    Changes,
+    Derivative,
+    PredictLinear,
+    Sum,
+    Average,
+    Count,
+    Minimum,
+    Maximum,
+    Last,
+    Present,
+    Quantile,
+    StandardDeviation,
+    Variance,
+}
+
+/// What a window function may look at besides the samples. Times in ms.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    /// The instant of the evaluation, not moved by an offset.
+    pub(super) at: i64,
+    /// The left edge (exclusive) and right edge (inclusive) of the window.
+    pub(super) start: i64,
+    pub(super) end: i64,
+    /// The scalar parameter of functions that have one.
+    pub(super) parameter: f64,
+}
+
+type Points<'a> = &'a [(i64, f64)];
+
+impl WindowFunction {
+    /// Whether the result is still the same quantity, so that the metric name stays.
+    pub(super) fn keeps_name(self) -> bool {
+        self == WindowFunction::Last
+    }
+
+    /// The value for one series; `points` is not empty and holds no stale marker. `None`: no result for the series.
+    pub(super) fn apply(self, points: Points<'_>, bounds: Bounds) -> Option<f64> {
+        let (&first, &last) = (points.first()?, points.last()?);
+        let values = points.iter().map(|point| point.1);
+        Some(match self {
+            WindowFunction::Rate | WindowFunction::Increase | WindowFunction::Delta => {
+                self.extrapolated(points, bounds)?
+            }
+            WindowFunction::InstantRate => instant(points, true)?,
+            WindowFunction::InstantDelta => instant(points, false)?,
+            WindowFunction::Resets => count_pairs(points, |before, after| after < before),
+            WindowFunction::Changes => {
+                count_pairs(points, |before, after| after != before && !(before.is_nan() && after.is_nan()))
+            }
+            WindowFunction::Derivative if points.len() < 2 => return None,
+            WindowFunction::Derivative => linear_regression(points, first.0).0,
+            WindowFunction::PredictLinear if points.len() < 2 => return None,
+            WindowFunction::PredictLinear => {
+                let (slope, intercept) = linear_regression(points, bounds.at);
+                slope * bounds.parameter + intercept
+            }
+            WindowFunction::Sum => values.collect::<KahanSum>().total(),
+            WindowFunction::Average => values.collect::<numeric::Mean>().value(),
+            WindowFunction::Count => points.len() as f64,
+            WindowFunction::Minimum => {
+                values.fold(first.1, |low, v| if v < low || low.is_nan() { v } else { low })
+            }
+            WindowFunction::Maximum => {
+                values.fold(first.1, |high, v| if v > high || high.is_nan() { v } else { high })
+            }
+            WindowFunction::Last => last.1,
+            WindowFunction::Present => 1.0,
+            WindowFunction::Quantile => numeric::quantile(bounds.parameter, &mut values.collect::<Vec<_>>()),
+            WindowFunction::Variance => variance(points),
+            WindowFunction::StandardDeviation => variance(points).sqrt(),
+        })
+    }
+
+    /// Change over the whole window, extrapolated from the samples in it (`promql/functions.go`,
+    /// `extrapolatedRate`); per second for `rate`.
+    fn extrapolated(self, points: Points<'_>, bounds: Bounds) -> Option<f64> {
+        let (&(first_t, first_v), &(last_t, last_v)) = (points.first()?, points.last()?);
+        if points.len() < 2 {
+            return None;
+        }
+        let is_counter = self != WindowFunction::Delta;
+        let mut change = last_v - first_v;
+        if is_counter {
+            let mut before = first_v;
+            for &(_, value) in points {
+                if value < before {
+                    change += before;
+                }
+                before = value;
+            }
+        }
+        let sampled = (last_t - first_t) as f64 / 1000.0;
+        let spacing = sampled / (points.len() - 1) as f64;
+        let threshold = spacing * 1.1;
+        let mut to_start = (first_t - bounds.start) as f64 / 1000.0;
+        let mut to_end = (bounds.end - last_t) as f64 / 1000.0;
+        if to_start >= threshold {
+            to_start = spacing / 2.0;
+        }
+        if is_counter && change > 0.0 && first_v >= 0.0 {
+            let to_zero = sampled * (first_v / change);
+            if to_zero < to_start {
+                to_start = to_zero;
+            }
+        }
+        if to_end >= threshold {
+            to_end = spacing / 2.0;
+        }
+        let mut factor = (sampled + to_start + to_end) / sampled;
+        if self == WindowFunction::Rate {
+            factor /= (bounds.end - bounds.start) as f64 / 1000.0;
+        }
+        Some(change * factor)
+    }
+}
+
+/// The difference of the last two samples, per second for a counter.
+fn instant(points: Points<'_>, is_rate: bool) -> Option<f64> {
+    let [.., (t0, v0), (t1, v1)] = *points else { return None };
+    if t1 == t0 {
+        return None;
+    }
+    // After a reset the counter started at zero.
+    let change = if is_rate && v1 < v0 { v1 } else { v1 - v0 };
+    Some(if is_rate { change / ((t1 - t0) as f64 / 1000.0) } else { change })
+}
+
+fn count_pairs(points: Points<'_>, counts: impl Fn(f64, f64) -> bool) -> f64 {
+    points.windows(2).filter(|pair| counts(pair[0].1, pair[1].1)).count() as f64
+}
+
+/// Slope [per second] and value at `origin` of the least-squares line (`promql/functions.go`, `linearRegression`).
+fn linear_regression(points: Points<'_>, origin: i64) -> (f64, f64) {
+    let Some(&(_, first)) = points.first() else { return (f64::NAN, f64::NAN) };
+    if points.iter().all(|point| point.1 == first) {
+        return if first.is_infinite() { (f64::NAN, f64::NAN) } else { (0.0, first) };
+    }
+    let n = points.len() as f64;
+    let (mut x_sum, mut y_sum) = (KahanSum::default(), KahanSum::default());
+    let (mut xy_sum, mut xx_sum) = (KahanSum::default(), KahanSum::default());
+    for &(t, y) in points {
+        let x = (t - origin) as f64 / 1000.0;
+        x_sum.add(x);
+        y_sum.add(y);
+        xy_sum.add(x * y);
+        xx_sum.add(x * x);
+    }
+    let (x_sum, y_sum) = (x_sum.compensated(), y_sum.compensated());
+    let covariance = xy_sum.compensated() - x_sum * y_sum / n;
+    let variance = xx_sum.compensated() - x_sum * x_sum / n;
+    let slope = covariance / variance;
+    (slope, y_sum / n - slope * x_sum / n)
+}
+
+/// Population variance, by Welford's recursion with compensated sums.
+fn variance(points: Points<'_>) -> f64 {
+    let mut count = 0.0;
+    let (mut mean, mut squares) = (KahanSum::default(), KahanSum::default());
+    for &(_, value) in points {
+        count += 1.0;
+        let delta = value - mean.compensated();
+        mean.add(delta / count);
+        squares.add(delta * (value - mean.compensated()));
+    }
+    squares.compensated() / count
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn window(function: WindowFunction, points: Points<'_>, start: i64, end: i64) -> Option<f64> {
+        function.apply(points, Bounds { at: end, start, end, parameter: 0.0 })
+    }
+
+    #[test]
+    fn rate_caps_at_zero_after_the_threshold() {
+        // Spacing 10 s, first sample 12 s after the edge: beyond the threshold, so half a spacing; zero is 8 s away.
+        let points = [(12_000, 8.0), (22_000, 18.0), (32_000, 28.0)];
+        let increase = window(WindowFunction::Increase, &points, 0, 32_000).unwrap();
+        assert!((increase - 25.0).abs() < 1e-12, "{increase}");
+        // 2.x would cap to 8 s first and then not see the threshold: 28.
+    }
+
+    #[test]
+    fn a_reset_adds_the_value_before_it() {
+        let points = [(10_000, 5.0), (20_000, 2.0), (30_000, 4.0)];
+        assert_eq!(window(WindowFunction::Resets, &points, 0, 30_000), Some(1.0));
+        let increase = window(WindowFunction::Increase, &points, 10_000 - 1, 30_000).unwrap();
+        assert!((increase - 4.0).abs() < 1e-3, "{increase}");
+    }
+
+    #[test]
+    fn one_sample_has_no_rate() {
+        for function in [WindowFunction::Rate, WindowFunction::InstantRate, WindowFunction::Derivative] {
+            assert_eq!(window(function, &[(5, 1.0)], 0, 10), None);
+        }
+        assert_eq!(window(WindowFunction::Maximum, &[(5, f64::NAN), (6, -3.0)], 0, 10), Some(-3.0));
+    }
+}

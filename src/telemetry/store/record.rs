@@ -1,0 +1,384 @@
+//! Writing one scrape into the store.
+//!
+//! A target that does not answer, or has gone, ends all its series with a stale marker (`up` becomes 0 while the
+//! target exists). A restarted process counts from zero and shows a code again only when it has occurred again.
+
+use std::sync::Arc;
+
+use super::{STALE, SampleStore};
+use crate::effect::{ServiceId, SetName, SetView};
+use crate::telemetry::instrument::{Instrument, Needs, SeriesKey, Target, WHOLE_SET};
+use crate::world::instruments::{Code, PodInstruments, PodKey, RequestCounters, ServiceInstruments};
+
+const NOT_YET: u32 = u32::MAX;
+
+/// Which targets did not answer a scrape.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ScrapeHealth {
+    /// Nothing answers.
+    pub gap: bool,
+    /// Pods whose scrape was lost, in ascending order.
+    pub lost_pods: Vec<PodKey>,
+    /// Services whose callers' proxies were lost, in ascending order.
+    pub lost_proxies: Vec<ServiceId>,
+    /// Services whose nodes' container statistics were lost, in ascending order.
+    pub lost_kubelets: Vec<ServiceId>,
+    /// The exporter of API objects was lost.
+    pub lost_cluster: bool,
+}
+
+impl ScrapeHealth {
+    /// Whether a target answers about this pod.
+    fn answers(&self, target: Target, pod: PodKey) -> bool {
+        let lost = match target {
+            Target::Pod => self.lost_pods.binary_search(&pod).is_ok(),
+            Target::Proxy => self.lost_proxies.binary_search(&pod.service).is_ok(),
+            Target::Kubelet => self.lost_kubelets.binary_search(&pod.service).is_ok(),
+            Target::Cluster => self.lost_cluster,
+        };
+        !self.gap && !lost
+    }
+}
+
+/// A series slot of a pod or set: where its samples go, once it has any.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Slot {
+    id: u32,
+    live: bool,
+}
+
+/// What was last seen of a pod.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Tracked {
+    key: PodKey,
+    first_slot: u32,
+    client: RequestCounters,
+    served: (u64, f64),
+    restarts: u32,
+    oom_kills: u32,
+    killed_by_memory: Option<bool>,
+}
+
+/// What was last seen of a set.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct TrackedSet {
+    first_slot: u32,
+    existed: bool,
+    retired: RequestCounters,
+    answered: (u64, f64),
+}
+
+/// The needed instruments of one service and the state of its targets.
+#[derive(Clone, Debug, PartialEq)]
+struct Service {
+    id: ServiceId,
+    pod_side: Arc<[Instrument]>,
+    set_side: Arc<[Instrument]>,
+    has_client: bool,
+    pods: Vec<Tracked>,
+    sets: [TrackedSet; SetName::ALL.len()],
+}
+
+/// The writing half of a store.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Recorder {
+    services: Vec<Service>,
+    slots: Vec<Slot>,
+    needs: Needs,
+}
+
+impl Recorder {
+    pub(super) fn new(needs: &Needs) -> Self {
+        Recorder { services: Vec::new(), slots: Vec::new(), needs: needs.clone() }
+    }
+
+    fn take_slots(&mut self, count: usize) -> u32 {
+        let first = self.slots.len() as u32;
+        self.slots.resize(self.slots.len() + count, Slot { id: NOT_YET, live: false });
+        first
+    }
+
+    fn ensure_service(&mut self, index: usize) {
+        while self.services.len() <= index {
+            let id = ServiceId(self.services.len() as u16);
+            let (pod_side, set_side): (Vec<_>, Vec<_>) = self.needs.of(id).partition(|i| i.is_per_pod());
+            let mut sets = [TrackedSet::default(); SetName::ALL.len()];
+            for set in &mut sets {
+                set.first_slot = self.take_slots(set_side.len());
+            }
+            let has_client = set_side.iter().any(|i| i.target() == Target::Proxy);
+            let (pod_side, set_side) = (pod_side.into(), set_side.into());
+            self.services.push(Service { id, pod_side, set_side, has_client, pods: Vec::new(), sets });
+        }
+    }
+}
+
+impl SampleStore {
+    /// Records what a scrape at `stamp_ms` found; queries see it from `visible_ms` on.
+    ///
+    /// `services` are all services of the world, by index. Stamps must ascend: a stamp not after the last one is moved
+    /// one millisecond behind it, and rows become visible in order.
+    pub fn record_scrape(
+        &mut self,
+        stamp_ms: i64,
+        visible_ms: i64,
+        services: &[ServiceInstruments],
+        health: &ScrapeHealth,
+    ) {
+        let row = self.begin_row(stamp_ms, visible_ms);
+        for (index, service) in services.iter().enumerate() {
+            self.recorder.ensure_service(index);
+            self.record_service(row, index, service, health);
+        }
+    }
+
+    fn record_service(
+        &mut self,
+        row: usize,
+        index: usize,
+        found: &ServiceInstruments,
+        health: &ScrapeHealth,
+    ) {
+        let Some(service) = self.recorder.services.get_mut(index) else { return };
+        let pod_side = service.pod_side.clone();
+        let before = std::mem::take(&mut service.pods);
+        let mut sets = service.sets;
+        let (id, has_client) = (service.id, service.has_client);
+        let mut pods = Vec::with_capacity(found.pods.len());
+        let mut known = before.iter().copied();
+        for pod in &found.pods {
+            let mut tracked = loop {
+                match known.next() {
+                    Some(seen) if seen.key == pod.key => break seen,
+                    Some(gone) => self.retire(row, &gone, &pod_side, &mut sets),
+                    None => break self.welcome(pod, pod_side.len()),
+                }
+            };
+            self.record_pod(row, &mut tracked, pod, found, &pod_side, health);
+            pods.push(tracked);
+        }
+        for gone in known {
+            self.retire(row, &gone, &pod_side, &mut sets);
+        }
+        let totals = if has_client { client_totals(&pods, &sets) } else { Default::default() };
+        for set in SetName::ALL {
+            let tracked = &mut sets[set.index()];
+            self.record_set(row, id, set, tracked, &totals[set.index()], found, health);
+        }
+        if let Some(service) = self.recorder.services.get_mut(index) {
+            service.pods = pods;
+            service.sets = sets;
+        }
+    }
+
+    fn welcome(&mut self, pod: &PodInstruments, width: usize) -> Tracked {
+        Tracked {
+            key: pod.key,
+            first_slot: self.recorder.take_slots(width),
+            client: RequestCounters::default(),
+            served: (0, 0.0),
+            restarts: 0,
+            oom_kills: 0,
+            killed_by_memory: None,
+        }
+    }
+
+    /// A pod is gone: its series end, and what callers counted about it is kept.
+    fn retire(&mut self, row: usize, gone: &Tracked, side: &[Instrument], sets: &mut [TrackedSet; 3]) {
+        for offset in 0..side.len() as u32 {
+            self.end(row, gone.first_slot + offset);
+        }
+        add(&mut sets[gone.key.set.index()].retired, &gone.client);
+    }
+
+    fn record_pod(
+        &mut self,
+        row: usize,
+        tracked: &mut Tracked,
+        pod: &PodInstruments,
+        service: &ServiceInstruments,
+        side: &[Instrument],
+        health: &ScrapeHealth,
+    ) {
+        tracked.client = pod.client;
+        let scraped = pod.up && health.answers(Target::Pod, pod.key);
+        let kubelet = pod.up && health.answers(Target::Kubelet, pod.key);
+        let cluster = health.answers(Target::Cluster, pod.key);
+        if cluster {
+            note_restarts(tracked, pod);
+        }
+        let mean = if scraped { since(&mut tracked.served, &pod.server) } else { None };
+        for (offset, &instrument) in side.iter().enumerate() {
+            let answers = match instrument.target() {
+                Target::Pod => scraped,
+                Target::Kubelet => kubelet,
+                _ => cluster,
+            };
+            let value = match instrument {
+                Instrument::Up => Some(f64::from(u8::from(scraped))),
+                Instrument::ServerMean => mean,
+                Instrument::LastKilledByMemory => {
+                    tracked.killed_by_memory.map(|oom| f64::from(u8::from(oom)))
+                }
+                _ => pod_value(instrument, pod, service),
+            };
+            let value = value.filter(|_| answers || instrument == Instrument::Up);
+            let key =
+                SeriesKey { service: pod.key.service, set: pod.key.set, pod: pod.key.ordinal, instrument };
+            self.put(row, tracked.first_slot + offset as u32, key, value);
+        }
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn record_set(
+        &mut self,
+        row: usize,
+        id: ServiceId,
+        set: SetName,
+        tracked: &mut TrackedSet,
+        client: &RequestCounters,
+        found: &ServiceInstruments,
+        health: &ScrapeHealth,
+    ) {
+        let Some(side) = self.recorder.services.get(usize::from(id.0)).map(|s| s.set_side.clone()) else {
+            return;
+        };
+        let view = found.sets[set.index()];
+        tracked.existed |= set == SetName::Old || view.desired > 0 || view.created > 0;
+        let target = PodKey { service: id, set, ordinal: WHOLE_SET };
+        let proxy = health.answers(Target::Proxy, target);
+        let cluster = tracked.existed && health.answers(Target::Cluster, target);
+        let mean = if proxy { since(&mut tracked.answered, client) } else { None };
+        for (offset, &instrument) in side.iter().enumerate() {
+            let value = match instrument {
+                Instrument::ClientMean => mean,
+                Instrument::ClientNoPod => no_pod(set, found),
+                _ => client_value(instrument, client).or_else(|| set_value(instrument, &view)),
+            };
+            let answers = if instrument.target() == Target::Proxy { proxy } else { cluster };
+            let key = SeriesKey { service: id, set, pod: WHOLE_SET, instrument };
+            self.put(row, tracked.first_slot + offset as u32, key, value.filter(|_| answers));
+        }
+    }
+
+    /// Writes a value, or the end of a series that had one.
+    fn put(&mut self, row: usize, slot: u32, key: SeriesKey, value: Option<f64>) {
+        let Some(value) = value else { return self.end(row, slot) };
+        let Some(place) = self.recorder.slots.get_mut(slot as usize) else { return };
+        if place.id == NOT_YET {
+            place.id = self.keys.len() as u32;
+            Arc::make_mut(&mut self.keys).push(key);
+            self.blocks.add_series();
+        }
+        place.live = true;
+        self.blocks.write(row, place.id, value);
+    }
+
+    fn end(&mut self, row: usize, slot: u32) {
+        let Some(place) = self.recorder.slots.get_mut(slot as usize) else { return };
+        if place.live {
+            place.live = false;
+            self.blocks.write(row, place.id, STALE);
+        }
+    }
+}
+
+fn note_restarts(tracked: &mut Tracked, pod: &PodInstruments) {
+    if pod.restarts > tracked.restarts {
+        tracked.killed_by_memory = Some(pod.oom_kills > tracked.oom_kills);
+    }
+    tracked.restarts = pod.restarts;
+    tracked.oom_kills = pod.oom_kills;
+}
+
+fn pod_value(instrument: Instrument, pod: &PodInstruments, service: &ServiceInstruments) -> Option<f64> {
+    match instrument {
+        Instrument::ServerRequests(code) => counted(pod.server.by_code[code as usize]),
+        Instrument::ServerBucket(bucket) => cumulative(&pod.server, bucket),
+        Instrument::ServerSum => counted(pod.server.total()).map(|_| pod.server.seconds),
+        Instrument::ServerErrors => Some(errors(&pod.server) as f64),
+        Instrument::CpuSeconds => Some(pod.cpu_seconds),
+        Instrument::MemoryBytes => Some(pod.memory_bytes),
+        Instrument::MemoryLimit => Some(service.memory_limit),
+        Instrument::CpuLimit => Some(service.cpu_limit),
+        Instrument::Restarts => Some(f64::from(pod.restarts)),
+        Instrument::OomKills => Some(f64::from(pod.oom_kills)),
+        Instrument::PodReady => Some(f64::from(u8::from(pod.ready))),
+        Instrument::InFlight => Some(f64::from(pod.in_flight)),
+        _ => None,
+    }
+}
+
+fn client_value(instrument: Instrument, client: &RequestCounters) -> Option<f64> {
+    match instrument {
+        Instrument::ClientRequests(code) => counted(client.by_code[code as usize]),
+        Instrument::ClientBucket(bucket) => cumulative(client, bucket),
+        Instrument::ClientSum => counted(client.total()).map(|_| client.seconds),
+        Instrument::ClientErrors => counted(client.total()).map(|_| errors(client) as f64),
+        _ => None,
+    }
+}
+
+fn set_value(instrument: Instrument, view: &SetView) -> Option<f64> {
+    let pods = match instrument {
+        Instrument::SetDesired => view.desired,
+        Instrument::SetCreated => view.created,
+        Instrument::SetReady => view.ready,
+        Instrument::SetAvailable => view.available,
+        // The deployment controller's own formula: pods that exist less those available.
+        Instrument::SetUnavailable => view.created.saturating_sub(view.available),
+        _ => return None,
+    };
+    Some(f64::from(pods))
+}
+
+/// Requests that found no pod behind the destination of this set; counted once per destination.
+fn no_pod(set: SetName, found: &ServiceInstruments) -> Option<f64> {
+    match set {
+        SetName::Old => counted(found.no_pod.rejected[0]),
+        SetName::New => counted(found.no_pod.rejected[1]),
+        SetName::Promoted => None,
+    }
+}
+
+fn client_totals(pods: &[Tracked], sets: &[TrackedSet; 3]) -> [RequestCounters; 3] {
+    let mut totals = sets.map(|set| set.retired);
+    for pod in pods {
+        add(&mut totals[pod.key.set.index()], &pod.client);
+    }
+    totals
+}
+
+fn add(to: &mut RequestCounters, from: &RequestCounters) {
+    to.by_code.iter_mut().zip(from.by_code).for_each(|(to, from)| *to += from);
+    to.buckets.iter_mut().zip(from.buckets).for_each(|(to, from)| *to += from);
+    to.seconds += from.seconds;
+}
+
+/// The mean latency since the last call, and the totals for the next; a restart begins anew.
+fn since(seen: &mut (u64, f64), counters: &RequestCounters) -> Option<f64> {
+    let total = counters.total();
+    let (count, seconds) =
+        if total < seen.0 { (total, counters.seconds) } else { (total - seen.0, counters.seconds - seen.1) };
+    *seen = (total, counters.seconds);
+    (count > 0).then(|| seconds / count as f64)
+}
+
+/// A counter child exists from its first event on.
+fn counted(count: u64) -> Option<f64> {
+    (count > 0).then_some(count as f64)
+}
+
+fn cumulative(counters: &RequestCounters, bucket: u8) -> Option<f64> {
+    counted(counters.total())?;
+    let upto = counters.buckets.iter().take(usize::from(bucket) + 1);
+    Some(upto.sum::<u64>() as f64)
+}
+
+fn errors(counters: &RequestCounters) -> u64 {
+    counters.total() - counters.by_code[Code::Ok as usize]
+}
+
+#[cfg(test)]
+#[path = "record_tests.rs"]
+mod tests;

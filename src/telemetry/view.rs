@@ -1,0 +1,181 @@
+//! A view: one branch's store as the queries of one policy file see it.
+//!
+//! The list of series only grows, in step with the store; ids stay what they are, also in a clone for another branch.
+//! Reading happens through [`At`], which fixes the rows that are visible at an instant.
+
+use std::sync::Arc;
+
+use crate::effect::{ServiceId, SetName};
+use crate::telemetry::dialect::Transform;
+use crate::telemetry::projection::{LabelSet, Projection};
+use crate::telemetry::store::{STALE_BITS, SampleStore, StoredId, is_stale};
+
+const UNSEEN: u32 = u32::MAX;
+
+/// A stored series behind a projected one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Source {
+    id: StoredId,
+    service: ServiceId,
+    set: SetName,
+}
+
+/// A series as queries see it.
+#[derive(Clone, Debug)]
+struct Viewed<L> {
+    labels: L,
+    transform: Transform,
+    first: Source,
+    more: Vec<Source>,
+}
+
+/// The series of one branch under the names of one policy file.
+#[derive(Debug)]
+pub struct View<L> {
+    projection: Arc<Projection<L>>,
+    series: Arc<Vec<Viewed<L>>>,
+    place_of: Arc<Vec<u32>>,
+    seen: usize,
+}
+
+impl<L> Clone for View<L> {
+    fn clone(&self) -> Self {
+        View {
+            projection: self.projection.clone(),
+            series: self.series.clone(),
+            place_of: self.place_of.clone(),
+            seen: self.seen,
+        }
+    }
+}
+
+impl<L: LabelSet> View<L> {
+    /// A view that has not looked at a store yet.
+    pub fn new(projection: Arc<Projection<L>>) -> Self {
+        View { projection, series: Arc::default(), place_of: Arc::default(), seen: 0 }
+    }
+
+    /// Takes notice of series that appeared in the store; always the same branch's store, or a clone of it.
+    pub fn extend(&mut self, store: &SampleStore) {
+        let Some(fresh) = store.keys().get(self.seen..).filter(|fresh| !fresh.is_empty()) else { return };
+        let series = Arc::make_mut(&mut self.series);
+        let place_of = Arc::make_mut(&mut self.place_of);
+        let before = self.seen;
+        self.projection.project(fresh, |offset, projected| {
+            let Some(key) = fresh.get(offset) else { return };
+            let source = Source { id: (before + offset) as StoredId, service: key.service, set: key.set };
+            let number = projected.id as usize;
+            if place_of.len() <= number {
+                place_of.resize(number + 1, UNSEEN);
+            }
+            match series.get_mut(place_of[number] as usize) {
+                Some(known) => known.more.push(source),
+                None => {
+                    place_of[number] = series.len() as u32;
+                    let (labels, transform) = (projected.labels.clone(), projected.transform);
+                    series.push(Viewed { labels, transform, first: source, more: Vec::new() });
+                }
+            }
+        });
+        self.seen = store.keys().len();
+    }
+
+    /// How many series there are.
+    pub fn series_count(&self) -> usize {
+        self.series.len()
+    }
+
+    /// Reads what is visible at `now_ms`.
+    pub fn at<'a>(&'a self, store: &'a SampleStore, now_ms: i64) -> At<'a, L> {
+        At { view: self, store, rows: store.visible_rows(now_ms), only: None }
+    }
+}
+
+/// A view at an instant: what monitoring would answer then.
+#[derive(Debug)]
+pub struct At<'a, L> {
+    view: &'a View<L>,
+    store: &'a SampleStore,
+    rows: usize,
+    only: Option<(ServiceId, SetName)>,
+}
+
+impl<L> Clone for At<'_, L> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<L> Copy for At<'_, L> {}
+
+impl<'a, L: LabelSet> At<'a, L> {
+    /// The same, but of the rolled-out service only the pods of one set have samples.
+    #[must_use]
+    pub fn only(mut self, set: SetName) -> Self {
+        self.only = Some((self.view.projection.world().target, set));
+        self
+    }
+
+    /// How many rows are visible: changes when, and only when, a scrape became visible.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// How many series there are; ids are below it.
+    pub fn series_count(&self) -> usize {
+        self.view.series.len()
+    }
+
+    /// The labels of a series.
+    ///
+    /// # Panics
+    /// If `id` is not below [`At::series_count`].
+    pub fn labels(&self, id: u32) -> &'a L {
+        &self.view.series[id as usize].labels
+    }
+
+    /// Appends to `out` the visible samples with `after_ms < t <= upto_ms`, in time order, stale markers included.
+    pub fn samples(&self, id: u32, after_ms: i64, upto_ms: i64, out: &mut Vec<(i64, f64)>) {
+        let Some(series) = self.view.series.get(id as usize) else { return };
+        for row in self.store.window(after_ms, upto_ms, self.rows) {
+            out.extend(self.sample(series, row));
+        }
+    }
+
+    /// The latest visible sample with `after_ms < t <= upto_ms`; it may be a stale marker.
+    pub fn latest(&self, id: u32, after_ms: i64, upto_ms: i64) -> Option<(i64, f64)> {
+        let series = self.view.series.get(id as usize)?;
+        self.store.window(after_ms, upto_ms, self.rows).rev().find_map(|row| self.sample(series, row))
+    }
+
+    #[inline]
+    fn sample(&self, series: &Viewed<L>, row: usize) -> Option<(i64, f64)> {
+        let value = if series.more.is_empty() && self.only.is_none() {
+            self.store.sample(row, series.first.id)?
+        } else {
+            self.sum(series, row)?
+        };
+        Some((self.store.stamp(row)?, series.transform.apply(value)))
+    }
+
+    /// The sum over all sources that have a value; stale if one ended and none is left.
+    fn sum(&self, series: &Viewed<L>, row: usize) -> Option<f64> {
+        let mut total = None;
+        let mut ended = false;
+        for source in std::iter::once(&series.first).chain(&series.more) {
+            if self.only.is_some_and(|(target, set)| source.service == target && source.set != set) {
+                continue;
+            }
+            match self.store.sample(row, source.id) {
+                Some(value) if is_stale(value) => ended = true,
+                Some(value) => total = Some(total.unwrap_or(0.0) + value),
+                None => {}
+            }
+        }
+        total.or_else(|| ended.then_some(f64::from_bits(STALE_BITS)))
+    }
+}
+
+#[cfg(test)]
+#[path = "view_tests.rs"]
+mod tests;

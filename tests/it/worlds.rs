@@ -1,0 +1,76 @@
+//! Small worlds for tests, built by hand.
+
+use std::sync::Arc;
+
+use backout::effect::ServiceId;
+use backout::quantity::{Bytes, Rate, Ratio};
+use backout::rng::{Distribution, Key};
+use backout::time::{SimDuration, SimTime};
+use backout::world::climate::Climate;
+use backout::world::spec::{NoiseSpec, ProbeSpec, ServiceSpec, SloSpec, TrafficSpec, WorldSpec};
+use backout::world::{Common, Level, World};
+
+/// A service with one replica that never fails.
+pub fn service(name: &str, service_time: Distribution<SimDuration>) -> ServiceSpec {
+    let probe = ProbeSpec {
+        initial_delay: SimDuration::from_secs(1),
+        period: SimDuration::from_secs(10),
+        failure_threshold: 3,
+    };
+    ServiceSpec {
+        name: name.to_owned(),
+        replicas: 1,
+        concurrency: 1,
+        queue: 1_000_000,
+        service_time,
+        error_ratio: Ratio::ZERO,
+        noise: NoiseSpec::none(),
+        error_noise: NoiseSpec::none(),
+        calls: Vec::new(),
+        startup: Distribution::certain(5.0),
+        readiness: probe,
+        liveness: probe,
+        termination_grace: SimDuration::from_secs(30),
+        cpu_per_request: 0.001,
+        cpu_limit: 1.0,
+        memory_base: Bytes::new(100 << 20),
+        memory_limit: Bytes::new(256 << 20),
+    }
+}
+
+/// Open-loop traffic to the first service.
+pub fn traffic(rate: f64) -> TrafficSpec {
+    TrafficSpec {
+        name: "users".to_owned(),
+        to: ServiceId(0),
+        rate: Rate::per_second(rate).unwrap(),
+        noise: NoiseSpec::none(),
+        users: 10_000,
+        sticky: false,
+        timeout: None,
+    }
+}
+
+/// A world of these services with traffic to the first.
+pub fn spec(services: Vec<ServiceSpec>, rate: f64) -> WorldSpec {
+    WorldSpec {
+        services,
+        traffic: vec![traffic(rate)],
+        target: ServiceId(0),
+        slo: SloSpec { availability: Ratio::new(0.999).unwrap(), latency: None },
+        slot: SimDuration::from_secs(15),
+        weight_propagation: SimDuration::from_secs(1),
+    }
+}
+
+/// The world, about to start.
+pub fn start(spec: WorldSpec, level: Level, seed: u64, end: SimTime) -> World {
+    let key = Key::root(seed, "test").replication(0);
+    let climate = Climate::new(&spec, key, end);
+    World::new(Arc::new(Common { spec, climate, key }), Arc::new([]), level)
+}
+
+/// Plays on, whatever changes on the way.
+pub fn play(world: &mut World, until: SimTime) {
+    while let backout::world::Stop::Changed(_) = world.run_until(until) {}
+}
