@@ -2,12 +2,15 @@
 //! them.
 
 pub mod catalogue;
+#[allow(clippy::disallowed_methods, reason = "the one place with files, environment, streams and clocks")]
+pub mod cli;
 pub mod diagnostic;
 pub mod document;
 pub mod effect;
 pub mod engine;
 pub mod expr;
 pub mod fault;
+pub mod import;
 pub mod policy;
 pub mod promql;
 pub mod quantity;
