@@ -58,7 +58,8 @@ pub fn record(finished: &Finished, rider: &Rider, player: &Player, twin: &Twin<'
         checks: rider.checks.iter().map(|c| c.summary).collect(),
         miss: None,
         false_cause: None,
-        timeline: branch.timeline.clone().unwrap_or_default(),
+        timeline: branch.timeline.as_ref().map(|t| t.entries.clone()).unwrap_or_default(),
+        trace: branch.timeline.as_ref().map(|t| t.trace.clone()).unwrap_or_default(),
     }
 }
 

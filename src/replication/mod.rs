@@ -232,7 +232,10 @@ impl Tree<'_> {
             })
             .collect();
         let mut branch = begin(self.setting, self.warm, plan, bad, riders, Some(self.baseline));
-        branch.timeline = self.options.timeline.then(|| self.truth_lines(bad, first_harm));
+        branch.timeline = self
+            .options
+            .timeline
+            .then(|| branch::Timeline { entries: self.truth_lines(bad, first_harm), trace: Vec::new() });
         branch.control(Signal::Start);
         let finished = play::play(&stage, branch);
         for one in &finished {
@@ -255,6 +258,7 @@ impl Tree<'_> {
             at: at.as_nanos(),
             lane: record::Lane::Truth,
             text,
+            found: None,
         };
         let mut lines = vec![entry(self.setting.deploy_at, "deploy".to_owned())];
         if bad && let Some(onset) = self.setting.draw.onset {

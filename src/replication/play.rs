@@ -115,6 +115,7 @@ fn scrape(stage: &Stage<'_>, branch: &mut Branch, at: SimTime) -> Option<BranchE
     branch.world.end_slot(branch.scrape);
     branch.station.scrape(&stage.setting.sampler, branch.scrape, at, &branch.world);
     branch.scrape += 1;
+    branch.trace();
     let harm = branch.world.tally().map_or(0, |t| t.harm.total());
     if harm != branch.quiet.0 {
         branch.quiet = (harm, at);
@@ -272,22 +273,12 @@ fn observe(stage: &Stage<'_>, branch: &mut Branch, rider: &mut Rider) -> Verdict
         }
         rider.checks[check].note(outcome, after_onset);
         let name = player.checks.get(check).map_or("", String::as_str);
-        branch.note(Lane::Observed, || format!("{name}: {}", outcome_text(outcome)));
+        branch.note_finding(check, name, outcome);
     }
     for sentence in sentences {
         branch.note(Lane::Policy, || sentence);
     }
     verdict
-}
-
-fn outcome_text(outcome: crate::policy::CheckOutcome) -> String {
-    use crate::policy::CheckOutcome as O;
-    match outcome {
-        O::Good(value) => format!("{value:.6} good"),
-        O::Bad(value) => format!("{value:.6} bad"),
-        O::NoData => "no data".to_owned(),
-        O::Error => "error".to_owned(),
-    }
 }
 
 fn note_verdict(branch: &mut Branch, verdict: &Verdict) {

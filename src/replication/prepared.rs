@@ -6,7 +6,6 @@ use crate::diagnostic::Diagnostic;
 use crate::policy::Policy;
 use crate::policy::loaded::{CheckDef, Loaded};
 use crate::policy::reference;
-use crate::promql::QueryId;
 use crate::rollback::ProcedureSpec;
 use crate::scenario::Scenario;
 use crate::strategy::StrategySpec;
@@ -15,7 +14,7 @@ use crate::telemetry::instrument::{Instrument, Needs};
 use crate::time::SimDuration;
 use crate::world::Level;
 
-use super::panel::{Panel, SelectorBinding};
+use super::panel::{BoundSelector, Panel, PanelError, PanelInput};
 use super::record::{Player, Reference};
 
 /// A scenario ready to be replicated.
@@ -28,8 +27,8 @@ pub struct Prepared {
     pub level: Level,
     /// What monitoring has to store.
     pub needs: Needs,
-    /// One per distinct naming.
-    pub panels: Vec<Panel>,
+    /// The queries of all policies, bound.
+    pub panel: Panel,
     /// One per distinct rollout, in the order of first use.
     pub rollouts: Vec<RolloutPlan>,
 }
@@ -66,10 +65,10 @@ pub struct PlayerSpec {
     pub checks: Vec<String>,
     /// Its checks in full.
     pub check_defs: Vec<CheckDef>,
-    /// Its panel, if it asks anything.
-    pub panel: Option<usize>,
-    /// Its queries, by the index it asks with.
-    pub queries: Vec<QueryId>,
+    /// Under which number its queries stand in the panel, if it asks anything.
+    pub asks_as: Option<usize>,
+    /// How many queries it has.
+    pub queries: usize,
 }
 
 /// What to do where a policy and a scenario do not fit by themselves.
@@ -79,15 +78,6 @@ pub struct PrepareOptions {
     pub allow_missing: bool,
     /// Play every policy on the scenario's rollout, whatever its file brings.
     pub scenario_rollout: bool,
-}
-
-/// How a policy's queries were bound, for `explain`.
-#[derive(Clone, Debug)]
-pub struct QueryBinding {
-    /// The query.
-    pub text: String,
-    /// Its selectors.
-    pub selectors: Vec<SelectorBinding>,
 }
 
 impl Prepared {
@@ -101,31 +91,21 @@ impl Prepared {
         seed: u64,
         options: PrepareOptions,
     ) -> Result<Self, Vec<Diagnostic>> {
-        let world = world_names(&scenario);
-        let mut panels = Vec::new();
+        let panel = bind(&scenario, policies, options)?;
         let mut rollouts: Vec<RolloutPlan> = Vec::new();
-        let mut errors = Vec::new();
-        for policy in policies {
-            match bind_policy(policy, &scenario, &world, &mut panels, options) {
-                Ok((panel, queries)) => {
-                    let plan = rollout_of(policy, &scenario, &mut rollouts, options);
-                    let procedure = procedure(Some(policy), &plan.strategy, &scenario);
-                    let player = player(policy, &plan.strategy, procedure, panel, queries);
-                    plan.players.push(player);
-                }
-                Err(found) => errors.extend(found),
-            }
-        }
-        if !errors.is_empty() {
-            return Err(errors);
+        for (index, policy) in policies.iter().enumerate() {
+            let plan = rollout_of(policy, &scenario, &mut rollouts, options);
+            let procedure = procedure(Some(policy), &plan.strategy, &scenario);
+            let asks_as = (!policy.queries.is_empty()).then_some(index);
+            let player = player(policy, &plan.strategy, procedure, asks_as);
+            plan.players.push(player);
         }
         if rollouts.is_empty() {
             rollouts.push(plan_of("scenario".to_owned(), scenario.rollout.clone(), &scenario));
         }
-        let mut needs = Needs::none();
-        panels.iter().for_each(|panel| needs.merge(Panel::needs(panel)));
+        let needs = panel.needs().clone();
         let level = level(&scenario, &needs);
-        Ok(Prepared { scenario, seed, level, needs, panels, rollouts })
+        Ok(Prepared { scenario, seed, level, needs, panel, rollouts })
     }
 }
 
@@ -148,59 +128,39 @@ fn level(scenario: &Scenario, needs: &Needs) -> Level {
     Level::Flow { histograms }
 }
 
-/// Binds the queries of one policy.
-type BoundQueries = (Option<usize>, Vec<QueryId>);
-
-fn bind_policy(
-    policy: &Loaded,
-    scenario: &Scenario,
-    world: &WorldNames,
-    panels: &mut Vec<Panel>,
-    options: PrepareOptions,
-) -> Result<BoundQueries, Vec<Diagnostic>> {
-    if policy.queries.is_empty() {
-        return Ok((None, Vec::new()));
-    }
-    let index = match panels.iter().position(|p| *p.naming() == policy.naming) {
-        Some(index) => index,
-        None => {
-            let panel = Panel::new(&policy.naming, world)
-                .map_err(|e| vec![Diagnostic::error(e.to_string()).in_source(policy.source.as_str())])?;
-            panels.push(panel);
-            panels.len() - 1
-        }
+/// Binds the queries of every policy.
+fn bind(scenario: &Scenario, policies: &[Loaded], options: PrepareOptions) -> Result<Panel, Vec<Diagnostic>> {
+    let inputs: Vec<PanelInput<'_>> = policies
+        .iter()
+        .map(|policy| PanelInput {
+            naming: &policy.naming,
+            queries: policy.queries.iter().map(|q| q.text.as_str()).collect(),
+            allow_missing: options.allow_missing,
+        })
+        .collect();
+    let diagnostic = |error: &PanelError| {
+        let policy = &policies[error.policy];
+        let line = error.query.and_then(|q| policy.queries.get(q)).map_or(0, |q| q.line);
+        Diagnostic::error(error.to_string()).in_source(&format!("{}:{line}", policy.source)).with_help(
+            "`backout explain` shows what each selector can match; --allow-missing-series plays it anyway",
+        )
     };
-    let (mut queries, mut errors) = (Vec::new(), Vec::new());
-    for query in &policy.queries {
-        match panels[index].add(&query.text, &scenario.telemetry.dialects, world, options.allow_missing) {
-            Ok((id, _)) => queries.push(id),
-            Err(error) => errors.push(diagnostic(policy, query.line, &error.to_string())),
-        }
-    }
-    if errors.is_empty() { Ok((Some(index), queries)) } else { Err(errors) }
+    Panel::new(&inputs, &scenario.telemetry.dialects, &world_names(scenario))
+        .map_err(|errors| errors.iter().map(diagnostic).collect())
 }
 
-fn diagnostic(policy: &Loaded, line: usize, fact: &str) -> Diagnostic {
-    Diagnostic::error(fact.to_owned()).in_source(&format!("{}:{line}", policy.source)).with_help(
-        "`backout explain` shows what each selector can match; --allow-missing-series plays it anyway",
-    )
-}
-
-/// How the queries of a policy are bound in a scenario, one entry a query, errors in place.
+/// How the queries of a policy are bound in a scenario: one entry a query, what is wrong in place.
 pub fn explain_bindings(
     policy: &Loaded,
     scenario: &Scenario,
-) -> Vec<(String, Result<Vec<SelectorBinding>, String>)> {
-    let world = world_names(scenario);
-    let Ok(mut panel) = Panel::new(&policy.naming, &world) else { return Vec::new() };
-    policy
-        .queries
-        .iter()
-        .map(|query| {
-            let bound = panel.add(&query.text, &scenario.telemetry.dialects, &world, false);
-            (query.text.clone(), bound.map(|(_, selectors)| selectors).map_err(|e| e.to_string()))
-        })
-        .collect()
+) -> Vec<(String, Result<Vec<BoundSelector>, String>)> {
+    let one = |text: &str| {
+        let input = PanelInput { naming: &policy.naming, queries: vec![text], allow_missing: false };
+        Panel::new(&[input], &scenario.telemetry.dialects, &world_names(scenario))
+            .map(|panel| panel.selectors(0, 0).to_vec())
+            .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+    };
+    policy.queries.iter().map(|query| (query.text.clone(), one(&query.text))).collect()
 }
 
 /// The plan a policy is played on; made, with its reference players, when it is new.
@@ -254,8 +214,8 @@ fn references(procedure: ProcedureSpec) -> Vec<PlayerSpec> {
         phase_key: format!("reference/{}", kind.name()),
         checks: Vec::new(),
         check_defs: Vec::new(),
-        panel: None,
-        queries: Vec::new(),
+        asks_as: None,
+        queries: 0,
     };
     vec![
         make(Kind::Never, Reference::Never),
@@ -269,8 +229,7 @@ fn player(
     policy: &Loaded,
     strategy: &StrategySpec,
     procedure: ProcedureSpec,
-    panel: Option<usize>,
-    queries: Vec<QueryId>,
+    asks_as: Option<usize>,
 ) -> PlayerSpec {
     PlayerSpec {
         name: policy.name.clone(),
@@ -282,7 +241,7 @@ fn player(
         phase_key: format!("{}/{}", policy.engine.name(), policy.identity),
         checks: policy.checks.iter().map(|c| c.name.clone()).collect(),
         check_defs: policy.checks.clone(),
-        panel,
-        queries,
+        asks_as,
+        queries: policy.queries.len(),
     }
 }

@@ -1,9 +1,7 @@
 //! The monitoring of one branch: its samples, and the values of the queries over them.
 
-use std::collections::BTreeMap;
-
 use crate::policy::{Queries, QueryError};
-use crate::promql::Value;
+use crate::promql::{EvalError, Program, Value};
 use crate::telemetry::sampler::Sampler;
 use crate::telemetry::store::SampleStore;
 use crate::time::{SimDuration, SimTime};
@@ -19,7 +17,7 @@ use super::setting::Setting;
 pub struct Station {
     /// `None` for a branch nobody monitors.
     store: Option<SampleStore>,
-    panels: Vec<PanelState>,
+    panel: Option<PanelState>,
     instruments: Vec<ServiceInstruments>,
 }
 
@@ -28,14 +26,14 @@ impl Station {
     pub fn new(prepared: &Prepared) -> Self {
         Station {
             store: Some(SampleStore::new(&prepared.needs)),
-            panels: prepared.panels.iter().map(|panel| panel.begin()).collect(),
+            panel: Some(prepared.panel.start()),
             instruments: Vec::new(),
         }
     }
 
     /// No monitoring at all.
     pub fn blind() -> Self {
-        Station { store: None, panels: Vec::new(), instruments: Vec::new() }
+        Station { store: None, panel: None, instruments: Vec::new() }
     }
 
     /// Scrapes the world.
@@ -47,10 +45,19 @@ impl Station {
         store.record_scrape(at.as_millis(), visible, &self.instruments, &health);
     }
 
-    /// The value of a query text over the pods of the new revision alone; `None` when it has none.
-    pub fn candidate_only(&mut self, panel: usize, text: &str, now: SimTime) -> Option<Value> {
-        let store = self.store.as_ref()?;
-        self.panels.get_mut(panel)?.candidate_only(store, text, now).ok()
+    /// The value of a query text, under the names of a policy, over the pods of the new revision alone; `None` when it
+    /// has none.
+    pub fn candidate_only(
+        &mut self,
+        prepared: &Prepared,
+        policy: usize,
+        text: &str,
+        now: SimTime,
+    ) -> Option<Value> {
+        let (store, panel) = (self.store.as_ref()?, self.panel.as_mut()?);
+        let mut program = Program::new();
+        let query = program.add(text).ok()?;
+        panel.candidate_only(&prepared.panel, store, policy, (&program, query), now.as_millis()).ok()
     }
 }
 
@@ -61,7 +68,6 @@ pub struct Answers<'a> {
     station: &'a mut Station,
     now: SimTime,
     fails: bool,
-    scratch: BTreeMap<usize, Value>,
 }
 
 impl<'a> Answers<'a> {
@@ -74,7 +80,7 @@ impl<'a> Answers<'a> {
         now: SimTime,
     ) -> Self {
         let fails = setting.sampler.query_fails(now);
-        Answers { prepared, player, station, now, fails, scratch: BTreeMap::new() }
+        Answers { prepared, player, station, now, fails }
     }
 }
 
@@ -83,12 +89,12 @@ impl Queries for Answers<'_> {
         if self.fails {
             return Err(QueryError::Unavailable);
         }
-        let (Some(panel), Some(&id), Some(store)) =
-            (self.player.panel, self.player.queries.get(query), self.station.store.as_ref())
+        let (Some(policy), Some(store), Some(panel)) =
+            (self.player.asks_as, self.station.store.as_ref(), self.station.panel.as_mut())
         else {
-            return Ok(self.scratch.entry(query).or_insert(Value::Vector(Vec::new())));
+            return Err(QueryError::Unavailable);
         };
-        self.station.panels[panel].value(&self.prepared.panels[panel], store, id, self.now)
+        panel.value(&self.prepared.panel, store, (policy, query), self.now.as_millis()).map_err(failed)
     }
 
     fn range(
@@ -101,12 +107,16 @@ impl Queries for Answers<'_> {
         if self.fails {
             return Err(QueryError::Unavailable);
         }
-        let (Some(panel), Some(&id), Some(store)) =
-            (self.player.panel, self.player.queries.get(query), self.station.store.as_ref())
+        let (Some(policy), Some(store), Some(panel)) =
+            (self.player.asks_as, self.station.store.as_ref(), self.station.panel.as_mut())
         else {
-            return Ok(Value::Matrix(Vec::new()));
+            return Err(QueryError::Unavailable);
         };
-        let span = (start, end, step);
-        self.station.panels[panel].range(&self.prepared.panels[panel], store, id, span, self.now)
+        let span = (start.as_millis(), end.as_millis(), step.as_millis());
+        panel.range(&self.prepared.panel, store, (policy, query), self.now.as_millis(), span).map_err(failed)
     }
+}
+
+fn failed(error: EvalError) -> QueryError {
+    QueryError::Failed(error.to_string())
 }

@@ -69,6 +69,7 @@ fn run(player: Player) -> RunRecord {
         miss: None,
         false_cause: None,
         timeline: Vec::new(),
+        trace: Vec::new(),
     }
 }
 

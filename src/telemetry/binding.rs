@@ -152,12 +152,10 @@ fn find_families(
         let open = owner.is_open().then_some(Unit::Seconds);
         return Ok(vec![Candidate { family: owned(family), open }]);
     }
-    let Some(reading) = infer::metric(name) else {
-        let names: Vec<&str> = known_metrics(naming, dialects).collect();
-        return Err(BindError::UnknownMetric {
-            metric: name.to_owned(),
-            suggestion: nearest(name, names.iter().copied()).map(str::to_owned),
-        });
+    let reading = infer::metric(name).filter(|_| !is_exporters_name(name));
+    let Some(reading) = reading else {
+        let suggestion = nearest(name, known_metrics(naming, dialects)).map(str::to_owned);
+        return Err(BindError::UnknownMetric { metric: name.to_owned(), suggestion });
     };
     if !dialects.contains(&Dialect::App) {
         return Err(BindError::OtherDialect { metric: name.to_owned(), dialect: Dialect::App });
@@ -181,6 +179,13 @@ fn families_by_matchers(
         return Err(BindError::UnknownMetric { metric: selector.to_string(), suggestion: None });
     }
     Ok(found)
+}
+
+/// Whether a name looks like one of an exporter whose metrics are known: then it is misspelt or not simulated.
+fn is_exporters_name(name: &str) -> bool {
+    ["istio_", "nginx_ingress_controller_", "envoy_", "kube_", "container_", "grpc_server_"]
+        .iter()
+        .any(|prefix| name.starts_with(prefix))
 }
 
 fn known_metrics<'a>(naming: &'a Naming, dialects: &'a [Dialect]) -> impl Iterator<Item = &'a str> {

@@ -63,9 +63,12 @@ pub struct Projection<L> {
     memo: Mutex<Memo<L>>,
 }
 
+/// What one neutral series appears as.
+type Appearances<L> = Arc<[Projected<L>]>;
+
 #[derive(Debug)]
 struct Memo<L> {
-    rows: Vec<Vec<Option<Arc<[Projected<L>]>>>>,
+    rows: Vec<Vec<Option<Appearances<L>>>>,
     ids: BTreeMap<L, u32>,
 }
 
@@ -120,7 +123,7 @@ impl<L: LabelSet> Projection<L> {
         }
     }
 
-    fn remembered(&self, memo: &mut Memo<L>, key: SeriesKey) -> Arc<[Projected<L>]> {
+    fn remembered(&self, memo: &mut Memo<L>, key: SeriesKey) -> Appearances<L> {
         let (row, column) = (key.set_index(), key.dense_index());
         if memo.rows.len() <= row {
             memo.rows.resize(row + 1, Vec::new());
@@ -139,7 +142,7 @@ impl<L: LabelSet> Projection<L> {
         made
     }
 
-    fn make(&self, ids: &mut BTreeMap<L, u32>, key: SeriesKey) -> Arc<[Projected<L>]> {
+    fn make(&self, ids: &mut BTreeMap<L, u32>, key: SeriesKey) -> Appearances<L> {
         let is_target = key.service == self.world.target;
         let names = if is_target {
             Some(self.naming.role(Role::of(key.set)))

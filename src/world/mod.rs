@@ -460,6 +460,11 @@ impl World {
         !busy && (new.ready.is_empty() || self.cluster.candidate_share(self.common.spec.target) == 0.0)
     }
 
+    /// Share of the target's traffic that goes to the candidate right now.
+    pub fn candidate_share(&self) -> f64 {
+        self.cluster.candidate_share(self.common.spec.target)
+    }
+
     /// Whether this world is flow level (and so has no memory but its pods and weights).
     pub fn is_flow(&self) -> bool {
         matches!(self.kernel, Kernel::Flow(_))
