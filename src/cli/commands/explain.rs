@@ -81,7 +81,7 @@ fn explained(policy: &Loaded, scenario: &Scenario) -> Explained {
             line: query.line,
             selectors: selectors
                 .map(|selector| Selector {
-                    text: selector.selector.clone(),
+                    text: selector.text.clone(),
                     metrics: selector.bound.families.iter().map(|family| metric(&family.metric)).collect(),
                     series: selector.bound.feeds.len(),
                     notes: selector.bound.notes.clone(),
