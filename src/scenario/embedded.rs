@@ -45,7 +45,19 @@ pub const SCENARIOS: &[File] = files![
 ];
 
 /// The policies, in the order in which they are listed.
-pub const POLICIES: &[File] = files![];
+pub const POLICIES: &[File] = files![
+    "policies/argo-success-rate.yaml",
+    "policies/burn-rate.yaml",
+    "policies/compare-with-stable.yaml",
+    "policies/error-ratio-hasty.yaml",
+    "policies/error-ratio.yaml",
+    "policies/errors-per-second.yaml",
+    "policies/flagger-istio.yaml",
+    "policies/golden-signals.yaml",
+    "policies/latency-p99.yaml",
+    "policies/no-data-is-failure.yaml",
+    "policies/page-a-person.yaml",
+];
 
 /// The scenario of this name (`fault/crash-loop`), or of this stem if only one has it (`crash-loop`).
 pub fn scenario(name: &str) -> Option<&'static File> {
