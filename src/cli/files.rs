@@ -19,6 +19,8 @@ pub(super) struct Text {
 pub(super) enum Shipped {
     Scenarios,
     Policies,
+    /// Both: what the file is follows from its keys.
+    Any,
     /// None: the word is a path.
     None,
 }
@@ -28,17 +30,19 @@ impl Shipped {
         match self {
             Shipped::Scenarios => embedded::scenario(word),
             Shipped::Policies => embedded::policy(word),
+            Shipped::Any => embedded::scenario(word).or_else(|| embedded::policy(word)),
             Shipped::None => None,
         }
     }
 
     fn names(self) -> Vec<&'static str> {
-        let files = match self {
-            Shipped::Scenarios => embedded::SCENARIOS,
-            Shipped::Policies => embedded::POLICIES,
+        let files: &[&[File]] = match self {
+            Shipped::Scenarios => &[embedded::SCENARIOS],
+            Shipped::Policies => &[embedded::POLICIES],
+            Shipped::Any => &[embedded::SCENARIOS, embedded::POLICIES],
             Shipped::None => &[],
         };
-        files.iter().map(File::name).collect()
+        files.iter().copied().flatten().map(File::name).collect()
     }
 }
 
@@ -49,7 +53,8 @@ pub(super) fn read(word: &str, shipped: Shipped) -> Result<Text, Failure> {
     }
     match std::fs::metadata(word) {
         Ok(metadata) if metadata.is_dir() => Err(Failure::input(
-            Diagnostic::error(format!("`{word}` is a folder")).with_help(format!("name the files in it, like `{}/*.yaml`", word.trim_end_matches('/'))),
+            Diagnostic::error(format!("`{word}` is a folder"))
+                .with_help(format!("name the files in it, like `{}/*.yaml`", word.trim_end_matches('/'))),
         )),
         Ok(_) => file(word),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => match shipped.find(word) {
@@ -97,6 +102,7 @@ fn missing(word: &str, shipped: Shipped) -> Diagnostic {
     let (kind, list) = match shipped {
         Shipped::Scenarios => ("no file and no shipped scenario", "`backout list scenarios` shows them"),
         Shipped::Policies => ("no file and no shipped policy", "`backout list policies` shows them"),
+        Shipped::Any => ("no file and nothing shipped that is called", "`backout list` shows what there is"),
         Shipped::None => ("no file", "check the path"),
     };
     let meant = meant.map(|meant| format!("did you mean `{meant}`? ")).unwrap_or_default();

@@ -17,7 +17,11 @@ use crate::telemetry::dialect::{Signal, Unit};
 use crate::telemetry::naming::{LabelRole, MetricBinding};
 
 /// The scenarios a study plays: the ones named, those made from numbers, or all that ship.
-pub(super) fn scenarios(words: &[String], quick: &QuickArgs, ui: &Ui) -> Result<Vec<PlannedScenario>, Failure> {
+pub(super) fn scenarios(
+    words: &[String],
+    quick: &QuickArgs,
+    ui: &Ui,
+) -> Result<Vec<PlannedScenario>, Failure> {
     let numbers = quick_of(quick)?;
     let named = words.iter().map(|word| files::read(word, Shipped::Scenarios));
     let mut texts: Vec<Text> = named.collect::<Result<_, _>>()?;
@@ -47,7 +51,8 @@ pub(super) fn scenarios(words: &[String], quick: &QuickArgs, ui: &Ui) -> Result<
 
 /// One scenario: a file, a shipped one, or a member of the quick family.
 pub(super) fn one_scenario(word: &str, quick: &QuickArgs, ui: &Ui) -> Result<PlannedScenario, Failure> {
-    let Some(variant) = FAMILY.iter().find(|variant| word.strip_prefix("quick/") == Some(variant.name)) else {
+    let Some(variant) = FAMILY.iter().find(|variant| word.strip_prefix("quick/") == Some(variant.name))
+    else {
         if quick.is_given() {
             let names: Vec<String> = FAMILY.iter().map(|variant| format!("quick/{}", variant.name)).collect();
             let fact = format!("`{word}` is not made from numbers, so `--rate` and its like have no effect");
@@ -216,7 +221,10 @@ fn metric_binding(metric: &str, value: &str) -> Result<MetricBinding, Failure> {
 }
 
 /// A value of an enum of the file formats, by its name there.
-fn word_of<T: serde::de::DeserializeOwned + schemars::JsonSchema>(what: &str, word: &str) -> Result<T, Failure> {
+fn word_of<T: serde::de::DeserializeOwned + schemars::JsonSchema>(
+    what: &str,
+    word: &str,
+) -> Result<T, Failure> {
     serde_json::from_value(serde_json::Value::String(word.to_owned())).map_err(|_| {
         let names = names_of(&schemars::SchemaGenerator::default().into_root_schema_for::<T>().to_value());
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -261,12 +269,19 @@ mod tests {
 
     #[test]
     fn bindings_have_four_forms() {
-        let bind = ["service=podinfo", "namespace=test", "label.version=v1/v2", "http_errors=errors:milliseconds"];
+        let bind =
+            ["service=podinfo", "namespace=test", "label.version=v1/v2", "http_errors=errors:milliseconds"];
         let options = options(&bind, &["a=b=c"]).unwrap();
-        assert_eq!((options.service.as_deref(), options.namespace.as_deref()), (Some("podinfo"), Some("test")));
+        assert_eq!(
+            (options.service.as_deref(), options.namespace.as_deref()),
+            (Some("podinfo"), Some("test"))
+        );
         let role = &options.label_roles[0];
         assert_eq!((role.stable.as_deref(), role.candidate.as_deref()), (Some("v1"), Some("v2")));
-        assert_eq!((options.bindings[0].metric.as_str(), options.bindings[0].signal), ("http_errors", Signal::Errors));
+        assert_eq!(
+            (options.bindings[0].metric.as_str(), options.bindings[0].signal),
+            ("http_errors", Signal::Errors)
+        );
         assert_eq!(options.args.get("a").map(String::as_str), Some("b=c"));
     }
 

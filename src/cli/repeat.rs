@@ -90,7 +90,8 @@ mod tests {
 
     #[test]
     fn options_that_matter_are_repeated() {
-        let policy = PolicyArgs { arg: vec!["a=b c".into()], allow_missing_series: true, ..PolicyArgs::default() };
+        let policy =
+            PolicyArgs { arg: vec!["a=b c".into()], allow_missing_series: true, ..PolicyArgs::default() };
         let quick = QuickArgs { rate: "300/s".parse().ok(), ..QuickArgs::default() };
         assert_eq!(options(&policy, &quick), " --arg 'a=b c' --rate 300/s --allow-missing-series");
         assert_eq!(options(&PolicyArgs::default(), &QuickArgs::default()), "");

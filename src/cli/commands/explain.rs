@@ -123,7 +123,8 @@ fn text(one: &Explained, scenario: &str) -> String {
     section(&mut text, "What it does", &one.reading);
     let rollout = if one.brings_rollout { "its own, from the file" } else { "the scenario's" };
     let _ = writeln!(text, "\nRollout: {rollout}");
-    let checks = one.checks.iter().map(|check| format!("line {}: {} is good {}", check.line, check.name, check.good));
+    let checks =
+        one.checks.iter().map(|check| format!("line {}: {} is good {}", check.line, check.name, check.good));
     section(&mut text, "Checks", &checks.collect::<Vec<_>>());
     if !one.queries.is_empty() {
         let _ = writeln!(text, "\nQueries, as asked of `{scenario}`");
@@ -151,7 +152,12 @@ fn section(text: &mut String, title: &str, lines: &[String]) {
 }
 
 fn query_text(text: &mut String, query: &Query) {
-    let _ = writeln!(text, "  line {}: {}", query.line, query.text.split_whitespace().collect::<Vec<_>>().join(" "));
+    let _ = writeln!(
+        text,
+        "  line {}: {}",
+        query.line,
+        query.text.split_whitespace().collect::<Vec<_>>().join(" ")
+    );
     if let Some(error) = &query.error {
         let _ = writeln!(text, "    cannot be asked here: {error}");
     }

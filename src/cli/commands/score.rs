@@ -58,8 +58,9 @@ fn play(plan: &StudyPlan, ui: &Ui) -> Result<(Vec<ReplicationRecord>, Vec<Policy
         allow_missing: plan.allow_missing,
         scenario_rollout: plan.rollout == RolloutFrom::Scenario,
     };
-    let mut study =
-        Study::new(&scenarios, &plan.policies, plan.seed, prepare).map_err(study_failed)?.with_jobs(plan.jobs);
+    let mut study = Study::new(&scenarios, &plan.policies, plan.seed, prepare)
+        .map_err(study_failed)?
+        .with_jobs(plan.jobs);
     if let Some(replications) = plan.replications {
         study = study.with_replications(Replications { flow: replications, request: replications });
     }
@@ -128,8 +129,7 @@ fn doubts(plan: &StudyPlan) -> Vec<String> {
     let mut doubts = Vec::new();
     let some = |flow: bool| plan.scenarios.iter().filter(|p| p.scenario.is_flow() == flow).count();
     let default = Replications::default();
-    let (flow, request) =
-        plan.replications.map_or((default.flow, default.request), |count| (count, count));
+    let (flow, request) = plan.replications.map_or((default.flow, default.request), |count| (count, count));
     for (count, files, kind) in [(flow, some(true), ""), (request, some(false), " at request level")] {
         if files > 0 && count < 100 {
             let noun = if files == 1 { "scenario" } else { "scenarios" };

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use super::super::args::Twin;
 use super::super::plan::RunPlan;
 use crate::replication::record::{
-    DecisionKind, Lane, Nanos, Player, Reference, ReplicationRecord, RollbackOutcome, RolloutRecord, RunRecord,
-    TwinRecord,
+    DecisionKind, Lane, Nanos, Player, Reference, ReplicationRecord, RollbackOutcome, RolloutRecord,
+    RunRecord, TwinRecord,
 };
 use crate::time::SimDuration;
 
@@ -49,8 +49,11 @@ fn rollout_text(text: &mut String, record: &ReplicationRecord, rollout: &Rollout
     };
     let _ = writeln!(text, "\nrollout: {}", rollout.rollout);
     if twin == Twin::Bad {
-        let harm = played.first_harm.map_or("it harms nobody".to_owned(), |at| format!("first harm {}", since(record, at)));
-        let onset = played.onset.map_or("no fault".to_owned(), |at| format!("fault from {}", since(record, at)));
+        let harm = played
+            .first_harm
+            .map_or("it harms nobody".to_owned(), |at| format!("first harm {}", since(record, at)));
+        let onset =
+            played.onset.map_or("no fault".to_owned(), |at| format!("fault from {}", since(record, at)));
         let _ = writeln!(text, "  {onset}, {harm}");
     }
     let width = played.runs.iter().map(|run| name(&run.player).chars().count()).max().unwrap_or(0);
@@ -140,7 +143,10 @@ mod tests {
 
     #[test]
     fn numbers_and_spans_are_short() {
-        assert_eq!((number(0.05), number(300.0), number(0.033_333_3)), ("0.05".into(), "300".into(), "0.0333".into()));
+        assert_eq!(
+            (number(0.05), number(300.0), number(0.033_333_3)),
+            ("0.05".into(), "300".into(), "0.0333".into())
+        );
         assert_eq!((span(90_040_000_000), span(1_460_000_000)), ("1m30s".to_owned(), "1.5s".to_owned()));
     }
 }

@@ -30,7 +30,7 @@ pub(super) fn run(global: &Global, validate: &Validate, ui: &Ui) -> Result<(), F
     let mut found = Findings::default();
     let mut policies: Vec<Text> = Vec::new();
     for word in &validate.files {
-        let text = match files::read(word, Shipped::Scenarios) {
+        let text = match files::read(word, Shipped::Any) {
             Ok(text) => text,
             Err(Failure::Input(findings)) => {
                 found.findings.extend(findings);
