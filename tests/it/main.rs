@@ -4,6 +4,7 @@
 
 mod argo_conformance;
 mod catalogues;
+mod cli;
 mod documents;
 mod expr_conformance;
 mod fidelity;
@@ -18,6 +19,7 @@ mod published_statistics;
 mod queueing;
 mod queueing_theory;
 mod sampler_agreement;
+mod scenarios;
 mod shared;
 mod source;
 mod studies;
