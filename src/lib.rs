@@ -2,7 +2,6 @@
 //! them.
 
 pub mod catalogue;
-#[allow(clippy::disallowed_methods, reason = "the one place with files, environment, streams and clocks")]
 pub mod cli;
 pub mod diagnostic;
 pub mod document;
