@@ -5,6 +5,7 @@
 #![allow(unreachable_pub, reason = "the modules of a test binary are all private")]
 
 mod argo_conformance;
+mod argo_play;
 mod catalogues;
 mod documents;
 mod expr_conformance;

@@ -67,7 +67,8 @@ pub(super) fn load(
 fn canary_section<'a>(root: &Reader<'a>) -> Result<Reader<'a>, Diagnostic> {
     let strategy = root.required("spec")?.required("strategy")?;
     if let Some(blue_green) = strategy.get("blueGreen") {
-        let fact = "blue-green rollouts of Argo are not simulated: the switch of the active service is missing";
+        let fact =
+            "blue-green rollouts of Argo are not simulated: the switch of the active service is missing";
         let help = "give its analysis templates alone: they run in the background of the scenario's rollout";
         return Err(blue_green.diagnostic_at(fact, help).with_code("missing_strategy"));
     }
@@ -275,7 +276,11 @@ fn pause(draft: &mut Draft<'_, '_>, item: &Reader<'_>, steps: &mut Steps) -> Res
     item.get("pause");
     let Some(reader) = item.at("pause.duration") else {
         let bake = draft.options.resume_after;
-        draft.stand_in("the person who resumes a pause without a duration", line(item), format!("after {bake}"));
+        draft.stand_in(
+            "the person who resumes a pause without a duration",
+            line(item),
+            format!("after {bake}"),
+        );
         steps.words.push(format!("pause until resumed ({bake})"));
         return Ok(CanaryStep { weight: None, bake, kind: WaitKind::Pause });
     };
