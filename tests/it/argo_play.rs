@@ -94,6 +94,8 @@ fn play(p95: f64, success: f64) -> Story {
                 match *action {
                     Action::Weight(weight) => {
                         view.weight = weight;
+                        // A step that only waits says the weight in force again.
+                        story.weights.retain(|(_, known)| *known != weight);
                         story.weights.push((view.now.since(deploy_at).as_secs_f64() as u64, weight));
                     }
                     Action::Scale(set, count) => view.sets[set.index()] = pods(count),
