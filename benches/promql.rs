@@ -79,8 +79,40 @@ fn branching(criterion: &mut Criterion) {
     let query = program.add("sum(rate(requests_total[1m]))").expect("a query");
     let mut evaluator = Evaluator::new();
     evaluator.eval(&program, &store, query, 600_000).expect("a value");
-    criterion.bench_function("promql/clone_of_an_evaluator", |bencher| bencher.iter(|| black_box(evaluator.clone())));
+    criterion.bench_function("promql/clone_of_an_evaluator", |bencher| {
+        bencher.iter(|| black_box(evaluator.clone()))
+    });
 }
 
-criterion_group!(benches, shapes, branching);
+/// A branch whose store has a series that the trunk never saw: the tables of names are copied once.
+fn new_series_in_a_branch(criterion: &mut Criterion) {
+    let mut trunk = MemoryStorage::new();
+    for series in 0..300 {
+        let pod = format!("pod-{series}");
+        let labels =
+            Labels::new([("__name__", "requests_total"), ("pod", pod.as_str()), ("service", "checkout")]);
+        (0..8).for_each(|scrape| trunk.append(&labels, scrape * SCRAPE_MS, scrape as f64));
+    }
+    let mut branch = trunk.clone();
+    branch.append(
+        &Labels::new([("__name__", "requests_total"), ("pod", "new"), ("service", "checkout")]),
+        60_000,
+        1.0,
+    );
+    let mut program = Program::new();
+    for (name, service) in (0..20).map(|n| (n, if n % 4 == 0 { "checkout" } else { "web" })) {
+        program.add(&format!("sum(rate(m{name}{{service=~\"{service}.*\"}}[1m]))")).expect("a query");
+    }
+    let query = program.add(r#"count(requests_total{service="checkout"})"#).expect("a query");
+    let mut evaluator = Evaluator::new();
+    evaluator.eval(&program, &trunk, query, 60_000).expect("a value");
+    criterion.bench_function("promql/first_query_of_a_branch_with_a_new_series", |bencher| {
+        bencher.iter(|| black_box(evaluator.clone().eval(&program, &branch, query, 60_000)));
+    });
+    criterion.bench_function("promql/first_query_of_a_branch", |bencher| {
+        bencher.iter(|| black_box(evaluator.clone().eval(&program, &trunk, query, 60_000)));
+    });
+}
+
+criterion_group!(benches, shapes, branching, new_series_in_a_branch);
 criterion_main!(benches);

@@ -2,6 +2,8 @@
 //! them.
 
 pub mod catalogue;
+#[allow(clippy::disallowed_methods, reason = "the one place with files, environment, streams and clocks")]
+pub mod cli;
 pub mod diagnostic;
 pub mod document;
 pub mod effect;
@@ -13,10 +15,14 @@ pub mod policy;
 pub mod promql;
 pub mod quantity;
 pub mod replication;
+pub mod report;
 pub mod rng;
 pub mod rollback;
+pub mod scenario;
+pub mod score;
 pub mod stats;
 pub mod strategy;
+pub mod study;
 pub mod telemetry;
 pub mod time;
 pub mod world;

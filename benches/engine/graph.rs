@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::hint::black_box;
 use std::ops::ControlFlow;
 
-use backout::engine::{Agenda, run_until};
+use backout::engine::{Agenda, Handle, run_until};
 use backout::time::SimTime;
 use criterion::{BenchmarkId, Criterion, Throughput};
 use rand::SeedableRng;
@@ -225,44 +225,76 @@ impl<T: Copy + Default> Graph<T> {
     }
 }
 
+/// A simulation on the heap and one on the agenda, each with its own state.
+struct OnHeap(Graph<()>, StdHeap);
+struct OnAgenda(Graph<Option<Handle>>, Agenda<Event>);
+
+impl OnHeap {
+    fn new(with_timeouts: bool) -> Self {
+        let (mut graph, mut list) = (Graph::new(with_timeouts), StdHeap::default());
+        graph.issue(0, &mut list);
+        OnHeap(graph, list)
+    }
+
+    #[inline(always)]
+    fn run(&mut self, until: u64) -> (u64, u64) {
+        let OnHeap(graph, list) = self;
+        while list.next().is_some_and(|at| at <= until) {
+            let Some((at, word)) = list.pop() else { break };
+            graph.handle(at, Event::unpack(word), list);
+        }
+        (graph.latency_ns, graph.finished)
+    }
+}
+
+impl OnAgenda {
+    fn new(with_timeouts: bool) -> Self {
+        let (mut graph, mut agenda) = (Graph::new(with_timeouts), Agenda::new());
+        graph.issue(0, &mut agenda);
+        OnAgenda(graph, agenda)
+    }
+
+    #[inline(always)]
+    fn run(&mut self, until: u64) -> (u64, u64) {
+        let OnAgenda(graph, agenda) = self;
+        let run = run_until(agenda, SimTime::from_nanos(until), u64::MAX, |at, event, agenda| {
+            graph.handle(at.as_nanos(), event, agenda);
+            ControlFlow::<()>::Continue(())
+        });
+        black_box(run.is_ok());
+        (graph.latency_ns, graph.finished)
+    }
+}
+
 /// Events per second (timeouts not counted) through the graph.
 pub(crate) fn graph(c: &mut Criterion) {
     let mut group = c.benchmark_group("graph");
     group.throughput(Throughput::Elements(REQUESTS * EVENTS_PER_REQUEST));
     for (name, with_timeouts) in [("plain", false), ("timeouts", true)] {
+        assert_same_world(with_timeouts);
         group.bench_function(BenchmarkId::new("std_heap", name), |b| {
-            let (mut graph, mut list, mut until) = (Graph::new(with_timeouts), StdHeap::default(), 0);
-            graph.issue(0, &mut list);
+            let (mut simulation, mut until) = (OnHeap::new(with_timeouts), 0);
             b.iter(|| {
                 until += SPAN_NS;
-                while list.next().is_some_and(|at| at <= until) {
-                    let Some((at, word)) = list.pop() else { break };
-                    graph.handle(at, Event::unpack(word), &mut list);
-                }
-                black_box((graph.latency_ns, graph.finished))
+                simulation.run(until)
             });
-            report(&graph);
         });
         group.bench_function(BenchmarkId::new("agenda", name), |b| {
-            let (mut graph, mut agenda, mut until) = (Graph::new(with_timeouts), Agenda::new(), 0);
-            graph.issue(0, &mut agenda);
+            let (mut simulation, mut until) = (OnAgenda::new(with_timeouts), 0);
             b.iter(|| {
                 until += SPAN_NS;
-                let run =
-                    run_until(&mut agenda, SimTime::from_nanos(until), u64::MAX, |at, event, agenda| {
-                        graph.handle(at.as_nanos(), event, agenda);
-                        ControlFlow::<()>::Continue(())
-                    });
-                black_box((run.is_ok(), graph.latency_ns, graph.finished))
+                simulation.run(until)
             });
-            report(&graph);
         });
     }
 }
 
-/// Both lists must have simulated the same kind of world.
-fn report<T>(graph: &Graph<T>) {
-    let latency_ms = graph.latency_ns as f64 / graph.finished.max(1) as f64 / 1e6;
-    assert!((15.0..40.0).contains(&latency_ms) || graph.finished < 1000, "mean latency {latency_ms} ms");
-    assert_eq!(graph.timed_out, 0);
+/// Both lists must play the same world to the nanosecond, at a stable load, and no timeout may fire.
+fn assert_same_world(with_timeouts: bool) {
+    let (mut heap, mut agenda) = (OnHeap::new(with_timeouts), OnAgenda::new(with_timeouts));
+    let (latency_ns, finished) = heap.run(50 * SPAN_NS);
+    assert_eq!(agenda.run(50 * SPAN_NS), (latency_ns, finished));
+    assert_eq!((heap.0.timed_out, agenda.0.timed_out), (0, 0));
+    let latency_ms = latency_ns as f64 / finished as f64 / 1e6;
+    assert!((15.0..40.0).contains(&latency_ms), "mean latency {latency_ms} ms");
 }

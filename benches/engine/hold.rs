@@ -78,7 +78,7 @@ pub(crate) fn phold(c: &mut Criterion) {
     group.throughput(Throughput::Elements(BATCH));
     for pending in PENDING {
         let target =
-            move |rng: &mut Xoshiro256PlusPlus| ((rng.next_u64() >> 32) * u64::from(pending) >> 32) as u32;
+            move |rng: &mut Xoshiro256PlusPlus| (((rng.next_u64() >> 32) * u64::from(pending)) >> 32) as u32;
         group.bench_function(BenchmarkId::new("std_heap", pending), |b| {
             let mut rng = Xoshiro256PlusPlus::seed_from_u64(SEED);
             let mut list = StdHeap::default();

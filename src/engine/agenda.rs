@@ -104,7 +104,7 @@ impl<E: Copy> Agenda<E> {
     /// Puts `event` on the agenda for time `at`, behind everything scheduled before for the same time and class.
     ///
     /// # Panics
-    /// When more than 2^26 - 1 events are pending (some 4 GB of them), like a `Vec` that outgrows memory.
+    /// When more than 2^25 events are pending (some 2 GB of them), like a `Vec` that outgrows memory.
     #[inline]
     pub fn schedule(&mut self, at: SimTime, class: Class, event: E) -> Handle {
         self.sequence += 1;

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU64;
 
-/// Bits of a [`Handle`] that hold the slot; also the largest supported tree.
+/// Bits of a [`Handle`] that hold the slot; a tree has fewer, so the word never overflows.
 pub(super) const SLOT_BITS_MAX: u32 = 26;
 /// The slot of a [`Handle`].
 const SLOT_MASK: u64 = (1 << SLOT_BITS_MAX) - 1;

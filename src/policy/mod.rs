@@ -48,6 +48,8 @@ pub trait Policy: Send + Sync {
     fn next_tick(&self) -> SimTime;
     /// Looks at the world as monitoring shows it and says what to do.
     fn observe(&mut self, observation: &mut Observation<'_>) -> Verdict;
+    /// Tells an oracle what only it may know, before the first tick.
+    fn inform(&mut self, _truth: &Truth) {}
     /// Tells that the rollout entered another step (engines that run an analysis per step start it here).
     fn on_step(&mut self, _step: &StepStatus, _now: SimTime) {}
     /// Tells that a rollback this policy asked for has ended (native policies may re-arm).

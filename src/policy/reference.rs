@@ -8,7 +8,7 @@
 //! compare with the cheapest of `never`, `always` and `oracle`.
 
 use super::loaded::Loaded;
-use super::{Observation, Policy, Start, Verdict};
+use super::{Observation, Policy, Start, Truth, Verdict};
 use crate::telemetry::naming::{Engine, Naming};
 use crate::time::{SimDuration, SimTime};
 
@@ -118,6 +118,13 @@ impl Policy for Player {
             Reference::Oracle => self.first_harm.map_or(SimTime::NEVER, |at| at.max(start.deploy_at)),
             Reference::Random => start.deploy_at + TICK.scale(start.phase),
         };
+    }
+
+    fn inform(&mut self, truth: &Truth) {
+        self.first_harm = truth.first_harm;
+        if self.kind == Reference::Oracle {
+            self.next_tick = truth.first_harm.unwrap_or(SimTime::NEVER);
+        }
     }
 
     fn next_tick(&self) -> SimTime {

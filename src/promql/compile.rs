@@ -27,8 +27,15 @@ const SPAN_MAX_MS: i64 = 32_000_000_000_000;
 /// # Errors
 /// See [`Program::add`].
 pub(super) fn compile(program: &mut Program, text: &str) -> Result<NodeId, PromqlError> {
-    let tree = syntax::parse(text)?;
-    Compiler { program, text, depth: 0 }.expr(&tree)
+    compile_tree(program, text, &syntax::parse(text)?)
+}
+
+/// Compiles a syntax tree; `text` is only searched for places of errors.
+///
+/// # Errors
+/// See [`Program::add`].
+pub(super) fn compile_tree(program: &mut Program, text: &str, tree: &Expr) -> Result<NodeId, PromqlError> {
+    Compiler { program, text, depth: 0 }.expr(tree)
 }
 
 /// The state of one compilation.

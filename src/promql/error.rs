@@ -30,7 +30,7 @@ fn near_clause(near: &Option<String>) -> String {
 }
 
 impl PromqlError {
-    /// Where in the query text the error was seen [bytes], if that is known.
+    /// Where in the query text the error was seen (bytes), if that is known.
     pub fn offset(&self) -> Option<usize> {
         match self {
             PromqlError::Syntax { offset, .. } | PromqlError::Unsupported { offset, .. } => *offset,

@@ -70,7 +70,13 @@ impl Default for Evaluator {
 impl Clone for Evaluator {
     /// Shares what is known about labels and series; remembers no values. Cheap, whatever the program's size.
     fn clone(&self) -> Self {
-        Evaluator { names: self.names.clone(), ..Evaluator::new() }
+        Evaluator {
+            names: self.names.clone(),
+            frames: Vec::new(),
+            scratch: Scratch::default(),
+            stamps: 0,
+            steps_left: STEPS_MAX,
+        }
     }
 }
 
@@ -92,7 +98,8 @@ impl Evaluator {
         }
     }
 
-    /// The next evaluation reads another store. Series that have the same id and labels there keep what is known.
+    /// The next evaluation reads another store. Series that have the same id and labels there keep what is known, and
+    /// so do label sets: an evaluator that is used again for replication after replication soon learns nothing new.
     pub fn rebind(&mut self) {
         self.names.rebind();
         self.forget();
@@ -311,4 +318,150 @@ fn merge(series: Vec<Series>) -> Result<Value, EvalError> {
         out.push(Series { labels, points });
     }
     Ok(Value::Matrix(out))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::promql::{MemoryStorage, Options, parse_series};
+
+    /// What `text` gives at `at_s` seconds over series in 10 s steps: `labels value` joined by `; `.
+    fn answer(series: &[&str], text: &str, at_s: i64) -> String {
+        let mut store = MemoryStorage::new();
+        for line in series {
+            let line = parse_series(line).unwrap();
+            for (value, step) in line.values.iter().zip(0..) {
+                if let Some(value) = value {
+                    store.append(&line.labels, step * 10_000, *value);
+                }
+            }
+        }
+        let mut program = Program::new();
+        let query = program.add(text).unwrap();
+        match Evaluator::new().eval(&program, &store, query, at_s * 1000) {
+            Ok(Value::Vector(samples)) => {
+                let texts: Vec<String> =
+                    samples.iter().map(|s| format!("{} {}", s.labels, s.value)).collect();
+                texts.join("; ")
+            }
+            Ok(Value::Scalar(value)) => value.to_string(),
+            Ok(other) => format!("{other:?}"),
+            Err(error) => format!("error: {error}"),
+        }
+    }
+
+    fn check(series: &[&str], text: &str, expected: &str) {
+        assert_eq!(answer(series, text, 100), expected, "{text}");
+    }
+
+    const ERRORS: [&str; 3] = [
+        r#"e{pod="a",code="500"} 0+10x10"#,
+        r#"e{pod="b",code="500"} 0+30x10"#,
+        r#"e{pod="b",code="200"} 0+60x10"#,
+    ];
+
+    #[test]
+    fn sums_of_rates() {
+        check(&ERRORS, "sum(rate(e[1m]))", "{} 10");
+        check(&ERRORS, r#"sum(rate(e{code="500"}[1m])) / sum(rate(e[1m])) > 0.3"#, "{} 0.4");
+        check(&ERRORS, r#"sum(rate(e{code="500"}[1m])) / sum(rate(e[1m])) > 0.4"#, "");
+        check(&ERRORS, "sum by (pod) (increase(e[50s]))", r#"{pod="a"} 50; {pod="b"} 450"#);
+        check(&ERRORS, "sum(rate(nosuch[1m])) / sum(rate(e[1m]))", "");
+        check(&ERRORS, "0 * sum(rate(e[1m])) / 0", "{} NaN");
+        check(&ERRORS, "(0 * sum(rate(e[1m])) / 0) > 0", "");
+        check(&ERRORS, "(0 * sum(rate(e[1m])) / 0) != 0", "{} NaN");
+    }
+
+    #[test]
+    fn matching_of_vectors() {
+        let with_owner = [ERRORS[0], ERRORS[1], ERRORS[2], r#"owner{pod="a",team="x"} 1x10"#];
+        check(&with_owner, "e * on (pod) group_left (team) owner", r#"{code="500", pod="a", team="x"} 100"#);
+        check(&with_owner, "owner * on (pod) group_right () e", r#"{code="500", pod="a"} 100"#);
+        check(&with_owner, "e and on (pod) owner", r#"e{code="500", pod="a"} 100"#);
+        check(
+            &with_owner,
+            "e unless on (pod) owner",
+            r#"e{code="500", pod="b"} 300; e{code="200", pod="b"} 600"#,
+        );
+        check(
+            &with_owner,
+            "owner + on (pod) e{pod=\"b\",code=\"200\"} or e{code=\"200\"} > bool 1000",
+            r#"{code="200", pod="b"} 0"#,
+        );
+        let manual = answer(&ERRORS, "e / on (pod) e", 100);
+        assert!(
+            manual.starts_with("error: found duplicate series for the match group {pod=\"b\"} on the right")
+        );
+        let explicit = answer(&ERRORS, "e / on (pod) sum by (pod) (e)", 100);
+        assert!(explicit.contains("many-to-one matching must be explicit"), "{explicit}");
+        check(&ERRORS, r#"e{pod="a"} > 5"#, r#"e{code="500", pod="a"} 100"#);
+        check(&ERRORS, r#"5 < e{pod="a"}"#, r#"e{code="500", pod="a"} 100"#);
+    }
+
+    #[test]
+    fn names_and_duplicates() {
+        let two = [r#"a{x="1"} 1x10"#, r#"b{x="1"} 2x10"#];
+        check(
+            &two,
+            r#"{x="1"} * 2"#,
+            r#"error: vector cannot contain metrics with the same labelset: {x="1"}"#,
+        );
+        check(&two, "a * 2 or b", r#"{x="1"} 2"#);
+        check(&two, r#"label_replace(a, "x", "$1-$1", "x", "(.)")"#, r#"a{x="1-1"} 1"#);
+        check(&two, r#"label_join(a, "y", "/", "x", "x")"#, r#"a{x="1", y="1/1"} 1"#);
+        check(&two, r#"absent(c{x="1",y=~"."})"#, r#"{x="1"} 1"#);
+        check(&two, "absent(a)", "");
+        check(&two, r#"count_values("v", {x="1"})"#, r#"{v="1"} 1; {v="2"} 1"#);
+        check(&two, "topk(1, {x=\"1\"})", r#"b{x="1"} 2"#);
+        check(&two, "topk(0/0, a)", "error: Parameter value is NaN");
+    }
+
+    #[test]
+    fn staleness_and_lookback() {
+        let series = ["up 1 1 stale _ 1"];
+        for (at_s, expected) in [(19, "up 1"), (20, ""), (39, ""), (40, "up 1"), (339, "up 1"), (340, "")] {
+            assert_eq!(answer(&series, "up", at_s), expected, "{at_s}");
+        }
+        assert_eq!(answer(&series, "count_over_time(up[41s])", 40), "{} 3");
+        assert_eq!(answer(&series, "count_over_time(up[40s])", 40), "{} 2", "open on the left");
+        assert_eq!(answer(&series, "up offset 20s", 60), "up 1");
+        assert_eq!(answer(&series, "up offset -20s", 20), "up 1");
+    }
+
+    #[test]
+    fn subqueries_are_aligned_with_time_zero() {
+        assert_eq!(answer(&["x 0+1x20"], "sum_over_time(x[30s:10s])", 105), "{} 27");
+        assert_eq!(answer(&["x 0+1x20"], "count_over_time(x[1m:])", 125), "{} 1", "the default step is 1m");
+        let hostile = answer(&["x 1"], "max_over_time(max_over_time(x[10d:1s])[10d:1s])", 100);
+        assert!(hostile.contains("more than 1000000 steps"), "{hostile}");
+    }
+
+    #[test]
+    fn long_chains_are_values_or_errors() {
+        let mut program = Program::new();
+        let chain = |n: usize| format!("x{}", " + x".repeat(n));
+        let query = program.add(&chain(198)).unwrap();
+        let mut store = MemoryStorage::new();
+        store.append(&Labels::new([("__name__", "x")]), 0, 1.0);
+        let value = Evaluator::new().eval(&program, &store, query, 0).unwrap();
+        assert!(matches!(value, Value::Vector(v) if v.len() == 1 && v[0].value == 199.0));
+        assert!(program.add(&chain(1400)).is_err());
+        assert!(program.add(&format!("{}x", "-".repeat(1400))).is_err());
+        assert!(program.add(&format!("{}x{}", "(".repeat(140), ")".repeat(140))).is_ok());
+    }
+
+    #[test]
+    fn delayed_name_removal_is_an_option() {
+        let mut store = MemoryStorage::new();
+        for name in ["a", "b"] {
+            store.append(&Labels::new([("__name__", name), ("x", "1")]), 0, 1.0);
+        }
+        let value = |delayed_name_removal| {
+            let mut program = Program::with_options(Options { delayed_name_removal, ..Options::default() });
+            let query = program.add(r#"sum by (x) (-{x="1"})"#).unwrap();
+            Evaluator::new().eval(&program, &store, query, 0)
+        };
+        assert!(matches!(value(false), Err(EvalError::SameLabels(_))));
+        assert!(matches!(value(true), Ok(Value::Vector(v)) if v.len() == 1 && v[0].value == -2.0));
+    }
 }

@@ -30,7 +30,8 @@ pub(crate) struct Element {
 #[derive(Clone, Debug, Default)]
 struct Tables {
     labels: Vec<Labels>,
-    index: BTreeMap<Labels, LabelId>,
+    /// All numbers in order of their label sets: a flat index, since tables are copied more often than extended.
+    sorted: Vec<LabelId>,
     /// The same set without `__name__`.
     nameless: Vec<LabelId>,
     /// The `le` label as a number.
@@ -102,9 +103,9 @@ impl Names {
 
     /// The number of a label set, new if need be.
     pub(super) fn intern(&mut self, labels: Labels) -> LabelId {
-        match self.tables.index.get(&labels) {
-            Some(&id) => id,
-            None => Arc::make_mut(&mut self.tables).intern(labels),
+        match self.tables.find(&labels) {
+            Ok(id) => id,
+            Err(_) => Arc::make_mut(&mut self.tables).intern(labels),
         }
     }
 
@@ -173,15 +174,25 @@ impl Names {
 }
 
 impl Tables {
+    /// The number of a label set, or its place in the index.
+    fn find(&self, labels: &Labels) -> Result<LabelId, usize> {
+        let found = self.sorted.binary_search_by(|&id| match self.labels.get(id as usize) {
+            Some(known) => known.cmp(labels),
+            None => std::cmp::Ordering::Greater,
+        });
+        found.map(|place| self.sorted.get(place).copied().unwrap_or(EMPTY))
+    }
+
     fn intern(&mut self, labels: Labels) -> LabelId {
-        if let Some(&id) = self.index.get(&labels) {
-            return id;
-        }
+        let place = match self.find(&labels) {
+            Ok(id) => return id,
+            Err(place) => place,
+        };
         let id = self.labels.len() as LabelId;
         self.labels.push(labels.clone());
         self.bounds.push(labels.get(BUCKET_BOUND).and_then(|text| text.parse().ok()));
         self.nameless.push(id);
-        self.index.insert(labels.clone(), id);
+        self.sorted.insert(place, id);
         if labels.metric_name().is_some() {
             let nameless = self.intern(labels.without(&[METRIC_NAME]));
             self.nameless[id as usize] = nameless;

@@ -244,6 +244,24 @@ impl Program {
         self.selectors_below(vec![query.0])
     }
 
+    /// The comparisons with constants that must all hold for the query to have a result: the query itself, or the
+    /// parts of a conjunction (`and`) that are such comparisons, in order of writing. See [`Program::comparison`].
+    pub fn conjuncts(&self, query: QueryId) -> Vec<(QueryId, Comparison, f64)> {
+        match self.nodes.get(query.0 as usize) {
+            Some(Node::Set { op: SetOp::And, left, right, .. }) => {
+                let mut found = self.conjuncts(QueryId(*left));
+                found.extend(self.conjuncts(QueryId(*right)));
+                found
+            }
+            _ => self.comparison(query).into_iter().collect(),
+        }
+    }
+
+    /// Whether a series with these labels is selected by `selector`, so that a selector nothing can match is found.
+    pub fn matches(&self, selector: &Selector, labels: &Labels) -> bool {
+        selector.matches(labels)
+    }
+
     fn selectors_below(&self, roots: Vec<NodeId>) -> impl Iterator<Item = &Selector> {
         let mut seen = vec![false; self.nodes.len()];
         let (mut open, mut used) = (roots, Vec::new());
@@ -374,5 +392,45 @@ impl Program {
         self.selectors.push(Selector { matchers, matcher_set, range_ms, offset_ms });
         self.selector_index.insert(key, id);
         id
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_parts_are_one_node() {
+        let mut program = Program::new();
+        program.add("sum(rate(x[1m])) > 0.1").unwrap();
+        let before = program.nodes.len();
+        program.add("sum( rate(x[1m]) ) > 0.2").unwrap();
+        assert_eq!(program.nodes.len(), before + 2, "a constant and a comparison");
+        program.add(r#"rate(x{a="1",b="2"}[1m])"#).unwrap();
+        program.add(r#"rate(x{b="2",a="1"}[2m])"#).unwrap();
+        assert_eq!((program.matcher_sets.len(), program.selectors.len()), (2, 3));
+    }
+
+    #[test]
+    fn comparisons_with_constants_are_found() {
+        let mut program = Program::new();
+        let query = program.add("a > 14.4 * 0.5 and on () (3 >= b) and c").unwrap();
+        let (a, b) = (program.add("a").unwrap(), program.add("b").unwrap());
+        let expected = [(a, Comparison::Greater, 7.2), (b, Comparison::LessOrEqual, 3.0)];
+        assert_eq!(program.conjuncts(query), expected);
+        assert_eq!(program.comparison(query), None);
+        let test = program.add("a > bool 1").unwrap();
+        assert_eq!(program.comparison(test), None, "it always has a result");
+    }
+
+    #[test]
+    fn reach_adds_up_through_subqueries() {
+        let mut program = Program::new();
+        let query = program.add("max_over_time(rate(x[5m] offset 1h)[1d:1m] offset 2h)").unwrap();
+        let minutes = 5 + 60 + 24 * 60 + 120;
+        assert_eq!(program.window_of(query), SimDuration::from_mins(minutes));
+        let instant = program.add("x offset -1m").unwrap();
+        assert_eq!(program.window_of(instant), SimDuration::from_mins(4));
+        assert_eq!(program.longest_window(), SimDuration::from_mins(minutes));
     }
 }

@@ -38,8 +38,9 @@ pub fn pin(
     let window = window.map(|window| Duration::from_millis(window.as_millis().unsigned_abs()));
     pin_expr(&mut tree, matchers, window);
     let pinned = tree.to_string();
-    // The printed form must mean the tree it was printed from.
-    if syntax::parse(&pinned)? != tree {
+    // The printed form must mean the tree it was printed from; equal meanings are one node of a program.
+    let mut program = Program::new();
+    if compile::compile(&mut program, &pinned)? != compile::compile_tree(&mut program, text, &tree)? {
         return Err(PromqlError::syntax("the query cannot be rewritten"));
     }
     Ok(pinned)

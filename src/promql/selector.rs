@@ -153,7 +153,7 @@ impl Selector {
         self.range_ms.map(|ms| SimDuration::from_millis(ms.unsigned_abs()))
     }
 
-    /// How far back the window is moved [ms]; negative for a negative offset (into the future).
+    /// How far back the window is moved (ms); negative for a negative offset (into the future).
     pub fn offset_ms(&self) -> i64 {
         self.offset_ms
     }

@@ -14,6 +14,10 @@ const TEXT_MAX: usize = 64 * 1024;
 const OPERATORS_MAX: usize = 1500;
 /// The deepest nesting of brackets.
 const BRACKETS_MAX: usize = 150;
+/// What the parser says when it has nothing to say.
+const NO_DETAIL: &str = "invalid promql query";
+/// The longest query [words] in which the place of such an error is looked for, which takes a parse per word.
+const PLACED_WORDS_MAX: usize = 300;
 /// The longest duration written as a plain number of seconds: a thousand years.
 const SECONDS_MAX: f64 = 3.2e10;
 
@@ -38,6 +42,24 @@ pub(super) fn locate(text: &str, word: &str) -> Option<usize> {
 }
 
 fn placed(message: String, text: &str) -> PromqlError {
+    if message == NO_DETAIL {
+        return match unexpected(text) {
+            Some(offset) if offset >= text.trim_end().len() => PromqlError::Syntax {
+                message: "unexpected end of the query".into(),
+                offset: Some(offset),
+                near: None,
+            },
+            Some(offset) => PromqlError::syntax_at("unexpected text", text, offset),
+            None => PromqlError::syntax(message),
+        };
+    }
+    if let Some(regex) = message.strip_prefix("illegal regex for ") {
+        let wrong = format!("`{regex}` is not a regular expression");
+        return match text.find(regex) {
+            Some(offset) => PromqlError::syntax_at(wrong, text, offset),
+            None => PromqlError::syntax(wrong),
+        };
+    }
     let quoted = message.split(['\'', '"', '`']).nth(1).filter(|word| !word.is_empty());
     let named = message.rsplit("name ").next().map(|word| word.trim_matches(['\'', '"', '`']));
     let found = quoted.into_iter().chain(named).find_map(|word| locate(text, word));
@@ -45,6 +67,36 @@ fn placed(message: String, text: &str) -> PromqlError {
         Some(offset) => PromqlError::syntax_at(message, text, offset),
         None => PromqlError::syntax(message),
     }
+}
+
+/// Where the text stops being a query: behind the longest beginning that is one once its brackets are closed, as it
+/// is or with one more operand.
+fn unexpected(text: &str) -> Option<usize> {
+    let words: Vec<(usize, &str)> = words(text).collect();
+    if words.len() > PLACED_WORDS_MAX {
+        return None;
+    }
+    (1..=words.len()).rev().find_map(|count| {
+        let (offset, last) = *words.get(count - 1)?;
+        let prefix = text.get(..offset + last.len())?;
+        let mut closers = Vec::new();
+        for (_, word) in words.iter().take(count) {
+            match *word {
+                "(" => closers.push(')'),
+                "[" => closers.push(']'),
+                "{" => closers.push('}'),
+                ")" | "]" | "}" => drop(closers.pop()),
+                _ => {}
+            }
+        }
+        let closers: String = closers.iter().rev().collect();
+        let reads = |filler: &str| {
+            let query = format!("{prefix}{filler}{closers}");
+            std::panic::catch_unwind(|| parser::parse(&query)).is_ok_and(|parsed| parsed.is_ok())
+        };
+        let next = words.get(count).map_or(text.len(), |word| word.0);
+        (reads("") || reads(" x") || reads(" 1")).then_some(next)
+    })
 }
 
 /// The pieces of a query that matter to the guards: words, numbers and single characters, each with its offset;
@@ -103,6 +155,13 @@ fn check_bounds(text: &str) -> Result<(), PromqlError> {
     for (offset, word) in words(text) {
         let lower = word.to_ascii_lowercase();
         match lower.as_str() {
+            "(" | "[" | "{" if matches!(open.last(), Some((_, '['))) => {
+                return Err(PromqlError::syntax_at(
+                    format!("unexpected `{word}` inside brackets"),
+                    text,
+                    offset,
+                ));
+            }
             "(" | "[" | "{" => open.extend(word.chars().map(|c| (offset, c))),
             ")" | "]" | "}" => check_closing(&mut open, word, offset, text)?,
             "+" | "-" | "*" | "/" | "%" | "^" | ">" | "<" | "!" | "=" | "and" | "or" | "unless" | "atan2"
@@ -186,6 +245,21 @@ mod tests {
     #[test]
     fn unknown_functions_are_reported_where_they_stand() {
         assert_eq!(refused("1 + nosuch(foo)").offset(), Some(4), "{}", refused("1 + nosuch(foo)"));
+    }
+
+    #[test]
+    fn errors_without_detail_are_placed_by_trying() {
+        for (text, offset) in
+            [("fo o", 3), ("test +", 6), ("a + * b", 4), ("sum(rate(x[5m]) foo)", 16), ("1 2", 2)]
+        {
+            assert_eq!(refused(text).offset(), Some(offset), "{text}: {}", refused(text));
+        }
+        assert_eq!(refused("rate(x[{{.window}}])").offset(), Some(7));
+        let regex = refused(r#"x{a=~"{{args.name}}("}"#);
+        assert_eq!(
+            regex.to_string(),
+            "`{{args.name}}(` is not a regular expression, near `{{args.name}}(\"}`"
+        );
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::strategy::{Progress, Signal, StepStatus, Strategy};
 use crate::time::SimTime;
 use crate::world::World;
 
-use super::record::{CheckSummary, DecisionRecord, Lane, TimelineEntry};
+use super::record::{CheckSummary, DecisionRecord, Lane, TimelineEntry, TracePoint};
 use super::station::Station;
 
 /// A player on a branch.
@@ -33,6 +33,8 @@ pub struct Rider {
     pub pages: u32,
     /// What its checks found.
     pub checks: Vec<CheckAccount>,
+    /// It asked for a tick that is not in the future: it is not asked again.
+    pub silenced: bool,
 }
 
 /// A check's findings so far.
@@ -73,7 +75,7 @@ impl Rider {
     /// When it has something to say next.
     pub fn due(&self) -> SimTime {
         let pending = self.pending.iter().map(|(at, _)| *at).min().unwrap_or(SimTime::NEVER);
-        self.policy.next_tick().min(pending)
+        if self.silenced { pending } else { self.policy.next_tick().min(pending) }
     }
 }
 
@@ -90,6 +92,15 @@ pub struct Rollback {
     pub restored: Option<SimTime>,
     /// When it wants to be asked next.
     pub wake: Option<SimTime>,
+}
+
+/// What happened on a branch, kept when somebody listens.
+#[derive(Clone, Debug, Default)]
+pub struct Timeline {
+    /// Sentences and events.
+    pub entries: Vec<TimelineEntry>,
+    /// The truth, scrape by scrape.
+    pub trace: Vec<TracePoint>,
 }
 
 /// A branch.
@@ -122,7 +133,7 @@ pub struct Branch {
     /// Harm counted at the last look, and since when it has not grown.
     pub quiet: (u64, SimTime),
     /// What happened, when somebody listens.
-    pub timeline: Option<Vec<TimelineEntry>>,
+    pub timeline: Option<Timeline>,
     /// When the release was deployed.
     pub deploy_at: SimTime,
 }
@@ -158,8 +169,40 @@ impl Branch {
     pub fn note(&mut self, lane: Lane, text: impl FnOnce() -> String) {
         let at = self.world.now().as_nanos();
         if let Some(timeline) = &mut self.timeline {
-            timeline.push(TimelineEntry { at, lane, text: text() });
+            timeline.entries.push(TimelineEntry { at, lane, text: text(), found: None });
         }
+    }
+
+    /// Adds what a check found to the timeline, if there is one.
+    pub fn note_finding(&mut self, check: usize, name: &str, outcome: CheckOutcome) {
+        let at = self.world.now().as_nanos();
+        if let Some(timeline) = &mut self.timeline {
+            let (text, value) = match outcome {
+                CheckOutcome::Good(value) => (format!("{name}: {value:.6} good"), Some(value)),
+                CheckOutcome::Bad(value) => (format!("{name}: {value:.6} bad"), Some(value)),
+                CheckOutcome::NoData => (format!("{name}: no data"), None),
+                CheckOutcome::Error => (format!("{name}: error"), None),
+            };
+            let value = value.filter(|v| v.is_finite());
+            timeline.entries.push(TimelineEntry {
+                at,
+                lane: Lane::Observed,
+                text,
+                found: Some((check, value)),
+            });
+        }
+    }
+
+    /// Adds the truth of this instant to the trace, if there is one.
+    pub fn trace(&mut self) {
+        let Some(timeline) = &mut self.timeline else { return };
+        let Some(tally) = self.world.tally() else { return };
+        timeline.trace.push(TracePoint {
+            at: self.world.now().as_nanos(),
+            candidate_share: self.world.candidate_share(),
+            counts: tally.counts,
+            harmed: tally.harm.total(),
+        });
     }
 
     fn perform(&mut self, actions: &[Action]) {
@@ -253,7 +296,9 @@ impl Branch {
 fn describe(action: &Action) -> String {
     match action {
         Action::Route(crate::effect::Routing::Weighted) => "traffic is split by weight".to_owned(),
-        Action::Route(crate::effect::Routing::Endpoints) => "traffic goes to every ready pod alike".to_owned(),
+        Action::Route(crate::effect::Routing::Endpoints) => {
+            "traffic goes to every ready pod alike".to_owned()
+        }
         Action::Weight(weight) => format!("candidate weight {:.4} %", weight * 100.0).replace(".0000", ""),
         Action::Scale(set, replicas) => {
             let name = match set {

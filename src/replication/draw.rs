@@ -62,22 +62,6 @@ impl Draw {
             drawn,
         }
     }
-
-    /// Lag beyond the usual one, and whether scrapes fail, at an instant.
-    pub fn scrape_gap(&self, now: SimTime) -> bool {
-        self.in_force(now).any(|d| matches!(d, MonitoringDisturbance::ScrapeGap))
-    }
-
-    /// Share of queries that fail beyond the usual one.
-    pub fn query_errors(&self, now: SimTime) -> f64 {
-        self.in_force(now)
-            .map(|d| if let MonitoringDisturbance::QueryErrors(share) = d { share.get() } else { 0.0 })
-            .fold(0.0, f64::max)
-    }
-
-    fn in_force(&self, now: SimTime) -> impl Iterator<Item = &MonitoringDisturbance> {
-        self.monitoring.iter().filter(move |d| d.from <= now && now < d.until).map(|d| &d.what)
-    }
 }
 
 fn world(effects: &[Effect]) -> Arc<[TimedDisturbance]> {

@@ -1,3 +1,314 @@
 //! The tree of one seeded run: the only place where world, fault, strategy, telemetry, policy and rollback meet.
+//!
+//! A replication plays one warm-up, the world without a deploy, and for every distinct rollout the bad release and its
+//! healthy twin. All players of a twin ride on one branch until their actions differ; then the branch is cloned. The
+//! reference players (`never`, `always`, `oracle`, `random`) ride along like everybody else.
+//!
+//! Traps: the first harm must be known before the twins are scored (it decides how long everybody is followed, and
+//! it is all the oracle sees), so both twins are scouted once under `never` without monitoring. Causes of false
+//! rollbacks are found by playing again without one confounder at a time, under the same keys.
 
+pub mod baseline;
+pub mod blame;
+pub mod branch;
+pub mod draw;
+pub mod finish;
+pub mod panel;
+pub mod play;
+pub mod prepared;
 pub mod record;
+pub mod scout;
+pub mod setting;
+pub mod station;
+
+use std::sync::Arc;
+
+use crate::policy::{Start, Truth};
+use crate::rng::Purpose;
+use crate::strategy::Signal;
+use crate::time::SimTime;
+use crate::world::World;
+use crate::world::spec::TimedDisturbance;
+
+use baseline::{Baseline, Warm};
+use branch::{Branch, Rider};
+use play::{Finished, Stage};
+use prepared::{PlayerSpec, Prepared, RolloutPlan};
+use record::{
+    DecisionKind, Fidelity, ReplicationRecord, RollbackOutcome, RolloutRecord, RunRecord, TwinRecord,
+};
+use setting::Setting;
+use station::Station;
+
+/// What to do beyond the records.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Keep a timeline of every run.
+    pub timeline: bool,
+    /// Follow every branch to the end of the span even if it equals the world without a deploy (for checks).
+    pub no_merge: bool,
+    /// Do not look for the causes of false rollbacks.
+    pub no_blame: bool,
+}
+
+/// One rollout in one replication, scouted.
+struct Scouted<'a> {
+    plan: &'a RolloutPlan,
+    first_harm: Option<SimTime>,
+    touched: u64,
+}
+
+/// Plays one replication.
+pub fn replicate(prepared: &Prepared, replication: u32, options: Options) -> ReplicationRecord {
+    let scenario = &prepared.scenario;
+    let setting = Setting::new(scenario, prepared.seed, replication, None);
+    let warm = warm_up(prepared, &setting);
+    let scouted: Vec<Scouted<'_>> =
+        prepared.rollouts.iter().map(|plan| scout(prepared, &setting, &warm, plan)).collect();
+    let followed = |harm: Option<SimTime>| {
+        harm.map_or(setting.horizon_at, |h| (h + scenario.watch).max(setting.horizon_at))
+    };
+    let counted_until = scouted.iter().map(|s| followed(s.first_harm)).max().unwrap_or(setting.horizon_at);
+    let baseline = Baseline::play(&setting, &warm, counted_until);
+    let mut fingerprint = baseline.fingerprint;
+    let mut rollouts = Vec::new();
+    for scouted in &scouted {
+        let tree =
+            Tree { prepared, setting: &setting, warm: &warm, baseline: &baseline, counted_until, options };
+        let bad = tree.twin(scouted, true, followed(scouted.first_harm), &mut fingerprint);
+        let mut healthy = tree.twin(scouted, false, setting.horizon_at, &mut fingerprint);
+        if !options.no_blame {
+            blame::false_causes(prepared, replication, scouted.plan, &mut healthy.runs);
+        }
+        rollouts.push(RolloutRecord { rollout: scouted.plan.label.clone(), bad, healthy });
+    }
+    ReplicationRecord {
+        format: record::FORMAT,
+        scenario: scenario.name.clone(),
+        replication,
+        fidelity: if scenario.is_flow() { Fidelity::Flow } else { Fidelity::Request },
+        fingerprint,
+        deploy_at: setting.deploy_at.as_nanos(),
+        counted_until: counted_until.as_nanos(),
+        horizon_at: setting.horizon_at.as_nanos(),
+        mean_rate: scenario.mean_rate(),
+        draws: setting.draw.drawn.clone(),
+        no_deploy: baseline.total,
+        rollouts,
+    }
+}
+
+fn warm_up(prepared: &Prepared, setting: &Setting) -> Warm {
+    let world =
+        World::new(Arc::clone(&setting.common), Arc::clone(&setting.draw.confounders), prepared.level);
+    Warm::up(setting, world, Station::new(prepared))
+}
+
+fn no_faults() -> Arc<[TimedDisturbance]> {
+    Arc::new([])
+}
+
+/// The branch on which a twin begins, the moment after the deploy.
+fn begin(
+    setting: &Setting,
+    warm: &Warm,
+    plan: &RolloutPlan,
+    bad: bool,
+    riders: Vec<Rider>,
+    baseline: Option<&Baseline>,
+) -> Branch {
+    let mut world = warm.world.clone();
+    let faults = if bad { Arc::clone(&setting.draw.faults) } else { no_faults() };
+    world.begin_counting(baseline.and_then(|b| b.outcomes.clone()), baseline.is_none());
+    world.deploy(faults, plan.min_ready);
+    Branch {
+        world,
+        station: warm.station.clone(),
+        strategy: Some(plan.strategy.start()),
+        strategy_wake: None,
+        progress: Default::default(),
+        step: Default::default(),
+        promoted_at: None,
+        progressed_at: setting.deploy_at,
+        rollback: None,
+        riders,
+        scrape: warm.scrape,
+        hold: false,
+        quiet: (0, setting.deploy_at),
+        timeline: None,
+        deploy_at: setting.deploy_at,
+    }
+}
+
+/// Plays both twins under `never`, without monitoring, to the horizon.
+fn scout<'a>(prepared: &Prepared, setting: &Setting, warm: &Warm, plan: &'a RolloutPlan) -> Scouted<'a> {
+    let blind = Warm { station: Station::blind(), ..warm.clone() };
+    let stage = Stage {
+        prepared,
+        players: &plan.players,
+        setting,
+        watched_until: setting.horizon_at,
+        counted_until: setting.horizon_at,
+        onset: None,
+        truth: Truth { first_harm: None },
+        merge: false,
+    };
+    let never = |bad: bool| {
+        let rider = rider(0, &plan.players[0], setting, setting.horizon_at);
+        let mut branch = begin(setting, &blind, plan, bad, vec![rider], None);
+        branch.control(Signal::Start);
+        play::play(&stage, branch).pop().map(|f| f.branch.world)
+    };
+    let (Some(bad), Some(healthy)) = (never(true), never(false)) else {
+        return Scouted { plan, first_harm: None, touched: 0 };
+    };
+    let touched = |world: &World| world.tally().map_or(0, |t| t.touched);
+    Scouted {
+        plan,
+        first_harm: scout::first_harm(&bad, &healthy, setting.key),
+        touched: touched(&bad).saturating_sub(touched(&healthy)),
+    }
+}
+
+fn rider(index: usize, player: &PlayerSpec, setting: &Setting, end: SimTime) -> Rider {
+    let mut policy = player.prototype.clone();
+    let phase = setting.key.purpose(Purpose::PolicyPhase).entity(&player.phase_key).uniform();
+    policy.start(&Start { deploy_at: setting.deploy_at, phase, end, own_rollout: player.own_rollout });
+    Rider {
+        player: index,
+        policy,
+        holding: false,
+        paused: false,
+        pending: Vec::new(),
+        decision: None,
+        pages: 0,
+        checks: vec![Default::default(); player.checks.len()],
+        silenced: false,
+    }
+}
+
+/// What the twins of a replication share.
+struct Tree<'a> {
+    prepared: &'a Prepared,
+    setting: &'a Setting,
+    warm: &'a Warm,
+    baseline: &'a Baseline,
+    counted_until: SimTime,
+    options: Options,
+}
+
+impl Tree<'_> {
+    /// Plays one twin with every player.
+    fn twin(
+        &self,
+        scouted: &Scouted<'_>,
+        bad: bool,
+        watched_until: SimTime,
+        fingerprint: &mut u64,
+    ) -> TwinRecord {
+        let plan = scouted.plan;
+        let onset = if bad { self.setting.draw.onset } else { None };
+        let first_harm = if bad { scouted.first_harm } else { None };
+        let stage = Stage {
+            prepared: self.prepared,
+            players: &plan.players,
+            setting: self.setting,
+            watched_until,
+            counted_until: self.counted_until,
+            onset,
+            truth: Truth { first_harm },
+            merge: !self.options.no_merge,
+        };
+        let riders = plan
+            .players
+            .iter()
+            .enumerate()
+            .map(|(index, player)| {
+                let mut rider = rider(index, player, self.setting, watched_until);
+                if player.needs_truth {
+                    rider.policy.inform(&stage.truth);
+                }
+                rider
+            })
+            .collect();
+        let mut branch = begin(self.setting, self.warm, plan, bad, riders, Some(self.baseline));
+        branch.timeline = self
+            .options
+            .timeline
+            .then(|| branch::Timeline { entries: self.truth_lines(bad, first_harm), trace: Vec::new() });
+        branch.control(Signal::Start);
+        let finished = play::play(&stage, branch);
+        for one in &finished {
+            *fingerprint = fingerprint.rotate_left(7) ^ one.branch.world.fingerprint();
+        }
+        let mut runs = self.records(&finished, plan, first_harm);
+        if bad {
+            blame::misses(&stage, &finished, &mut runs);
+        }
+        TwinRecord {
+            onset: onset.map(SimTime::as_nanos),
+            first_harm: first_harm.map(SimTime::as_nanos),
+            touched: if bad { scouted.touched } else { 0 },
+            runs,
+        }
+    }
+
+    fn truth_lines(&self, bad: bool, first_harm: Option<SimTime>) -> Vec<record::TimelineEntry> {
+        let entry = |at: SimTime, text: String| record::TimelineEntry {
+            at: at.as_nanos(),
+            lane: record::Lane::Truth,
+            text,
+            found: None,
+        };
+        let mut lines = vec![entry(self.setting.deploy_at, "deploy".to_owned())];
+        if bad && let Some(onset) = self.setting.draw.onset {
+            lines.push(entry(onset, "the fault begins".to_owned()));
+        }
+        if let Some(at) = first_harm {
+            lines.push(entry(at, "first harmed request".to_owned()));
+        }
+        lines
+    }
+
+    /// One record per player, in their order.
+    fn records(
+        &self,
+        finished: &[Finished],
+        plan: &RolloutPlan,
+        first_harm: Option<SimTime>,
+    ) -> Vec<RunRecord> {
+        let spec = &self.setting.common.spec;
+        let users = spec.traffic.iter().map(|t| t.users).sum::<u64>() as f64;
+        let twin = finish::Twin {
+            baseline: self.baseline,
+            first_harm,
+            availability: spec.slo.availability.get(),
+            users,
+        };
+        let mut runs: Vec<(usize, RunRecord)> = finished
+            .iter()
+            .flat_map(|one| one.branch.riders.iter().map(move |rider| (one, rider)))
+            .map(|(one, rider)| {
+                (rider.player, finish::record(one, rider, &plan.players[rider.player].player, &twin))
+            })
+            .collect();
+        runs.sort_by_key(|(player, _)| *player);
+        let mut runs: Vec<RunRecord> = runs.into_iter().map(|(_, run)| run).collect();
+        made_worse(&mut runs);
+        runs
+    }
+}
+
+/// A rollback after which more requests were harmed than without any made things worse.
+fn made_worse(runs: &mut [RunRecord]) {
+    let Some(never) = runs.first().map(|r| r.harmed.total()) else { return };
+    for run in runs.iter_mut().skip(1) {
+        let rolled_back = run.decision.as_ref().is_some_and(|d| d.kind == DecisionKind::RollBack);
+        if let (true, Some(rollback)) = (rolled_back, &mut run.rollback)
+            && run.harmed.total() > never
+            && rollback.outcome != RollbackOutcome::Impossible
+        {
+            rollback.outcome = RollbackOutcome::MadeWorse;
+        }
+    }
+}

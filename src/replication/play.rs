@@ -1,31 +1,29 @@
 //! Plays a branch to its end, forking wherever its riders act differently.
 
 use crate::policy::{Observation, RolloutStatus, Truth, Verdict};
-use crate::rng::{Key, Purpose};
+use crate::rng::Purpose;
 use crate::rollback::ProcedureSpec;
 use crate::strategy::Signal;
 use crate::time::{SimDuration, SimTime};
 use crate::world::Stop;
 
-use super::branch::{Branch, Rider, Rollback};
-use super::draw::Draw;
+use super::branch::{Branch, Rider};
+use super::prepared::{PlayerSpec, Prepared};
 use super::record::{BranchEnd, DecisionKind, DecisionRecord, Lane};
+use super::setting::Setting;
 use super::station::Answers;
-use super::study::{PlayerSpec, Prepared};
 
 /// A branch that rolled back and stayed quiet for this long has settled.
 const SETTLE: SimDuration = SimDuration::from_mins(5);
 
 /// What every branch of one twin shares.
 pub struct Stage<'a> {
-    /// The study.
+    /// The scenario and its players.
     pub prepared: &'a Prepared,
     /// Players of this rollout, by the index riders carry.
     pub players: &'a [PlayerSpec],
-    /// Numbers of this replication.
-    pub draw: &'a Draw,
-    /// Root of its keys.
-    pub key: Key,
+    /// The replication.
+    pub setting: &'a Setting,
     /// Until when players are asked.
     pub watched_until: SimTime,
     /// Until when users are counted.
@@ -78,7 +76,7 @@ fn step(stage: &Stage<'_>, branch: &mut Branch, open: &mut Vec<Branch>) -> Optio
     if branch.riders.is_empty() {
         return Some(BranchEnd::Settled);
     }
-    let scrape_at = stage.prepared.sampler_at(stage.key, branch.scrape);
+    let scrape_at = stage.setting.sampler.scrape_at(branch.scrape as u64);
     let ask_at = next_question(stage, branch);
     let until = scrape_at.min(ask_at).min(branch.wake()).min(stage.counted_until);
     if let Stop::Changed(at) = branch.world.run_until(until) {
@@ -97,7 +95,11 @@ fn step(stage: &Stage<'_>, branch: &mut Branch, open: &mut Vec<Branch>) -> Optio
     if branch.wake() <= until || branch.hold != riders_hold(branch) {
         advance(branch, open);
     }
-    (until >= stage.counted_until).then_some(BranchEnd::Span)
+    if until < stage.counted_until {
+        return None;
+    }
+    branch.world.end_part(branch.scrape, 2);
+    Some(BranchEnd::Span)
 }
 
 /// When the next rider wants to be asked; riders whose rollback is under way are not.
@@ -111,8 +113,9 @@ fn next_question(stage: &Stage<'_>, branch: &Branch) -> SimTime {
 
 fn scrape(stage: &Stage<'_>, branch: &mut Branch, at: SimTime) -> Option<BranchEnd> {
     branch.world.end_slot(branch.scrape);
-    branch.station.scrape(stage.prepared, stage.draw, stage.key, branch.scrape, at, &branch.world);
+    branch.station.scrape(&stage.setting.sampler, branch.scrape, at, &branch.world);
     branch.scrape += 1;
+    branch.trace();
     let harm = branch.world.tally().map_or(0, |t| t.harm.total());
     if harm != branch.quiet.0 {
         branch.quiet = (harm, at);
@@ -176,7 +179,9 @@ fn ask(stage: &Stage<'_>, branch: &mut Branch, open: &mut Vec<Branch>) {
     }
     let mut groups: Vec<(Act, Vec<Rider>)> = groups.into_iter().filter(|(_, m)| !m.is_empty()).collect();
     // The last group keeps the branch, the others get clones; nothing first, so that it keeps the timeline's order.
-    let Some((kept_act, kept)) = (if groups.is_empty() { None } else { Some(groups.remove(0)) }) else { return };
+    let Some((kept_act, kept)) = (if groups.is_empty() { None } else { Some(groups.remove(0)) }) else {
+        return;
+    };
     for (act, members) in groups {
         let mut other = branch.fork(members);
         act_on(stage, &mut other, &act);
@@ -191,7 +196,7 @@ fn act_on(stage: &Stage<'_>, branch: &mut Branch, act: &Act) {
         Act::Nothing => {}
         Act::Advance => branch.control(Signal::Advance),
         Act::RollBack(procedure) => {
-            branch.roll_back(procedure, stage.draw.rollback, stage.key);
+            branch.roll_back(procedure, stage.setting.draw.rollback, stage.setting.key);
         }
         // A fix forwards or a halt of writes ends the rollout where it is.
         Act::ForwardFix | Act::Stop => {
@@ -205,8 +210,9 @@ fn act_on(stage: &Stage<'_>, branch: &mut Branch, act: &Act) {
 fn question(stage: &Stage<'_>, branch: &mut Branch, rider: &mut Rider) -> Act {
     let now = branch.world.now();
     let mut verdict = due_verdict(rider, now);
-    if rider.policy.next_tick() <= now {
+    if !rider.silenced && rider.policy.next_tick() <= now {
         verdict = verdict.stronger(observe(stage, branch, rider));
+        rider.silenced = rider.policy.next_tick() <= now;
     }
     if let Verdict::After { delay, verdict: later } = verdict {
         rider.pending.push((now + delay, *later));
@@ -242,11 +248,17 @@ fn observe(stage: &Stage<'_>, branch: &mut Branch, rider: &mut Rider) -> Verdict
     let mut sentences = Vec::new();
     let listening = branch.timeline.is_some();
     let verdict = {
-        let mut answers = Answers::new(stage.prepared, stage.draw, stage.key, player, &mut branch.station, now);
+        let mut answers = Answers::new(stage.prepared, stage.setting, player, &mut branch.station, now);
         let mut observation = Observation {
             now,
             rollout: status,
-            chance: stage.key.purpose(Purpose::Policy).entity(&player.name).id(now.as_nanos()).uniform(),
+            chance: stage
+                .setting
+                .key
+                .purpose(Purpose::Policy)
+                .entity(&player.name)
+                .id(now.as_nanos())
+                .uniform(),
             truth: player.needs_truth.then_some(stage.truth),
             queries: &mut answers,
             findings: &mut findings,
@@ -261,22 +273,12 @@ fn observe(stage: &Stage<'_>, branch: &mut Branch, rider: &mut Rider) -> Verdict
         }
         rider.checks[check].note(outcome, after_onset);
         let name = player.checks.get(check).map_or("", String::as_str);
-        branch.note(Lane::Observed, || format!("{name}: {}", outcome_text(outcome)));
+        branch.note_finding(check, name, outcome);
     }
     for sentence in sentences {
         branch.note(Lane::Policy, || sentence);
     }
     verdict
-}
-
-fn outcome_text(outcome: crate::policy::CheckOutcome) -> String {
-    use crate::policy::CheckOutcome as O;
-    match outcome {
-        O::Good(value) => format!("{value:.6} good"),
-        O::Bad(value) => format!("{value:.6} bad"),
-        O::NoData => "no data".to_owned(),
-        O::Error => "error".to_owned(),
-    }
 }
 
 fn note_verdict(branch: &mut Branch, verdict: &Verdict) {
@@ -317,9 +319,4 @@ fn decide(stage: &Stage<'_>, rider: &mut Rider, now: SimTime, verdict: Verdict) 
         Verdict::Advance | Verdict::Promote => Act::Advance,
         _ => Act::Nothing,
     }
-}
-
-/// Whether a rollback is over and what is left of it, for the record.
-pub fn rollback_of(branch: &Branch) -> Option<&Rollback> {
-    branch.rollback.as_ref()
 }

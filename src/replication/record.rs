@@ -144,6 +144,8 @@ pub struct RunRecord {
     pub false_cause: Option<String>,
     /// Sentences and events, only when a timeline was asked for.
     pub timeline: Vec<TimelineEntry>,
+    /// The truth, scrape by scrape, only when a timeline was asked for.
+    pub trace: Vec<TracePoint>,
 }
 
 /// A decision.
@@ -289,6 +291,21 @@ pub struct TimelineEntry {
     pub lane: Lane,
     /// What happened.
     pub text: String,
+    /// For what a check found: its index and the value, if there was one.
+    pub found: Option<(usize, Option<f64>)>,
+}
+
+/// What really happened up to a scrape, only when a timeline was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TracePoint {
+    /// When.
+    pub at: Nanos,
+    /// Share of the target's traffic that the candidate gets at this instant, 0 to 1.
+    pub candidate_share: f64,
+    /// Requests since the deploy.
+    pub counts: Counts,
+    /// Harmed requests since the deploy.
+    pub harmed: u64,
 }
 
 /// Whose line an entry of a timeline is.

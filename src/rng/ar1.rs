@@ -33,6 +33,18 @@ impl Ar1 {
         self.steps(key, step).take(n).collect()
     }
 
+    /// Two processes whose product is this one: the part that all replicas of a service share, with the share
+    /// `shared` (0 to 1, clamped) of the variance of the logarithm, and the part that each replica has alone.
+    ///
+    /// Two replicas' logarithms then have correlation `shared` at any one time.
+    #[must_use]
+    pub fn split(&self, shared: f64) -> (Ar1, Ar1) {
+        let shared = if shared > 0.0 { shared.min(1.0) } else { 0.0 };
+        let variance = libm::log1p(self.cv * self.cv);
+        let part = |share: f64| Ar1 { tau: self.tau, cv: libm::expm1(share * variance).sqrt() };
+        (part(shared), part(1.0 - shared))
+    }
+
     /// The values one by one, for ever, without allocation.
     #[must_use]
     pub fn steps(&self, key: Key, step: SimDuration) -> Ar1Steps {
@@ -128,6 +140,28 @@ mod tests {
                 lagged / variance
             );
         }
+    }
+
+    #[test]
+    fn a_split_process_keeps_its_variation_and_correlates_replicas() {
+        let (shared, own) = process().split(0.7);
+        let key = Key::root(6, "noise");
+        let step = SimDuration::from_mins(60);
+        let n = 60_000;
+        let common = shared.path(key.id(0), step, n);
+        let replica = |i: u64| -> Vec<f64> {
+            own.path(key.id(i), step, n).iter().zip(&common).map(|(a, b)| libm::log(a * b)).collect()
+        };
+        let (a, b) = (replica(1), replica(2));
+        let moment = |x: &[f64], y: &[f64]| {
+            let mean = |v: &[f64]| v.iter().sum::<f64>() / n as f64;
+            let (mx, my) = (mean(x), mean(y));
+            x.iter().zip(y).map(|(x, y)| (x - mx) * (y - my)).sum::<f64>() / n as f64
+        };
+        assert!((moment(&a, &a) / libm::log1p(0.04) - 1.0).abs() < 0.025);
+        assert!((moment(&a, &b) / moment(&a, &a) - 0.7).abs() < 0.01);
+        let (all, none) = process().split(1.5);
+        assert!((all.cv - 0.2).abs() < 1e-15 && none.cv == 0.0);
     }
 
     #[test]

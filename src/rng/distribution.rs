@@ -18,7 +18,7 @@ use super::{Key, Stream};
 /// | `gamma: {mean: 2, shape: 0.5}` | positive; shape below 1 is more skewed than exponential |
 /// | `poisson: {mean: 4}`, `binomial: {n: 20, p: 5%}` | counts |
 /// | `empirical: [1s, 2s]`, `empirical: {values: [1s, 2s], weights: [3, 1]}` | one of these values |
-/// | `mixture: [{weight: 90%, of: 2ms}, {weight: 10%, of: {exponential: {mean: 1s}}}]` | one of these distributions |
+/// | `mixture: [{weight: 90%, of: 2ms}, {weight: 10%, of: {exponential: {mean: 1s}}}]` | one of these |
 ///
 /// Values go in and out as `f64` in base units: seconds, fractions, numbers.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,6 +56,11 @@ pub enum DistributionError {
     NoWeight,
 }
 
+/// Larger values could overflow in sums and products.
+const LARGEST: f64 = 1e100;
+/// Larger counts would make the exact distribution function slow.
+const LARGEST_COUNT: u64 = 1_000_000_000;
+
 fn check(
     ok: bool,
     parameter: &'static str,
@@ -71,7 +76,8 @@ impl<T: Unit> Distribution<T> {
     }
 
     fn value(parameter: &'static str, value: f64) -> Result<(), DistributionError> {
-        check(value.is_finite(), parameter, T::show(value), format_args!("{} that is finite", T::NAME))?;
+        let rule = format_args!("{} of at most 1e100", T::NAME);
+        check(value.abs() <= LARGEST, parameter, T::show(value), rule)?;
         check(value >= T::LEAST, parameter, T::show(value), "zero or more")
     }
 
@@ -83,7 +89,7 @@ impl<T: Unit> Distribution<T> {
     /// Always `value`.
     ///
     /// # Errors
-    /// `value` is not finite or below the unit's least value.
+    /// `value` is NaN, larger than 1e100, or below the unit's least value.
     pub fn fixed(value: f64) -> Result<Self, DistributionError> {
         Self::value("fixed", value)?;
         Ok(Self::from_shape(Shape::Fixed(value)))
@@ -112,41 +118,48 @@ impl<T: Unit> Distribution<T> {
     /// Log-normal with this median and 0.99 quantile. Equal quantiles make it fixed in all but name.
     ///
     /// # Errors
-    /// `p50` is not positive, or `p99` is less than `p50`.
+    /// `p50` is not positive, `p99` is less than `p50`, or so much larger that the mean would overflow.
     pub fn lognormal(p50: f64, p99: f64) -> Result<Self, DistributionError> {
         Self::positive("p50", p50)?;
         Self::positive("p99", p99)?;
         check(p99 >= p50, "p99", T::show(p99), format_args!("at least p50, which is {}", T::show(p50)))?;
         let sigma = libm::log(p99 / p50) / Z99;
-        Ok(Self::from_shape(Shape::Lognormal { p50, p99, mu: libm::log(p50), sigma }))
+        let shape = Shape::Lognormal { p50, p99, mu: libm::log(p50), sigma };
+        check(
+            shape.mean() <= LARGEST,
+            "p99",
+            T::show(p99),
+            "so close to p50 that the mean is at most 1e100",
+        )?;
+        Ok(Self::from_shape(shape))
     }
 
     /// Gamma; its variance is `mean`^2 / `shape`.
     ///
     /// # Errors
-    /// `mean` or `shape` is not finite and positive.
+    /// `mean` is not finite and positive, or `shape` lies outside 1e-6..1e6.
     pub fn gamma(mean: f64, shape: f64) -> Result<Self, DistributionError> {
         Self::positive("mean", mean)?;
-        check(shape.is_finite() && shape > 0.0, "shape", shape.to_string(), "finite and more than zero")?;
+        check((1e-6..=1e6).contains(&shape), "shape", shape.to_string(), "between 1e-6 and 1e6")?;
         Ok(Self::from_shape(Shape::Gamma { mean, shape }))
     }
 
     /// Poisson counts.
     ///
     /// # Errors
-    /// `mean` is negative, not finite, or above 1e15.
+    /// `mean` is negative, NaN, or above 1e9.
     pub fn poisson(mean: f64) -> Result<Self, DistributionError> {
         Self::value("mean", mean)?;
-        check((0.0..=1e15).contains(&mean), "mean", T::show(mean), "between 0 and 1e15")?;
+        check((0.0..=LARGEST_COUNT as f64).contains(&mean), "mean", T::show(mean), "between 0 and 1e9")?;
         Ok(Self::from_shape(Shape::Poisson { mean }))
     }
 
     /// Binomial counts of `n` trials with probability `p`.
     ///
     /// # Errors
-    /// `p` is not a probability, or `n` is above 1e15.
+    /// `p` is not a probability, or `n` is above 1e9.
     pub fn binomial(n: u64, p: f64) -> Result<Self, DistributionError> {
-        check(n <= 1_000_000_000_000_000, "n", n.to_string(), "at most 1e15")?;
+        check(n <= LARGEST_COUNT, "n", n.to_string(), "at most 1e9")?;
         check((0.0..=1.0).contains(&p), "p", p.to_string(), "between 0% and 100%")?;
         Ok(Self::from_shape(Shape::Binomial { n, p }))
     }
@@ -360,7 +373,7 @@ mod tests {
             "`p99` is 12ms and must be at least p50, which is 80ms"
         );
         assert_eq!(message(D::exponential(0.0)), "`mean` is 0s and must be more than zero");
-        assert_eq!(message(D::gamma(1.0, -2.0)), "`shape` is -2 and must be finite and more than zero");
+        assert_eq!(message(D::gamma(1.0, -2.0)), "`shape` is -2 and must be between 1e-6 and 1e6");
         assert_eq!(message(D::binomial(3, 1.5)), "`p` is 1.5 and must be between 0% and 100%");
         assert_eq!(message(D::empirical(&[], &[])), "`empirical` needs at least one element");
         assert_eq!(message(D::mixture(vec![])), "`mixture` needs at least one element");
@@ -374,6 +387,8 @@ mod tests {
             assert!(Number::empirical(&[1.0], &[bad]).is_err() && Number::empirical(&[bad], &[]).is_err());
             assert!(Number::mixture(vec![(bad, Number::fixed(1.0).unwrap())]).is_err());
         }
+        assert!(Number::lognormal(1e-99, 1e99).is_err() && Number::uniform(-1e308, 1e308).is_err());
+        assert!(Number::poisson(1e10).is_err() && Number::binomial(u64::MAX, 0.5).is_err());
         assert_eq!(Number::empirical(&[1.0, 2.0], &[0.0, 0.0]), Err(DistributionError::NoWeight));
         assert_eq!(
             Number::empirical(&[1.0, 2.0], &[1.0]),

@@ -20,6 +20,7 @@
 mod ar1;
 mod binomial;
 mod certain;
+mod count_table;
 mod distribution;
 mod distribution_text;
 mod gamma;
@@ -33,6 +34,7 @@ mod unit;
 
 pub use ar1::{Ar1, Ar1Steps};
 pub use binomial::{binomial_cdf, binomial_quantile, binomial_sample};
+pub use count_table::CountTable;
 pub use distribution::{Distribution, DistributionError};
 pub use gamma::{gamma_quantile, gamma_sample};
 pub use key::{Key, Purpose};

@@ -76,7 +76,7 @@ fn deviance(x: f64, m: f64) -> f64 {
 }
 
 /// x^a e^-x / Gamma(a+1): the Poisson probability of `a` at mean `x`, for real `a` >= 0.
-fn poisson_density(a: f64, x: f64) -> f64 {
+pub(super) fn poisson_density(a: f64, x: f64) -> f64 {
     if x == 0.0 {
         return if a == 0.0 { 1.0 } else { 0.0 };
     }
@@ -87,7 +87,7 @@ fn poisson_density(a: f64, x: f64) -> f64 {
 }
 
 /// Gamma(a+b+1)/(Gamma(a+1)Gamma(b+1)) x^a y^b with x + y = 1: a binomial probability for real a, b > 0.
-fn binomial_density(a: f64, b: f64, x: f64, y: f64) -> f64 {
+pub(super) fn binomial_density(a: f64, b: f64, x: f64, y: f64) -> f64 {
     if x == 0.0 || y == 0.0 {
         return 0.0;
     }

@@ -7,7 +7,7 @@ use super::key::{self, Key};
 
 /// Many random numbers that belong to one key: xoshiro256++ (Blackman and Vigna) seeded through SplitMix64.
 ///
-/// Making one costs about two nanoseconds and a draw less than one, so there is no reason to share a stream
+/// Making one costs a few nanoseconds and a draw less than one, so there is no reason to share a stream
 /// between entities or purposes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stream(Xoshiro256PlusPlus);

@@ -84,7 +84,11 @@ impl Scenario {
             let servers = f64::from(service.replicas) * f64::from(service.concurrency);
             let utilisation = rate * service.service_time.mean() / servers.max(1.0);
             if utilisation > 0.5 {
-                return Some(format!("`{}` is {:.0} % busy, so requests queue", service.name, utilisation * 100.0));
+                return Some(format!(
+                    "`{}` is {:.0} % busy, so requests queue",
+                    service.name,
+                    utilisation * 100.0
+                ));
             }
         }
         let patient = self.world.traffic.iter().find(|t| t.timeout.is_some());

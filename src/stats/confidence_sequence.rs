@@ -1,11 +1,12 @@
 //! Inference that stays valid however often one looks: confidence sequences and sequential count tests.
 //!
-//! A p-value or interval of fixed size, looked at after every scrape, raises false alarms in a quarter of healthy
-//! releases instead of 5 %. The bounds here hold at all times at once, so a policy may stop whenever it likes.
+//! A p-value or interval of fixed size, looked at after every scrape, raises false alarms in a quarter of
+//! healthy releases instead of 5 %. The bounds here hold at all times at once, so a policy may stop whenever
+//! it likes.
 //!
 //! Traps: they assume independent observations with the stated variance (or counts that are Poisson given the
-//! traffic). Correlated errors and retries are overdispersed and break them; batch to at least one correlation
-//! time first.
+//! traffic). Correlated errors and retries are overdispersed and break them; batch to at least one
+//! correlation time first.
 
 use crate::rng::normal_cdf;
 use crate::rng::special::ln_factorial;
@@ -41,16 +42,17 @@ impl NormalMixture {
         0.5 * libm::log(self.rho / total) + s * s / (2.0 * total)
     }
 
-    /// The sum that mean-zero data ever exceed in absolute value with probability at most `alpha`, at time `v`.
-    /// Divided by the number of observations it is the half-width of the confidence sequence of their mean.
+    /// The sum that mean-zero data ever exceed in absolute value with probability at most `alpha`, at time
+    /// `v`. Divided by the number of observations it is the half-width of the confidence sequence of their
+    /// mean.
     #[must_use]
     pub fn bound(&self, v: f64, alpha: f64) -> f64 {
         let total = v + self.rho;
         (total * (libm::log(total / self.rho) - 2.0 * libm::log(alpha))).max(0.0).sqrt()
     }
 
-    /// As [`log_evidence`](Self::log_evidence), against means of zero *or less*: only large sums count. Tightest
-    /// at `v_best` if made with twice its `alpha`.
+    /// As [`log_evidence`](Self::log_evidence), against means of zero *or less*: only large sums count.
+    /// Tightest at `v_best` if made with twice its `alpha`.
     #[must_use]
     pub fn log_evidence_above(&self, s: f64, v: f64) -> f64 {
         let total = v + self.rho;
@@ -79,9 +81,9 @@ impl NormalMixture {
     }
 }
 
-/// The sequential test of two event counts: is the share of events in the second arm what its share of the traffic
-/// says? (Lindon and Malek 2022, Dirichlet-multinomial mixture.) Valid for Poisson streams of any shape over time,
-/// because the shape cancels.
+/// The sequential test of two event counts: is the share of events in the second arm what its share of the
+/// traffic says? (Lindon and Malek 2022, Dirichlet-multinomial mixture.) Valid for Poisson streams of any
+/// shape over time, because the shape cancels.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CountTest {
     shares: [f64; 2],
@@ -90,8 +92,8 @@ pub struct CountTest {
 }
 
 impl CountTest {
-    /// The test for an arm that gets the share `second_share` of the traffic; `concentration` is the prior's total
-    /// weight (200 expects near equality, 2 large effects).
+    /// The test for an arm that gets the share `second_share` of the traffic; `concentration` is the prior's
+    /// total weight (200 expects near equality, 2 large effects).
     ///
     /// `None` unless `second_share` lies in (0, 1) and `concentration` is finite and positive.
     #[must_use]

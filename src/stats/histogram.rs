@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 /// Counts between fixed ascending bounds, plus one cell for everything above the last.
 ///
-/// A value equal to a bound belongs to the cell below it (`le`, as in Prometheus). Clones share the bounds.
+/// A value equal to a bound belongs to the cell below it (`le`, as in Prometheus). Clones share the bounds;
+/// counts saturate.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Histogram {
     bounds: Arc<[f64]>,
@@ -49,7 +50,7 @@ impl Histogram {
         let cell =
             if value.is_nan() { self.bounds.len() } else { self.bounds.partition_point(|&b| b < value) };
         if let Some(count) = self.counts.get_mut(cell) {
-            *count += times;
+            *count = count.saturating_add(times);
         }
     }
 
@@ -68,7 +69,7 @@ impl Histogram {
     /// How many values.
     #[must_use]
     pub fn total(&self) -> u64 {
-        self.counts.iter().sum()
+        self.counts.iter().fold(0, |sum, &count| sum.saturating_add(count))
     }
 
     /// Adds the counts of another histogram.
@@ -80,7 +81,7 @@ impl Histogram {
             return Err(HistogramError::Different);
         }
         for (mine, theirs) in self.counts.iter_mut().zip(&other.counts) {
-            *mine += theirs;
+            *mine = mine.saturating_add(*theirs);
         }
         Ok(())
     }
@@ -98,10 +99,10 @@ impl Histogram {
         let mut below = 0u64;
         let mut lower = self.bounds.first().map_or(0.0, |&b| b.min(0.0));
         for (&upper, &count) in self.bounds.iter().zip(&self.counts) {
-            if count > 0 && (below + count) as f64 >= rank {
+            if count > 0 && below.saturating_add(count) as f64 >= rank {
                 return lower + (upper - lower) * ((rank - below as f64) / count as f64);
             }
-            below += count;
+            below = below.saturating_add(count);
             lower = upper;
         }
         lower

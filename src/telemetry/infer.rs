@@ -52,8 +52,15 @@ fn count(name: &str, client: bool) -> Option<Signal> {
         return Some(Signal::InFlight);
     }
     let ends = |endings: &[&str]| endings.iter().any(|ending| name.ends_with(ending));
-    if ends(&["errors_total", "_errors", "failures_total", "_failures", "error_count", "errors_count", "_5xx_total"])
-    {
+    if ends(&[
+        "errors_total",
+        "_errors",
+        "failures_total",
+        "_failures",
+        "error_count",
+        "errors_count",
+        "_5xx_total",
+    ]) {
         return either(Signal::Errors, Signal::ClientErrors);
     }
     let counter = ends(&["_total", "_count", "requests", "responses", "_rq"]);
@@ -88,28 +95,65 @@ fn has(name: &str, parts: &[&str]) -> bool {
 pub(crate) fn label(name: &str, signal: Signal, unit: Unit) -> Option<Text> {
     let name = name.to_ascii_lowercase();
     let text = match name.as_str() {
-        "code" | "status" | "status_code" | "response_code" | "http_code" | "http_status" | "http_status_code"
-        | "http_response_status_code" | "statuscode" | "envoy_response_code" => Text::Status,
+        "code"
+        | "status"
+        | "status_code"
+        | "response_code"
+        | "http_code"
+        | "http_status"
+        | "http_status_code"
+        | "http_response_status_code"
+        | "statuscode"
+        | "envoy_response_code" => Text::Status,
         "status_class" | "code_class" | "http_status_class" | "status_code_class" => Text::StatusClass,
         "response_code_class" | "envoy_response_code_class" => Text::StatusDigit,
         "grpc_code" | "grpc_status" => Text::GrpcCode,
         "classification" => Text::Classification,
         "outcome" | "result" => Text::Outcome,
         "le" => unit.bounds(Buckets::ClientDefault),
-        "namespace" | "kubernetes_namespace" | "exported_namespace" | "k8s_namespace_name" | "kube_namespace"
-        | "destination_workload_namespace" | "destination_service_namespace" | "destination_namespace" => {
-            Text::Namespace
+        "namespace"
+        | "kubernetes_namespace"
+        | "exported_namespace"
+        | "k8s_namespace_name"
+        | "kube_namespace"
+        | "destination_workload_namespace"
+        | "destination_service_namespace"
+        | "destination_namespace" => Text::Namespace,
+        "pod" | "kubernetes_pod_name" | "pod_name" | "k8s_pod_name" | "kubernetes_pod" | "hostname" => {
+            Text::Pod
         }
-        "pod" | "kubernetes_pod_name" | "pod_name" | "k8s_pod_name" | "kubernetes_pod" | "hostname" => Text::Pod,
-        "service" | "service_name" | "job" | "svc" | "destination_service_name" | "kubernetes_service_name"
-        | "kubernetes_name" | "exported_service" | "exported_job" | "target" => Text::Service,
+        "service"
+        | "service_name"
+        | "job"
+        | "svc"
+        | "destination_service_name"
+        | "kubernetes_service_name"
+        | "kubernetes_name"
+        | "exported_service"
+        | "exported_job"
+        | "target" => Text::Service,
         "destination_service" | "host" | "authority" => Text::ServiceHost,
-        "deployment" | "workload" | "destination_workload" | "workload_name" | "kubernetes_deployment"
-        | "k8s_deployment_name" | "rollout" => Text::Workload,
-        "app" | "application" | "app_name" | "app_kubernetes_io_name" | "kubernetes_app" | "container"
-        | "component" | "destination_app" => Text::Apex,
+        "deployment"
+        | "workload"
+        | "destination_workload"
+        | "workload_name"
+        | "kubernetes_deployment"
+        | "k8s_deployment_name"
+        | "rollout" => Text::Workload,
+        "app"
+        | "application"
+        | "app_name"
+        | "app_kubernetes_io_name"
+        | "kubernetes_app"
+        | "container"
+        | "component"
+        | "destination_app" => Text::Apex,
         "rollouts_pod_template_hash" | "pod_template_hash" | "template_hash" => Text::PodHash,
-        "version" | "app_version" | "revision" | "destination_version" | "release_version"
+        "version"
+        | "app_version"
+        | "revision"
+        | "destination_version"
+        | "release_version"
         | "app_kubernetes_io_version" => Text::Version,
         "replicaset" => Text::ReplicaSet,
         "role" => Text::RoleWord,
@@ -131,7 +175,12 @@ pub(crate) fn alternatives(text: Text) -> &'static [Text] {
             Text::Outcome,
             Text::GrpcCode,
         ],
-        Text::Service | Text::Apex | Text::Workload | Text::ServiceHost | Text::Version | Text::RoleWord
+        Text::Service
+        | Text::Apex
+        | Text::Workload
+        | Text::ServiceHost
+        | Text::Version
+        | Text::RoleWord
         | Text::TrackWord => &[
             Text::Service,
             Text::Workload,
@@ -184,9 +233,12 @@ fn fits(text: Text, signal: Signal) -> bool {
             | Signal::NoPod
     );
     match text {
-        Text::Status | Text::StatusClass | Text::StatusDigit | Text::GrpcCode | Text::Classification | Text::Outcome => {
-            answers
-        }
+        Text::Status
+        | Text::StatusClass
+        | Text::StatusDigit
+        | Text::GrpcCode
+        | Text::Classification
+        | Text::Outcome => answers,
         Text::BoundSeconds(_) | Text::BoundMillis(_) => {
             matches!(signal, Signal::LatencyBuckets | Signal::ClientLatencyBuckets)
         }

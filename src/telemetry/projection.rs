@@ -10,8 +10,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::telemetry::binding::{Bound, FamilyBinding, PartBinding, WorldNames, merge};
-use crate::telemetry::bind_error::BindError;
+use crate::telemetry::binding::{BindError, Bound, FamilyBinding, PartBinding, WorldNames, merge};
 use crate::telemetry::dialect::Transform;
 use crate::telemetry::dialect::support::text::Context;
 use crate::telemetry::instrument::{Instrument, Needs, SeriesKey};
@@ -63,9 +62,12 @@ pub struct Projection<L> {
     memo: Mutex<Memo<L>>,
 }
 
+/// What one neutral series appears as.
+type Appearances<L> = Arc<[Projected<L>]>;
+
 #[derive(Debug)]
 struct Memo<L> {
-    rows: Vec<Vec<Option<Arc<[Projected<L>]>>>>,
+    rows: Vec<Vec<Option<Appearances<L>>>>,
     ids: BTreeMap<L, u32>,
 }
 
@@ -120,7 +122,7 @@ impl<L: LabelSet> Projection<L> {
         }
     }
 
-    fn remembered(&self, memo: &mut Memo<L>, key: SeriesKey) -> Arc<[Projected<L>]> {
+    fn remembered(&self, memo: &mut Memo<L>, key: SeriesKey) -> Appearances<L> {
         let (row, column) = (key.set_index(), key.dense_index());
         if memo.rows.len() <= row {
             memo.rows.resize(row + 1, Vec::new());
@@ -139,7 +141,7 @@ impl<L: LabelSet> Projection<L> {
         made
     }
 
-    fn make(&self, ids: &mut BTreeMap<L, u32>, key: SeriesKey) -> Arc<[Projected<L>]> {
+    fn make(&self, ids: &mut BTreeMap<L, u32>, key: SeriesKey) -> Appearances<L> {
         let is_target = key.service == self.world.target;
         let names = if is_target {
             Some(self.naming.role(Role::of(key.set)))

@@ -122,7 +122,10 @@ impl Sampler {
     }
 
     fn active(&self, at: SimTime) -> impl Iterator<Item = &MonitoringDisturbance> {
-        self.disturbances.iter().filter(move |timed| timed.from <= at && at < timed.until).map(|timed| &timed.what)
+        self.disturbances
+            .iter()
+            .filter(move |timed| timed.from <= at && at < timed.until)
+            .map(|timed| &timed.what)
     }
 }
 
@@ -203,14 +206,17 @@ mod tests {
         let sampler = Sampler::new(&spec(0.0, 0.0), key(), all);
         assert_eq!(sampler.visible_at(at(99)), at(101));
         assert_eq!(sampler.visible_at(at(100)), at(132));
-        assert!(sampler.health(0, at(150), &services(1)).gap && !sampler.health(0, at(200), &services(1)).gap);
+        assert!(
+            sampler.health(0, at(150), &services(1)).gap && !sampler.health(0, at(200), &services(1)).gap
+        );
         assert!(sampler.query_fails(at(150)) && !sampler.query_fails(at(99)));
     }
 
     #[test]
     fn query_errors_have_their_share() {
         let sampler = Sampler::new(&spec(0.0, 0.1), key(), vec![]);
-        let fails = (0..10_000).filter(|&s| sampler.query_fails(SimTime::ZERO + SimDuration::from_secs(s))).count();
+        let fails =
+            (0..10_000).filter(|&s| sampler.query_fails(SimTime::ZERO + SimDuration::from_secs(s))).count();
         // Mean 1,000, standard deviation 30.
         assert!((850..1150).contains(&fails), "{fails}");
     }

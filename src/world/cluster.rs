@@ -325,6 +325,11 @@ impl Cluster {
             .sum()
     }
 
+    /// Whether no request of a service can be served.
+    pub fn is_down(&self, service: ServiceId) -> bool {
+        self.sets[service.0 as usize].iter().all(|set| set.ready.is_empty())
+    }
+
     /// The share of the target's traffic that goes to the candidate destination right now.
     pub fn candidate_share(&self, target: ServiceId) -> f64 {
         match self.routing {

@@ -40,8 +40,6 @@ struct Exposure {
     slow_factor: [f64; 3],
     /// Integral of the multiplier (cold caches, replica noise) over the arrivals of a set.
     multiplier: [f64; 3],
-    /// Plain time in which the service had no ready pod, in seconds.
-    down: f64,
 }
 
 /// Harm of one slot, kept to find the first harm.
@@ -51,6 +49,8 @@ pub struct SlotHarm {
     pub harmed: u32,
     /// When in the slot harm became possible.
     pub from: SimTime,
+    /// End of the slot.
+    pub until: SimTime,
 }
 
 /// What the accumulators need to know of the rest of the world.
@@ -123,9 +123,6 @@ impl Flow {
                     exposure.no_pod[d] += weight * share.share;
                 }
             }
-            if shares.iter().all(|s| s.ready == 0) {
-                exposure.down += dt;
-            }
             for set in SetName::ALL {
                 let share = &shares[set.destination() as usize];
                 let ready = cluster.sets[index][set.index()].ready.len();
@@ -147,10 +144,10 @@ impl Flow {
         self.last = now;
     }
 
-    /// Ends the slot: draws its numbers, counts them for users and instruments, and starts the next one.
+    /// Ends the slot, or a part of it: draws its numbers, counts them for users and instruments, and starts the next.
     pub(super) fn end_slot(
         &mut self,
-        slot: usize,
+        (slot, part): (usize, u64),
         now: SimTime,
         cluster: &mut Cluster,
         tally: Option<&mut Tally>,
@@ -164,23 +161,20 @@ impl Flow {
             let service = ServiceId(index as u16);
             let exposure = std::mem::take(&mut self.exposures[index]);
             let rate = arrival_rate(around.spec, around.climate, service, slot);
-            let key = around.key.id(index as u64).id(slot as u64);
+            let key = around.key.id(index as u64).id(slot as u64).id(part);
             let drawn = draw(&exposure, rate, slot, service, &key, around);
             for d in 0..2 {
                 no_pod[index][d] += drawn.no_pod[d];
             }
             if let Some(tally) = tally.as_deref_mut() {
                 count(tally, &drawn, now);
-                if service == around.spec.target {
-                    tally.downtime += SimDuration::from_secs_f64(exposure.down);
-                }
             }
             harm += drawn.harm_failed + drawn.harm_slow + drawn.harm_rejected;
             self.serve(service, slot, &exposure, &drawn, &key, cluster, around);
         }
         if tally.is_some() {
             let from = self.harm_from.unwrap_or(now);
-            self.slots.push(SlotHarm { harmed: harm.min(u64::from(u32::MAX)) as u32, from });
+            self.slots.push(SlotHarm { harmed: harm.min(u64::from(u32::MAX)) as u32, from, until: now });
         }
         self.harm_from = None;
         for pod in &mut cluster.pods {

@@ -191,6 +191,7 @@ impl World {
             if at > until {
                 break;
             }
+            self.note_downtime(at);
             let Some((at, event)) = self.agenda.pop() else { break };
             self.now = at;
             self.handle(event);
@@ -199,8 +200,19 @@ impl World {
                 return Stop::Changed(at);
             }
         }
+        self.note_downtime(until);
         self.now = until;
         Stop::Reached
+    }
+
+    /// Time up to `until` in which nobody could serve a request of the target counts as downtime.
+    fn note_downtime(&mut self, until: SimTime) {
+        let span = until.since(self.now);
+        if self.tally.is_some() && !span.is_zero() && self.cluster.is_down(self.common.spec.target) {
+            if let Some(tally) = &mut self.tally {
+                tally.downtime += span;
+            }
+        }
     }
 
     /// Flow level: adds the time up to now to the integrals, before something changes.
@@ -331,6 +343,12 @@ impl World {
 
     /// Ends a slot: at flow level its numbers are drawn now. Call at every scrape with consecutive numbers.
     pub fn end_slot(&mut self, slot: usize) {
+        self.end_part(slot, 0);
+    }
+
+    /// Ends the part of a slot up to now, at an instant that is no scrape but where counting begins or ends; `part`
+    /// tells the parts of one slot apart (1, 2, ...).
+    pub fn end_part(&mut self, slot: usize, part: u64) {
         if let Kernel::Flow(flow) = &mut self.kernel {
             let around = flow::Surroundings {
                 spec: &self.common.spec,
@@ -338,7 +356,14 @@ impl World {
                 conditions: &self.conditions,
                 key: self.common.key,
             };
-            flow.end_slot(slot, self.now, &mut self.cluster, self.tally.as_mut(), &mut self.no_pod, &around);
+            flow.end_slot(
+                (slot, part),
+                self.now,
+                &mut self.cluster,
+                self.tally.as_mut(),
+                &mut self.no_pod,
+                &around,
+            );
             if let Some(tally) = &self.tally {
                 self.fingerprint.record(self.now, tally.counts.issued << 24 ^ tally.counts.failed);
             }
@@ -416,11 +441,28 @@ impl World {
         self.cluster.is_clean(&self.common.spec)
     }
 
+    /// Whether this world will go on exactly as if nothing had ever been deployed: it has no memory of the deploy but
+    /// its pods and weights, those are as before, and the pods are the ones that always ran.
+    pub fn equals_never_deployed(&self) -> bool {
+        let old = &self.cluster.sets[self.common.spec.target.0 as usize][SetName::Old.index()];
+        let replicas = self.common.spec.services[self.common.spec.target.0 as usize].replicas;
+        let original = old.members.iter().all(|&m| {
+            let pod = &self.cluster.pods[m as usize];
+            u32::from(pod.key.ordinal) < replicas && pod.ready
+        });
+        self.is_flow() && self.is_clean() && original && old.members.len() == replicas as usize
+    }
+
     /// Whether the candidate serves nothing and will get nothing.
     pub fn is_drained(&self) -> bool {
         let new = &self.cluster.sets[self.common.spec.target.0 as usize][SetName::New.index()];
         let busy = new.members.iter().any(|&m| self.cluster.pods[m as usize].in_flight > 0);
         !busy && (new.ready.is_empty() || self.cluster.candidate_share(self.common.spec.target) == 0.0)
+    }
+
+    /// Share of the target's traffic that goes to the candidate right now.
+    pub fn candidate_share(&self) -> f64 {
+        self.cluster.candidate_share(self.common.spec.target)
     }
 
     /// Whether this world is flow level (and so has no memory but its pods and weights).

@@ -34,6 +34,7 @@ const NEIGHBOURS: &[(&str, &str)] = &[
     ("catalogue", "diagnostic"),
     ("catalogue", "document"),
     ("catalogue", "quantity"),
+    ("stats", "rng"),
 ];
 
 /// (who, whom) although the row would allow it: a policy sees what monitoring shows, never the world behind it.

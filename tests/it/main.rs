@@ -1,15 +1,17 @@
 //! All integration tests in one binary: one link step, and helpers that are shared without ceremony.
 
-#![allow(clippy::disallowed_methods, reason = "tests read files")]
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "tests report counts and what they skip")]
-#![allow(unreachable_pub, reason = "the modules of a test binary are all private")]
+#![allow(clippy::disallowed_methods, clippy::print_stdout, clippy::print_stderr, unreachable_pub)]
 
 mod argo_conformance;
 mod argo_play;
 mod catalogues;
+mod cli;
 mod documents;
 mod expr_conformance;
+mod fidelity;
 mod flagger_conformance;
+mod invariants;
+mod kubernetes_conformance;
 mod layers;
 mod policy_files;
 mod promql;
@@ -18,11 +20,16 @@ mod published_statistics;
 mod queueing;
 mod queueing_theory;
 mod sampler_agreement;
+mod scenarios;
 mod shared;
 mod source;
+mod studies;
 mod telemetry_binding;
+mod telemetry_world;
 mod tidy;
 mod value_stability;
+mod why;
 mod world_flow;
+mod world_properties;
 mod world_queueing;
 mod worlds;

@@ -106,12 +106,11 @@ fn solve(mut a: Vec<Vec<f64>>, mut b: Vec<f64>) -> Vec<f64> {
         let pivot = (col..n).max_by(|&i, &j| a[i][col].abs().total_cmp(&a[j][col].abs())).unwrap();
         a.swap(col, pivot);
         b.swap(col, pivot);
-        for row in col + 1..n {
-            let factor = a[row][col] / a[col][col];
-            for k in col..n {
-                a[row][k] -= factor * a[col][k];
-            }
-            b[row] -= factor * b[col];
+        let (above, below) = a.split_at_mut(col + 1);
+        for (i, row) in below.iter_mut().enumerate() {
+            let factor = row[col] / above[col][col];
+            row.iter_mut().zip(&above[col]).for_each(|(x, y)| *x -= factor * y);
+            b[col + 1 + i] -= factor * b[col];
         }
     }
     for row in (0..n).rev() {

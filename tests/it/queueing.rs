@@ -192,7 +192,6 @@ fn batch_means(values: impl Iterator<Item = f64>, count: usize) -> (f64, f64) {
 /// The figure must lie within [`ERRORS`] standard errors of `expected`, and the error within `precision` of it.
 fn assert_agrees(what: &str, values: &[f64], map: impl Fn(f64) -> f64, expected: f64, precision: f64) {
     let (mean, error) = batch_means(values.iter().map(|&value| map(value)), values.len());
-    println!("{what}: {mean:.6} +- {error:.6}, theory {expected:.6}");
     assert!(error < precision * expected, "{what}: standard error {error} is too large to judge {expected}");
     assert!((mean - expected).abs() < ERRORS * error, "{what}: {mean} +- {error} is not {expected}");
 }

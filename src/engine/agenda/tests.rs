@@ -7,8 +7,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::time::SimDuration;
 
-const TRAFFIC: Class = Class::new(0);
-const SCRAPE: Class = Class::new(1);
+const EARLY: Class = Class::new(0);
+const LATE: Class = Class::new(1);
 
 fn at(nanos: u64) -> SimTime {
     SimTime::from_nanos(nanos)
@@ -129,7 +129,7 @@ std::mem::replace(&mut model, twin).drain();
                    Step::CloneFrom => {
                        let mut other = Agenda::new();
                        for event in 0..50 {
-                           other.schedule(at(u64::from(event)), TRAFFIC, event);
+                           other.schedule(at(u64::from(event)), EARLY, event);
                        }
                        other.pop();
                        other.clone_from(&model.agenda);
@@ -146,32 +146,32 @@ std::mem::replace(&mut model, twin).drain();
 fn equal_times_leave_by_class_then_first_in_first_out() {
     let mut agenda = Agenda::new();
     for event in 0..1000 {
-        agenda.schedule(at(7), if event % 3 == 0 { SCRAPE } else { TRAFFIC }, event);
+        agenda.schedule(at(7), if event % 3 == 0 { LATE } else { EARLY }, event);
     }
     let order: Vec<u32> = drain(&mut agenda).into_iter().map(|(_, event)| event).collect();
-    let (scrapes, traffic): (Vec<u32>, Vec<u32>) = (0..1000).partition(|event| event % 3 == 0);
-    assert_eq!(order, [traffic, scrapes].concat());
+    let (late, early): (Vec<u32>, Vec<u32>) = (0..1000).partition(|event| event % 3 == 0);
+    assert_eq!(order, [early, late].concat());
 }
 
 #[test]
 fn first_in_first_out_survives_slots_changing_hands() {
     let mut agenda = Agenda::new();
     for event in 0..10 {
-        agenda.schedule(at(1), TRAFFIC, event);
+        agenda.schedule(at(1), EARLY, event);
     }
     for event in 10..10_000 {
         assert_eq!(agenda.pop(), Some((at(1), event - 10)));
-        agenda.schedule(at(1), TRAFFIC, event);
+        agenda.schedule(at(1), EARLY, event);
     }
 }
 
 #[test]
 fn handles_are_inert_after_pop_and_after_cancel() {
     let mut agenda = Agenda::new();
-    let popped = agenda.schedule(at(1), TRAFFIC, 1);
+    let popped = agenda.schedule(at(1), EARLY, 1);
     assert_eq!(agenda.pop(), Some((at(1), 1)));
     assert!(!agenda.cancel(popped));
-    let reused = agenda.schedule(at(2), TRAFFIC, 2);
+    let reused = agenda.schedule(at(2), EARLY, 2);
     assert_eq!(reused.slot(), popped.slot());
     assert!(!agenda.cancel(popped), "the slot has another tenant");
     assert_eq!(agenda.len(), 1);
@@ -184,11 +184,11 @@ fn handles_are_inert_after_pop_and_after_cancel() {
 fn cancelling_between_pop_and_schedule_keeps_the_order() {
     let mut agenda = Agenda::new();
     let handles: Vec<Handle> =
-        (0..8).map(|event| agenda.schedule(at(u64::from(event)), TRAFFIC, event)).collect();
+        (0..8).map(|event| agenda.schedule(at(u64::from(event)), EARLY, event)).collect();
     assert_eq!(agenda.pop(), Some((at(0), 0)));
     assert!(agenda.cancel(handles[1]));
     assert_eq!(agenda.peek_time(), Some(at(2)));
-    agenda.schedule(at(3), TRAFFIC, 8);
+    agenda.schedule(at(3), EARLY, 8);
     assert!(agenda.cancel(handles[2]));
     assert_eq!(drain(&mut agenda), [(3, 3), (3, 8), (4, 4), (5, 5), (6, 6), (7, 7)]);
 }
@@ -197,7 +197,7 @@ fn cancelling_between_pop_and_schedule_keeps_the_order() {
 fn a_clone_has_the_same_future_and_its_own_handles() {
     let mut agenda = Agenda::new();
     let handles: Vec<Handle> =
-        (0..100).map(|event| agenda.schedule(at(u64::from(event * 37 % 50)), TRAFFIC, event)).collect();
+        (0..100).map(|event| agenda.schedule(at(u64::from(event * 37 % 50)), EARLY, event)).collect();
     agenda.pop();
     let mut twin = agenda.clone();
     assert!(twin.cancel(handles[60]));
@@ -213,7 +213,7 @@ fn grows_to_a_hundred_thousand_and_stays_sorted() {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         // Three days of nanoseconds, with ties by a coarse grid for every other event.
         let time = (state >> 20) % 259_200_000_000_000;
-        model.schedule(if round % 2 == 0 { time } else { time / 15_000_000_000 * 15_000_000_000 }, TRAFFIC);
+        model.schedule(if round % 2 == 0 { time } else { time / 15_000_000_000 * 15_000_000_000 }, EARLY);
     }
     for pick in (0..20_000).map(|i| i * 6) {
         model.cancel(pick);
@@ -231,7 +231,7 @@ fn nanoseconds_are_told_apart_after_years() {
     let year = 31_557_600_000_000_000u64;
     let mut agenda = Agenda::new();
     for event in (0..600u32).rev() {
-        agenda.schedule(at(u64::from(event / 3) * year + u64::from(event % 3)), TRAFFIC, event);
+        agenda.schedule(at(u64::from(event / 3) * year + u64::from(event % 3)), EARLY, event);
     }
     let order: Vec<u32> = drain(&mut agenda).into_iter().map(|(_, event)| event).collect();
     assert_eq!(order, (0..600).collect::<Vec<_>>());
@@ -241,12 +241,12 @@ fn nanoseconds_are_told_apart_after_years() {
 fn the_base_follows_so_that_the_near_future_fits_a_key() {
     let mut agenda = Agenda::new();
     for event in 0..5000u32 {
-        agenda.schedule(at(u64::from(event)), TRAFFIC, event);
+        agenda.schedule(at(u64::from(event)), EARLY, event);
     }
     let month = 2_592_000_000_000_000;
     for _ in 0..20_000 {
         let (time, event) = agenda.pop().unwrap();
-        agenda.schedule(time + SimDuration::from_nanos(month), TRAFFIC, event);
+        agenda.schedule(time + SimDuration::from_nanos(month), EARLY, event);
         assert!(time.as_nanos() - agenda.base <= agenda.tree.prefix_max() / 2 + 1);
     }
     assert!(agenda.base >= 3 * month, "{}", agenda.base);
@@ -257,9 +257,9 @@ fn the_base_follows_so_that_the_near_future_fits_a_key() {
 fn never_is_a_time_like_any_other() {
     let mut agenda = Agenda::new();
     for event in 0..5 {
-        agenda.schedule(SimTime::NEVER, TRAFFIC, event);
+        agenda.schedule(SimTime::NEVER, EARLY, event);
     }
-    agenda.schedule(at(u64::MAX - 1), SCRAPE, 9);
+    agenda.schedule(at(u64::MAX - 1), LATE, 9);
     assert_eq!(agenda.pop_due(at(u64::MAX - 2)), None);
     assert_eq!(agenda.pop().map(|(_, event)| event), Some(9));
     assert_eq!(drain(&mut agenda).len(), 5);

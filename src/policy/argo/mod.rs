@@ -8,5 +8,4 @@
 pub mod engine;
 pub mod measurement;
 pub mod metric;
-pub mod replicas;
 pub mod run;

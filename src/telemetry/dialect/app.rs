@@ -25,7 +25,11 @@ const SPRING: Labels = &join::<11>(SCRAPED, &[("status", Text::Status), ("outcom
 const SPRING_LE: Labels = &join::<12>(SPRING, &[("le", Text::BoundSeconds(Buckets::ClientDefault))]);
 const GRPC: Labels = &join::<12>(
     SCRAPED,
-    &[("grpc_code", Text::GrpcCode), ("kubernetes_namespace", Text::Namespace), ("kubernetes_pod_name", Text::Pod)],
+    &[
+        ("grpc_code", Text::GrpcCode),
+        ("kubernetes_namespace", Text::Namespace),
+        ("kubernetes_pod_name", Text::Pod),
+    ],
 );
 const GRPC_STARTED: Labels =
     &join::<11>(SCRAPED, &[("kubernetes_namespace", Text::Namespace), ("kubernetes_pod_name", Text::Pod)]);
@@ -49,10 +53,7 @@ pub const FAMILIES: &[Family] = &[
     },
     Family { name: "http_request_duration_seconds_sum", parts: &[part(Signal::LatencySum, WITH_CODE)] },
     Family { name: "http_request_duration_seconds_count", parts: COUNTS },
-    Family {
-        name: "http_server_requests_seconds_bucket",
-        parts: &[part(Signal::LatencyBuckets, SPRING_LE)],
-    },
+    Family { name: "http_server_requests_seconds_bucket", parts: &[part(Signal::LatencyBuckets, SPRING_LE)] },
     Family { name: "http_server_requests_seconds_sum", parts: &[part(Signal::LatencySum, SPRING)] },
     Family { name: "http_server_requests_seconds_count", parts: &[part(Signal::Requests, SPRING)] },
     Family { name: "http_requests_in_flight", parts: &[part(Signal::InFlight, SCRAPED)] },
@@ -61,8 +62,5 @@ pub const FAMILIES: &[Family] = &[
     Family { name: "process_cpu_seconds_total", parts: &[part(Signal::Cpu, SCRAPED)] },
     Family { name: "process_resident_memory_bytes", parts: &[part(Signal::Memory, SCRAPED)] },
     Family { name: "up", parts: &[part(Signal::Up, SCRAPED)] },
-    Family {
-        name: "probe_success",
-        parts: &[changed(Signal::ReplicasReady, Transform::Positive, PROBED)],
-    },
+    Family { name: "probe_success", parts: &[changed(Signal::ReplicasReady, Transform::Positive, PROBED)] },
 ];

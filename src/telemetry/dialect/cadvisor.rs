@@ -25,6 +25,7 @@ pub const FAMILIES: &[Family] = &[
     Family { name: "container_memory_usage_bytes", parts: MEMORY },
     Family { name: "container_memory_rss", parts: MEMORY },
     Family { name: "container_spec_memory_limit_bytes", parts: &[part(Signal::MemoryLimit, CONTAINER)] },
+    Family { name: "container_oom_events_total", parts: &[part(Signal::OomKills, CONTAINER)] },
     Family {
         name: "container_spec_cpu_quota",
         parts: &[changed(Signal::CpuLimit, Transform::Times(PERIOD), CONTAINER)],

@@ -61,21 +61,15 @@ const NO_POD: Labels = &join::<20>(&join::<18>(CALLER, NOBODY), BY_CALLER);
 
 const MILLISECONDS: Transform = Transform::Times(1000.0);
 
-const COUNTS: &[Part] = &[
-    part(Signal::Requests, DESTINATION),
-    part(Signal::ClientRequests, SOURCE),
-    part(Signal::NoPod, NO_POD),
-];
+const COUNTS: &[Part] =
+    &[part(Signal::Requests, DESTINATION), part(Signal::ClientRequests, SOURCE), part(Signal::NoPod, NO_POD)];
 
 /// The metrics.
 pub const FAMILIES: &[Family] = &[
     Family { name: "istio_requests_total", parts: COUNTS },
     Family {
         name: "istio_request_duration_milliseconds_bucket",
-        parts: &[
-            part(Signal::LatencyBuckets, DESTINATION_LE),
-            part(Signal::ClientLatencyBuckets, SOURCE_LE),
-        ],
+        parts: &[part(Signal::LatencyBuckets, DESTINATION_LE), part(Signal::ClientLatencyBuckets, SOURCE_LE)],
     },
     Family {
         name: "istio_request_duration_milliseconds_sum",

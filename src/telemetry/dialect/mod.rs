@@ -24,9 +24,7 @@ pub use support::signal::{Buckets, Signal, Transform, Unit};
 pub use support::text::Text;
 
 /// A set of metrics under the names of one exporter.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Dialect {
     /// Istio's standard metrics.

@@ -20,8 +20,12 @@ const UPSTREAM: Labels = &[
     ("job", Text::Word("ingress-nginx-controller-metrics")),
     ("role", Text::RoleWord),
 ];
-const PER_REQUEST: Labels =
-    &[("status", Text::Status), ("method", Text::Word("GET")), ("path", Text::Word("/")), ("host", Text::Apex)];
+const PER_REQUEST: Labels = &[
+    ("status", Text::Status),
+    ("method", Text::Word("GET")),
+    ("path", Text::Word("/")),
+    ("host", Text::Apex),
+];
 const REQUEST: Labels = &join::<15>(UPSTREAM, PER_REQUEST);
 const BUCKET: Labels = &join::<16>(REQUEST, &[("le", Text::BoundSeconds(Buckets::ClientDefault))]);
 

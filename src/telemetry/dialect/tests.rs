@@ -6,7 +6,14 @@ use crate::world::instruments::Code;
 use std::collections::BTreeSet;
 
 /// The labels of one series of one part, `name="value"` in order of name.
-fn labels(metric: &str, part: usize, naming: &Naming, set: SetName, pod: u16, instrument: Instrument) -> String {
+fn labels(
+    metric: &str,
+    part: usize,
+    naming: &Naming,
+    set: SetName,
+    pod: u16,
+    instrument: Instrument,
+) -> String {
     let (_, family) = owner(metric).unwrap();
     let names = naming.role(crate::telemetry::naming::Role::of(set));
     let key = SeriesKey { service: ServiceId(0), set, pod, instrument };
@@ -54,7 +61,10 @@ fn istio_source_series_name_the_destination_and_the_reason() {
     let bucket = Instrument::ClientBucket(1);
     let metric = "istio_request_duration_milliseconds_bucket";
     let found = labels(metric, 1, &naming, SetName::Old, WHOLE_SET, bucket);
-    assert!(found.contains("le=\"1\"") && found.contains("destination_service_name=\"web-stable\""), "{found}");
+    assert!(
+        found.contains("le=\"1\"") && found.contains("destination_service_name=\"web-stable\""),
+        "{found}"
+    );
 }
 
 #[test]
@@ -104,11 +114,14 @@ fn kube_state_and_cadvisor_and_linkerd_and_envoy() {
     assert!(!found.contains("deployment="), "a rollout is no deployment: {found}");
     let found = labels("kube_replicaset_status_ready_replicas", 0, &argo, SetName::New, WHOLE_SET, ready);
     assert!(found.contains(&format!("replicaset=\"web-{}\"", argo.candidate.pod_hash)), "{found}");
-    let cpu = labels("container_cpu_usage_seconds_total", 0, &flagger, SetName::Old, 0, Instrument::CpuSeconds);
+    let cpu =
+        labels("container_cpu_usage_seconds_total", 0, &flagger, SetName::Old, 0, Instrument::CpuSeconds);
     assert!(cpu.contains("container=\"podinfo\",cpu=\"total\",job=\"kubelet\""), "{cpu}");
     let answers = Instrument::ServerRequests(Code::Failed);
     let linkerd = labels("response_total", 0, &flagger, SetName::Old, 0, answers);
-    assert!(linkerd.contains("classification=\"failure\",deployment=\"podinfo-primary\",direction=\"inbound\""));
+    assert!(
+        linkerd.contains("classification=\"failure\",deployment=\"podinfo-primary\",direction=\"inbound\"")
+    );
     let upstream = Instrument::ClientRequests(Code::Ok);
     assert_eq!(
         labels("envoy_cluster_upstream_rq", 0, &flagger, SetName::New, WHOLE_SET, upstream),

@@ -1,5 +1,6 @@
 use super::*;
 use crate::telemetry::store::is_stale;
+use crate::world::instruments::Code;
 use proptest::prelude::*;
 
 fn pod(set: SetName, ordinal: u16) -> PodInstruments {
@@ -49,7 +50,8 @@ fn a_lost_scrape_puts_up_to_zero_and_ends_the_series_of_the_pod_only() {
     let mut p = pod(SetName::Old, 0);
     p.client.count(Code::Ok, 0.1);
     let lost = ScrapeHealth { lost_pods: vec![p.key], ..Default::default() };
-    for (row, health) in [&ScrapeHealth::default(), &lost, &lost, &ScrapeHealth::default()].iter().enumerate() {
+    for (row, health) in [&ScrapeHealth::default(), &lost, &lost, &ScrapeHealth::default()].iter().enumerate()
+    {
         store.record_scrape(row as i64 * 1000, row as i64 * 1000, &world(vec![p]), health);
     }
     assert_eq!(column(&store, Instrument::Up), ["1", "0", "0", "1"]);
@@ -153,7 +155,12 @@ fn scrape() -> impl Strategy<Value = (u8, u8, u8, u16, bool)> {
     (any::<u8>(), any::<u8>(), any::<u8>(), any::<u16>(), prop::bool::weighted(0.1))
 }
 
-fn play(store: &mut SampleStore, counters: &mut [RequestCounters; 8], row: i64, step: (u8, u8, u8, u16, bool)) {
+fn play(
+    store: &mut SampleStore,
+    counters: &mut [RequestCounters; 8],
+    row: i64,
+    step: (u8, u8, u8, u16, bool),
+) {
     let (exist, up, lost, events, gap) = step;
     let mut pods = Vec::new();
     let mut health = ScrapeHealth { gap, ..Default::default() };

@@ -8,9 +8,7 @@ use crate::telemetry::store::{STALE_BITS, is_stale};
 use crate::world::instruments::Code;
 
 /// What a metric counts or shows.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Signal {
     /// Answers by status, as pods count them.

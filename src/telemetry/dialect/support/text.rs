@@ -12,13 +12,13 @@ use crate::world::instruments::Code;
 
 /// Bounds in seconds as Go prints them; the same bounds as `world::instruments::BOUNDS`.
 const SECONDS: [&str; 17] = [
-    "0.0005", "0.001", "0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "1", "2.5", "5", "10", "30", "60",
-    "300", "+Inf",
+    "0.0005", "0.001", "0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "1", "2.5", "5", "10", "30",
+    "60", "300", "+Inf",
 ];
 /// The same in milliseconds.
 const MILLIS: [&str; 17] = [
-    "0.5", "1", "5", "10", "25", "50", "100", "250", "500", "1000", "2500", "5000", "10000", "30000", "60000",
-    "300000", "+Inf",
+    "0.5", "1", "5", "10", "25", "50", "100", "250", "500", "1000", "2500", "5000", "10000", "30000",
+    "60000", "300000", "+Inf",
 ];
 
 /// What a label holds.
@@ -123,7 +123,9 @@ impl Context<'_> {
             Text::PodHash => self.hash(),
             Text::Version => Cow::Owned(self.version().to_owned()),
             Text::Pod => self.pod(),
-            Text::Instance(port) => self.address().map_or(Cow::Borrowed(""), |ip| format!("{ip}:{port}").into()),
+            Text::Instance(port) => {
+                self.address().map_or(Cow::Borrowed(""), |ip| format!("{ip}:{port}").into())
+            }
             Text::Node => format!("node-{}", 1 + self.key.pod % 3).into(),
             Text::RoleWord if !self.naming.labels_role() => Cow::Borrowed(""),
             Text::RoleWord => Cow::Borrowed(if candidate { "candidate" } else { "stable" }),
@@ -213,7 +215,8 @@ impl Context<'_> {
 
     fn bound_by_hand(&self, index: u16, candidate: bool) -> Cow<'static, str> {
         let role = self.naming.label_roles.get(usize::from(index)).filter(|_| self.is_target);
-        let value = role.and_then(|role| if candidate { role.candidate.clone() } else { role.stable.clone() });
+        let value =
+            role.and_then(|role| if candidate { role.candidate.clone() } else { role.stable.clone() });
         Cow::Owned(value.unwrap_or_default())
     }
 }

@@ -92,7 +92,9 @@ impl BindError {
             BindError::NoValue { suggestion, values, .. } => {
                 format!("{}it has {}", meant(suggestion), values.join(", "))
             }
-            BindError::NoCombination { .. } => "check which side of the rollout each matcher names".to_owned(),
+            BindError::NoCombination { .. } => {
+                "check which side of the rollout each matcher names".to_owned()
+            }
             BindError::Ambiguous { .. } | BindError::Conflict { .. } => {
                 "say what the label means under `bind: labels:`".to_owned()
             }

@@ -1,0 +1,115 @@
+//! The world without a deploy: what users would have got, slot by slot, and the start of every other branch.
+
+use std::sync::Arc;
+
+use crate::time::SimTime;
+use crate::world::outcomes::Outcomes;
+use crate::world::tally::{Counts, Minute};
+use crate::world::{Stop, World};
+
+use super::setting::Setting;
+use super::station::Station;
+
+/// Warm-up done: the instant before the deploy, from which all branches start.
+#[derive(Clone)]
+pub struct Warm {
+    /// The world.
+    pub world: World,
+    /// What monitoring has stored.
+    pub station: Station,
+    /// Number of the next scrape.
+    pub scrape: usize,
+}
+
+impl Warm {
+    /// Plays the warm-up.
+    pub fn up(setting: &Setting, world: World, station: Station) -> Self {
+        let mut warm = Warm { world, station, scrape: 0 };
+        loop {
+            let at = setting.sampler.scrape_at(warm.scrape as u64);
+            if at > setting.deploy_at {
+                break;
+            }
+            run(&mut warm.world, at);
+            warm.world.end_slot(warm.scrape);
+            warm.station.scrape(&setting.sampler, warm.scrape, at, &warm.world);
+            warm.scrape += 1;
+        }
+        run(&mut warm.world, setting.deploy_at);
+        // Counting begins inside a slot: what came before is drawn now and belongs to the warm-up.
+        warm.world.end_part(warm.scrape, 1);
+        warm
+    }
+}
+
+/// Plays on to `until`, whatever changes on the way.
+pub fn run(world: &mut World, until: SimTime) {
+    while let Stop::Changed(_) = world.run_until(until) {}
+}
+
+/// The world without a deploy over the counted span.
+pub struct Baseline {
+    /// Counts at the end of each slot since the deploy; the first entry belongs to the first scrape after it.
+    by_slot: Vec<Counts>,
+    first_slot: usize,
+    /// Counts over the whole span.
+    pub total: Counts,
+    /// Minutes since the deploy.
+    pub minutes: Vec<Minute>,
+    /// Fates of single requests; `None` at flow level.
+    pub outcomes: Option<Arc<Outcomes>>,
+    /// Rolling hash of its events.
+    pub fingerprint: u64,
+}
+
+impl Baseline {
+    /// Plays on from the warm-up without a deploy.
+    pub fn play(setting: &Setting, warm: &Warm, until: SimTime) -> Self {
+        let mut world = warm.world.clone();
+        world.begin_counting(None, true);
+        let mut by_slot = Vec::new();
+        let mut scrape = warm.scrape;
+        loop {
+            let at = setting.sampler.scrape_at(scrape as u64);
+            if at > until {
+                break;
+            }
+            run(&mut world, at);
+            world.end_slot(scrape);
+            by_slot.push(counts(&world));
+            scrape += 1;
+        }
+        run(&mut world, until);
+        world.end_part(scrape, 2);
+        Baseline {
+            by_slot,
+            first_slot: warm.scrape,
+            total: counts(&world),
+            minutes: world.tally().map(|t| t.minutes.clone()).unwrap_or_default(),
+            outcomes: world.outcomes().map(|o| Arc::new(o.clone())),
+            fingerprint: world.fingerprint(),
+        }
+    }
+
+    /// What a branch that is like this world from the scrape before `next_scrape` on has counted at the end.
+    ///
+    /// The requests open at that moment end as they do here; what more or fewer of them a branch has open counts as
+    /// succeeded, so that every request stays accounted for.
+    pub fn continued(&self, counted: &Counts, next_scrape: usize) -> Counts {
+        let Some(then) = next_scrape.checked_sub(self.first_slot + 1).and_then(|i| self.by_slot.get(i))
+        else {
+            return *counted;
+        };
+        let mut rest = self.total.minus(then);
+        rest.in_flight = 0;
+        let mut sum = counted.plus(&rest);
+        sum.in_flight = self.total.in_flight;
+        let fates = sum.failed + sum.timed_out + sum.rejected + sum.in_flight;
+        sum.succeeded = sum.issued.saturating_sub(fates);
+        sum
+    }
+}
+
+fn counts(world: &World) -> Counts {
+    world.tally().map(|t| t.counts).unwrap_or_default()
+}

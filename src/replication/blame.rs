@@ -1,0 +1,170 @@
+//! Why: the cause of each miss, and of each false rollback.
+
+use crate::promql::{self, Value};
+use crate::strategy::Signal;
+
+use super::baseline::{Baseline, Warm};
+use super::play::{Finished, Stage, play};
+use super::prepared::{PlayerSpec, Prepared, RolloutPlan};
+use super::record::{DecisionKind, MissCause, Player, RollbackOutcome, RunRecord};
+use super::setting::Setting;
+use super::station::Station;
+use crate::policy::Truth;
+use crate::world::World;
+
+/// Notes, for every policy that missed the bad release, the first cause that holds.
+pub fn misses(stage: &Stage<'_>, finished: &[Finished], runs: &mut [RunRecord]) {
+    let Some(first_harm) = stage.truth.first_harm else { return };
+    let watch_end = (first_harm + stage.prepared.scenario.watch).as_nanos();
+    let Some(never) = finished.iter().find(|f| f.branch.riders.iter().any(|r| r.player == 0)) else { return };
+    let mut station = never.branch.station.clone();
+    for (index, run) in runs.iter_mut().enumerate() {
+        if !matches!(run.player, Player::Policy(_)) {
+            continue;
+        }
+        let player = &stage.players[index];
+        let decided = run.decision.as_ref().filter(|d| d.at <= watch_end);
+        run.miss = match decided {
+            Some(_) if rollback_failed(run) => Some(MissCause::RollbackFailed),
+            Some(_) => None,
+            None => {
+                let paused =
+                    finished.iter().flat_map(|f| &f.branch.riders).any(|r| r.player == index && r.paused);
+                Some(cause(stage, player, run, paused, &mut station))
+            }
+        };
+    }
+}
+
+fn rollback_failed(run: &RunRecord) -> bool {
+    run.rollback.as_ref().is_some_and(|r| {
+        matches!(
+            r.outcome,
+            RollbackOutcome::NoEffect | RollbackOutcome::Impossible | RollbackOutcome::Unfinished
+        )
+    })
+}
+
+fn cause(
+    stage: &Stage<'_>,
+    player: &PlayerSpec,
+    run: &RunRecord,
+    paused: bool,
+    station: &mut Station,
+) -> MissCause {
+    let after: u32 = run.checks.iter().map(|c| c.after_onset).sum();
+    let silent: u32 = run.checks.iter().map(|c| c.no_data + c.errors).sum();
+    if after > 0 && silent == after && never_bound(stage, player) {
+        return MissCause::NoSuchSeries;
+    }
+    if after > 0 && silent * 2 > after {
+        return MissCause::NoData;
+    }
+    if let Some(check) = longest_bad(run) {
+        return if paused { MissCause::Paused } else { MissCause::TooShort { check } };
+    }
+    if let Some(check) = candidate_crosses(stage, player, station) {
+        return MissCause::Diluted { check };
+    }
+    if paused { MissCause::Paused } else { MissCause::BelowThreshold }
+}
+
+fn longest_bad(run: &RunRecord) -> Option<usize> {
+    let (check, summary) =
+        run.checks.iter().enumerate().max_by_key(|(i, c)| (c.longest_bad, std::cmp::Reverse(*i)))?;
+    (summary.longest_bad > 0).then_some(check)
+}
+
+/// Whether every query of the player reads something that can never be there (`--allow-missing-series`).
+fn never_bound(stage: &Stage<'_>, player: &PlayerSpec) -> bool {
+    let Some(policy) = player.asks_as else { return false };
+    let never =
+        |query: usize| stage.prepared.panel.selectors(policy, query).iter().any(|s| s.bound.never.is_some());
+    player.queries > 0 && (0..player.queries).all(never)
+}
+
+/// The first check whose value for the candidate alone, over all the time since the onset, is on the bad side.
+fn candidate_crosses(stage: &Stage<'_>, player: &PlayerSpec, station: &mut Station) -> Option<usize> {
+    let policy = player.asks_as?;
+    let now = stage.counted_until;
+    let window = now.since(stage.onset?);
+    player.check_defs.iter().enumerate().find_map(|(index, check)| {
+        let text = promql::pin(check.query.as_deref()?, &[], Some(window)).ok()?;
+        let value = station.candidate_only(stage.prepared, policy, &text, now)?;
+        let bad = match value {
+            Value::Scalar(value) => check.limits.is_bad(value),
+            Value::Vector(samples) => samples.iter().any(|s| check.limits.is_bad(s.value)),
+            _ => false,
+        };
+        bad.then_some(index)
+    })
+}
+
+/// Notes, for every policy that rolled the healthy release back, the first confounder whose removal under the same
+/// keys makes the rollback vanish, or `noise`.
+pub fn false_causes(prepared: &Prepared, replication: u32, plan: &RolloutPlan, runs: &mut [RunRecord]) {
+    let mut open: Vec<usize> = runs
+        .iter()
+        .enumerate()
+        .filter(|(_, run)| matches!(run.player, Player::Policy(_)) && rolled_back(run))
+        .map(|(index, _)| index)
+        .collect();
+    for (without, (path, confounder)) in prepared.scenario.confounders.iter().enumerate() {
+        if open.is_empty() {
+            return;
+        }
+        let still = decide_without(prepared, replication, plan, &open, without);
+        let name = crate::catalogue::Catalogue::name(confounder);
+        for &index in open.iter().filter(|i| !still.contains(i)) {
+            runs[index].false_cause = Some(format!("{name} ({path})"));
+        }
+        open = still;
+    }
+    for index in open {
+        runs[index].false_cause = Some("noise".to_owned());
+    }
+}
+
+fn rolled_back(run: &RunRecord) -> bool {
+    run.decision.as_ref().is_some_and(|d| d.kind == DecisionKind::RollBack)
+}
+
+/// Which of these players still roll the healthy release back when one confounder is left out.
+fn decide_without(
+    prepared: &Prepared,
+    replication: u32,
+    plan: &RolloutPlan,
+    players: &[usize],
+    without: usize,
+) -> Vec<usize> {
+    let setting = Setting::new(&prepared.scenario, prepared.seed, replication, Some(without));
+    let world = World::new(
+        std::sync::Arc::clone(&setting.common),
+        std::sync::Arc::clone(&setting.draw.confounders),
+        prepared.level,
+    );
+    let warm = Warm::up(&setting, world, Station::new(prepared));
+    let stage = Stage {
+        prepared,
+        players: &plan.players,
+        setting: &setting,
+        watched_until: setting.horizon_at,
+        counted_until: setting.horizon_at,
+        onset: None,
+        truth: Truth { first_harm: None },
+        merge: true,
+    };
+    let riders = players
+        .iter()
+        .map(|&index| super::rider(index, &plan.players[index], &setting, setting.horizon_at))
+        .collect();
+    let no_baseline: Option<&Baseline> = None;
+    let mut branch = super::begin(&setting, &warm, plan, false, riders, no_baseline);
+    branch.control(Signal::Start);
+    play(&stage, branch)
+        .iter()
+        .flat_map(|f| &f.branch.riders)
+        .filter(|r| r.decision.as_ref().is_some_and(|d| d.kind == DecisionKind::RollBack))
+        .map(|r| r.player)
+        .collect()
+}

@@ -1,0 +1,146 @@
+//! From a finished branch to the records of its riders.
+
+use crate::rollback::StepLog;
+use crate::time::{SimDuration, SimTime};
+use crate::world::tally::{Counts, Minute};
+
+use super::baseline::Baseline;
+use super::branch::{Branch, Rider, Rollback};
+use super::play::Finished;
+use super::record::{
+    BranchEnd, DecisionRecord, Player, RollbackOutcome, RollbackRecord, RollbackStep, RunRecord,
+};
+
+/// A rollback that took longer than this after the decision was slow.
+const SLOW_AFTER: SimDuration = SimDuration::from_secs(60);
+
+/// Shape of the gamma distribution of how active users are, when users are not followed one by one.
+const USER_ACTIVITY_SHAPE: f64 = 0.5;
+
+/// What finishing needs to know of the twin.
+pub struct Twin<'a> {
+    /// The world without a deploy.
+    pub baseline: &'a Baseline,
+    /// First harm of the bad twin.
+    pub first_harm: Option<SimTime>,
+    /// Share of requests that must succeed.
+    pub availability: f64,
+    /// Users behind the target's traffic.
+    pub users: f64,
+}
+
+/// The record of one rider, miss and false causes left open.
+pub fn record(finished: &Finished, rider: &Rider, player: &Player, twin: &Twin<'_>) -> RunRecord {
+    let branch = &finished.branch;
+    let tally = branch.world.tally().cloned().unwrap_or_default();
+    let counts = match finished.end {
+        BranchEnd::Span => tally.counts,
+        BranchEnd::Merged | BranchEnd::Settled => twin.baseline.continued(&tally.counts, branch.scrape),
+    };
+    let decision = rider.decision.clone();
+    RunRecord {
+        player: player.clone(),
+        rollback: decision.as_ref().and_then(|d| rollback(branch, d, &tally.counts)),
+        decision,
+        promoted_at: branch.promoted_at.map(SimTime::as_nanos),
+        recovered_at: twin
+            .first_harm
+            .and_then(|harm| recovered(branch, &tally.minutes, harm, finished.end, twin))
+            .map(SimTime::as_nanos),
+        pages: rider.pages,
+        counts,
+        harmed: tally.harm,
+        users_harmed: users_harmed(&tally, branch.world.is_flow(), twin.users),
+        downtime: tally.downtime.as_nanos(),
+        rows_lost: 0,
+        end: finished.end,
+        ended_at: branch.world.now().as_nanos(),
+        checks: rider.checks.iter().map(|c| c.summary).collect(),
+        miss: None,
+        false_cause: None,
+        timeline: branch.timeline.as_ref().map(|t| t.entries.clone()).unwrap_or_default(),
+        trace: branch.timeline.as_ref().map(|t| t.trace.clone()).unwrap_or_default(),
+    }
+}
+
+fn users_harmed(tally: &crate::world::tally::Tally, is_flow: bool, users: f64) -> f64 {
+    if !is_flow {
+        return tally.harmed_users.len() as f64;
+    }
+    let harmed = tally.harm.total() as f64;
+    if users <= 0.0 || harmed <= 0.0 {
+        return 0.0;
+    }
+    // Requests per user are gamma mixed Poisson: the share of users without any of the harmed ones is a negative
+    // binomial zero probability.
+    let shape = USER_ACTIVITY_SHAPE;
+    users * (1.0 - libm::pow(1.0 + harmed / (users * shape), -shape))
+}
+
+fn rollback(branch: &Branch, decision: &DecisionRecord, counts: &Counts) -> Option<RollbackRecord> {
+    let rollback = branch.rollback.as_ref()?;
+    let execution = &rollback.execution;
+    let nanos = |at: Option<SimTime>| at.map(SimTime::as_nanos);
+    let _ = (decision, counts);
+    Some(RollbackRecord {
+        procedure: execution.name().to_owned(),
+        began: rollback.began.as_nanos(),
+        drained: nanos(rollback.drained),
+        restored: nanos(rollback.restored),
+        verified: nanos(execution.verified_at()),
+        outcome: outcome(rollback),
+        unattended: execution.is_unattended() && !execution.is_impossible(),
+        steps: execution.log.iter().map(step).collect(),
+    })
+}
+
+fn step(log: &StepLog) -> RollbackStep {
+    RollbackStep {
+        name: log.name.to_owned(),
+        began: log.began.as_nanos(),
+        ended: log.ended.map(SimTime::as_nanos),
+        failed: log.failed,
+    }
+}
+
+/// What came of a rollback by itself; `MadeWorse` needs the run under `never` and is set when that is known.
+fn outcome(rollback: &Rollback) -> RollbackOutcome {
+    if rollback.execution.is_impossible() {
+        return RollbackOutcome::Impossible;
+    }
+    match rollback.restored {
+        Some(at) if at.since(rollback.began) <= SLOW_AFTER => RollbackOutcome::Worked,
+        Some(_) => RollbackOutcome::Slow,
+        None if rollback.execution.is_pending() => RollbackOutcome::Unfinished,
+        None => RollbackOutcome::NoEffect,
+    }
+}
+
+/// First instant after first harm from which five one-minute windows in a row are inside the SLO or no worse than
+/// without the deploy.
+fn recovered(
+    branch: &Branch,
+    minutes: &[Minute],
+    first_harm: SimTime,
+    end: BranchEnd,
+    twin: &Twin<'_>,
+) -> Option<SimTime> {
+    const WINDOWS: usize = 5;
+    let minute = SimDuration::from_mins(1);
+    let from = (first_harm.since(branch.deploy_at).as_nanos() / minute.as_nanos()) as usize;
+    let without = |index: usize| twin.baseline.minutes.get(index).copied().unwrap_or_default();
+    let here = |index: usize| match minutes.get(index) {
+        Some(seen) if index + 1 < minutes.len() || end == BranchEnd::Span => *seen,
+        _ => without(index),
+    };
+    let last = twin.baseline.minutes.len();
+    let good = |index: usize| {
+        let ratio = |m: Minute| f64::from(m.bad) / f64::from(m.answered.max(1));
+        let here = ratio(here(index));
+        here <= 1.0 - twin.availability || here <= ratio(without(index))
+    };
+    // The minute of the first harm itself is over before anything can have recovered.
+    (from + 1..last.saturating_sub(WINDOWS - 1))
+        .find(|&start| (start..start + WINDOWS).all(good))
+        .map(|start| branch.deploy_at + minute * start as u64)
+}

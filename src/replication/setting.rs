@@ -1,0 +1,41 @@
+//! What all branches of one replication share: its keys, its numbers, its weather, its clock.
+
+use std::sync::Arc;
+
+use crate::rng::Key;
+use crate::scenario::Scenario;
+use crate::telemetry::sampler::Sampler;
+use crate::time::SimTime;
+use crate::world::{Common, climate::Climate};
+
+use super::draw::Draw;
+
+/// One replication before anything is played.
+pub struct Setting {
+    /// Root of its keys.
+    pub key: Key,
+    /// Its numbers.
+    pub draw: Draw,
+    /// Its scrapes.
+    pub sampler: Sampler,
+    /// Its world's description and weather.
+    pub common: Arc<Common>,
+    /// When the release is deployed.
+    pub deploy_at: SimTime,
+    /// Until when a release is followed.
+    pub horizon_at: SimTime,
+}
+
+impl Setting {
+    /// The replication of this number; `without` leaves out one confounder under the same keys.
+    pub fn new(scenario: &Scenario, seed: u64, replication: u32, without: Option<usize>) -> Self {
+        let key = Key::root(seed, &scenario.name).replication(replication);
+        let deploy_at = SimTime::ZERO + scenario.warm_up;
+        let horizon_at = deploy_at + scenario.horizon;
+        let draw = Draw::new(scenario, key, deploy_at, without);
+        let sampler = Sampler::new(&scenario.telemetry, key, draw.monitoring.clone());
+        let climate = Climate::new(&scenario.world, key, horizon_at + scenario.watch);
+        let common = Arc::new(Common { spec: scenario.world.clone(), climate, key });
+        Setting { key, draw, sampler, common, deploy_at, horizon_at }
+    }
+}

@@ -1,0 +1,122 @@
+//! The monitoring of one branch: its samples, and the values of the queries over them.
+
+use crate::policy::{Queries, QueryError};
+use crate::promql::{EvalError, Program, Value};
+use crate::telemetry::sampler::Sampler;
+use crate::telemetry::store::SampleStore;
+use crate::time::{SimDuration, SimTime};
+use crate::world::World;
+use crate::world::instruments::ServiceInstruments;
+
+use super::panel::PanelState;
+use super::prepared::{PlayerSpec, Prepared};
+use super::setting::Setting;
+
+/// The monitoring of one branch.
+#[derive(Clone)]
+pub struct Station {
+    /// `None` for a branch nobody monitors.
+    store: Option<SampleStore>,
+    panel: Option<PanelState>,
+    instruments: Vec<ServiceInstruments>,
+}
+
+impl Station {
+    /// Monitoring with every panel of the study.
+    pub fn new(prepared: &Prepared) -> Self {
+        Station {
+            store: Some(SampleStore::new(&prepared.needs)),
+            panel: Some(prepared.panel.start()),
+            instruments: Vec::new(),
+        }
+    }
+
+    /// No monitoring at all.
+    pub fn blind() -> Self {
+        Station { store: None, panel: None, instruments: Vec::new() }
+    }
+
+    /// Scrapes the world.
+    pub fn scrape(&mut self, sampler: &Sampler, index: usize, at: SimTime, world: &World) {
+        let Some(store) = &mut self.store else { return };
+        world.instruments(&mut self.instruments);
+        let health = sampler.health(index as u64, at, &self.instruments);
+        let visible = sampler.visible_at(at).as_millis();
+        store.record_scrape(at.as_millis(), visible, &self.instruments, &health);
+    }
+
+    /// The value of a query text, under the names of a policy, over the pods of the new revision alone; `None` when it
+    /// has none.
+    pub fn candidate_only(
+        &mut self,
+        prepared: &Prepared,
+        policy: usize,
+        text: &str,
+        now: SimTime,
+    ) -> Option<Value> {
+        let (store, panel) = (self.store.as_ref()?, self.panel.as_mut()?);
+        let mut program = Program::new();
+        let query = program.add(text).ok()?;
+        panel.candidate_only(&prepared.panel, store, policy, (&program, query), now.as_millis()).ok()
+    }
+}
+
+/// The queries of one player, answered by a branch's monitoring.
+pub struct Answers<'a> {
+    prepared: &'a Prepared,
+    player: &'a PlayerSpec,
+    station: &'a mut Station,
+    now: SimTime,
+    fails: bool,
+}
+
+impl<'a> Answers<'a> {
+    /// The answers at `now`.
+    pub fn new(
+        prepared: &'a Prepared,
+        setting: &Setting,
+        player: &'a PlayerSpec,
+        station: &'a mut Station,
+        now: SimTime,
+    ) -> Self {
+        let fails = setting.sampler.query_fails(now);
+        Answers { prepared, player, station, now, fails }
+    }
+}
+
+impl Queries for Answers<'_> {
+    fn value(&mut self, query: usize) -> Result<&Value, QueryError> {
+        if self.fails {
+            return Err(QueryError::Unavailable);
+        }
+        let (Some(policy), Some(store), Some(panel)) =
+            (self.player.asks_as, self.station.store.as_ref(), self.station.panel.as_mut())
+        else {
+            return Err(QueryError::Unavailable);
+        };
+        panel.value(&self.prepared.panel, store, (policy, query), self.now.as_millis()).map_err(failed)
+    }
+
+    fn range(
+        &mut self,
+        query: usize,
+        start: SimTime,
+        end: SimTime,
+        step: SimDuration,
+    ) -> Result<Value, QueryError> {
+        if self.fails {
+            return Err(QueryError::Unavailable);
+        }
+        let (Some(policy), Some(store), Some(panel)) =
+            (self.player.asks_as, self.station.store.as_ref(), self.station.panel.as_mut())
+        else {
+            return Err(QueryError::Unavailable);
+        };
+        let span = (start.as_millis(), end.as_millis(), step.as_millis());
+        panel.range(&self.prepared.panel, store, (policy, query), self.now.as_millis(), span).map_err(failed)
+    }
+}
+
+fn failed(error: EvalError) -> QueryError {
+    QueryError::Failed(error.to_string())
+}

@@ -1,0 +1,157 @@
+//! Studies: many replications of many scenarios, played over threads and collected in order.
+//!
+//! Traps: a replication is a pure function of (scenario, players, seed, number); threads only decide when it is
+//! played. Results are collected by index, so no number depends on how many threads there are.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rayon::prelude::*;
+
+use crate::diagnostic::Diagnostic;
+use crate::policy::loaded::Loaded;
+use crate::replication::prepared::{PrepareOptions, Prepared};
+use crate::replication::record::ReplicationRecord;
+use crate::replication::{Options, replicate};
+use crate::scenario::Scenario;
+
+/// What is played.
+pub struct Study {
+    scenarios: Vec<Prepared>,
+    replications: Replications,
+    jobs: NonZeroUsize,
+    options: Options,
+}
+
+/// How often each scenario is played.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Replications {
+    /// Scenarios at flow level.
+    pub flow: u32,
+    /// Scenarios at request level.
+    pub request: u32,
+}
+
+impl Default for Replications {
+    fn default() -> Self {
+        Replications { flow: 200, request: 8 }
+    }
+}
+
+/// How far a study is: replications done and replications in all.
+#[derive(Debug, Default)]
+pub struct Progress {
+    done: AtomicU64,
+}
+
+impl Progress {
+    /// Replications done.
+    pub fn done(&self) -> u64 {
+        self.done.load(Ordering::Relaxed)
+    }
+}
+
+/// Why a study cannot be played.
+#[derive(Debug, thiserror::Error)]
+pub enum StudyError {
+    /// Policies and scenarios do not fit.
+    #[error("{} queries cannot be asked of these scenarios", .0.len())]
+    Binding(Vec<Diagnostic>),
+    /// The threads could not be started.
+    #[error("the worker threads could not be started: {0}")]
+    Threads(#[from] rayon::ThreadPoolBuildError),
+}
+
+impl Study {
+    /// Binds every policy to every scenario.
+    ///
+    /// # Errors
+    /// When a query of a policy can never match in a scenario; all of them are collected.
+    pub fn new(
+        scenarios: &[Arc<Scenario>],
+        policies: &[Loaded],
+        seed: u64,
+        prepare: PrepareOptions,
+    ) -> Result<Self, StudyError> {
+        let mut errors: Vec<Diagnostic> = Vec::new();
+        let mut prepared = Vec::new();
+        for scenario in scenarios {
+            match Prepared::new(Arc::clone(scenario), policies, seed, prepare) {
+                Ok(one) => prepared.push(one),
+                Err(found) => {
+                    for diagnostic in found {
+                        if !errors.iter().any(|known| known.to_string() == diagnostic.to_string()) {
+                            errors.push(diagnostic);
+                        }
+                    }
+                }
+            }
+        }
+        if !errors.is_empty() {
+            return Err(StudyError::Binding(errors));
+        }
+        Ok(Study {
+            scenarios: prepared,
+            replications: Replications::default(),
+            jobs: NonZeroUsize::MIN,
+            options: Options::default(),
+        })
+    }
+
+    /// Plays each scenario this often.
+    #[must_use]
+    pub fn with_replications(mut self, replications: Replications) -> Self {
+        self.replications = replications;
+        self
+    }
+
+    /// Plays on this many threads.
+    #[must_use]
+    pub fn with_jobs(mut self, jobs: NonZeroUsize) -> Self {
+        self.jobs = jobs;
+        self
+    }
+
+    /// What to do beyond the records.
+    #[must_use]
+    pub fn with_options(mut self, options: Options) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// The scenarios, bound.
+    pub fn prepared(&self) -> &[Prepared] {
+        &self.scenarios
+    }
+
+    fn plan(&self) -> Vec<(usize, u32)> {
+        let count = |p: &Prepared| {
+            if p.scenario.is_flow() { self.replications.flow } else { self.replications.request }
+        };
+        self.scenarios
+            .iter()
+            .enumerate()
+            .flat_map(|(index, p)| (0..count(p)).map(move |replication| (index, replication)))
+            .collect()
+    }
+
+    /// Replications in all.
+    pub fn total(&self) -> u64 {
+        self.plan().len() as u64
+    }
+
+    /// Plays everything; records come in the order of scenarios and replication numbers.
+    ///
+    /// # Errors
+    /// When the threads cannot be started.
+    pub fn play(&self, progress: &Progress) -> Result<Vec<ReplicationRecord>, StudyError> {
+        let one = |&(index, replication): &(usize, u32)| {
+            let record = replicate(&self.scenarios[index], replication, self.options);
+            progress.done.fetch_add(1, Ordering::Relaxed);
+            record
+        };
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(self.jobs.get()).build()?;
+        Ok(pool.install(|| self.plan().par_iter().map(one).collect()))
+    }
+}
