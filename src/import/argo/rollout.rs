@@ -95,7 +95,7 @@ fn read(draft: &mut Draft<'_, '_>, object: &Object<'_>, canary: &Reader<'_>) -> 
         }
         None => (false, 100.0),
     };
-    let bounds = bounds(draft, object, canary)?;
+    let bounds = bounds(object, canary)?;
     let steps = steps(draft, object, canary, heaviest)?;
     let background = background(draft, object, canary)?;
     let seconds = |key: &str| -> Result<SimDuration, Diagnostic> {
@@ -159,7 +159,7 @@ fn summarise(
     }
 }
 
-fn bounds(draft: &mut Draft<'_, '_>, object: &Object<'_>, canary: &Reader<'_>) -> Result<Bounds, Diagnostic> {
+fn bounds(object: &Object<'_>, canary: &Reader<'_>) -> Result<Bounds, Diagnostic> {
     let default = Bounds::default();
     let amount = |key: &str, default: Amount| -> Result<Amount, Diagnostic> {
         let Some(reader) = canary.get(key) else { return Ok(default) };
@@ -174,7 +174,6 @@ fn bounds(draft: &mut Draft<'_, '_>, object: &Object<'_>, canary: &Reader<'_>) -
         })
     };
     let seconds = object.reader.at("spec.minReadySeconds").map(|reader| reader.i64()).transpose()?;
-    let _ = draft;
     Ok(Bounds {
         max_surge: amount("maxSurge", default.max_surge)?,
         max_unavailable: amount("maxUnavailable", default.max_unavailable)?,
