@@ -109,7 +109,9 @@ fn check_trigger(
         return Err(place("name").diagnostic_at(fact, "give each its own name"));
     }
     if spec.every < SimDuration::from_secs(1) {
-        return Err(place("every").diagnostic_at("evaluations must be at least 1s apart", "write `every: 15s`"));
+        return Err(
+            place("every").diagnostic_at("evaluations must be at least 1s apart", "write `every: 15s`")
+        );
     }
     let counts = [
         ("for", spec.hold_for.is_some()),
@@ -127,7 +129,8 @@ fn check_trigger(
         return Err(place("keep_firing_for").diagnostic_at(fact, "remove it, or count with `for`"));
     }
     let zero = |key: &str| {
-        Err(place(key).diagnostic_at(format!("`{key}` must be at least 1"), "write 1 to fire at the first bad one"))
+        Err(place(key)
+            .diagnostic_at(format!("`{key}` must be at least 1"), "write 1 to fire at the first bad one"))
     };
     if spec.consecutive == Some(0) {
         return zero("consecutive");
@@ -174,6 +177,7 @@ fn trigger(
         sides,
         rule: rule(spec),
         every: spec.every,
+        start_after: spec.start_after,
         then: spec.then.clone(),
         on_no_data: spec.on_no_data,
         on_error: spec.on_error,
@@ -291,8 +295,12 @@ fn sentence(spec: &TriggerSpec, def: &TriggerDef) -> String {
         OnTrouble::Page => format!("; {what} pages"),
         OnTrouble::RollBack => format!("; {what} rolls back"),
     };
+    let grace = match spec.start_after {
+        SimDuration::ZERO => String::new(),
+        after => format!(" from {after} after the deploy on"),
+    };
     format!(
-        "Every {}, `{}`: {} when `{expr}`{bad}{}{}.",
+        "Every {}{grace}, `{}`: {} when `{expr}`{bad}{}{}.",
         spec.every,
         spec.name,
         then_words(&spec.then),

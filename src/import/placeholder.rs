@@ -7,10 +7,7 @@
 ///
 /// # Errors
 /// The first placeholder for which `value` knows nothing, or an opening `{{` without an end.
-pub(super) fn fill(
-    text: &str,
-    mut value: impl FnMut(&str) -> Option<String>,
-) -> Result<String, String> {
+pub(super) fn fill(text: &str, mut value: impl FnMut(&str) -> Option<String>) -> Result<String, String> {
     let mut filled = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("{{") {
@@ -39,7 +36,10 @@ mod tests {
     #[test]
     fn placeholders_are_replaced_with_or_without_blanks() {
         let value = |name: &str| argument(name).map(|n| format!("<{n}>"));
-        assert_eq!(fill(r#"a{x="{{args.s-n}}",y=~"{{ args.b }}"}"#, value).unwrap(), r#"a{x="<s-n>",y=~"<b>"}"#);
+        assert_eq!(
+            fill(r#"a{x="{{args.s-n}}",y=~"{{ args.b }}"}"#, value).unwrap(),
+            r#"a{x="<s-n>",y=~"<b>"}"#
+        );
         assert_eq!(fill("x {{- args.a -}} y", value).unwrap(), "x<args.a>y".replace("args.", ""));
         assert!(fill("{{workflow.name}}", value).unwrap_err().contains("workflow.name"));
         assert!(fill("{{args.a", value).is_err());

@@ -57,7 +57,10 @@ fn place(error: &PromqlError, text: &str, at: &Reader<'_>) -> Diagnostic {
         .offset()
         .map_or(0, |offset| text.get(..offset).unwrap_or_default().bytes().filter(|b| *b == b'\n').count());
     let is_block = at.peek().style == ScalarStyle::Block;
-    let line = start.line as usize + lines_down + usize::from(is_block);
+    // The place of a block is its indicator or its first line, as the reader of the tree has it.
+    let written = source.text.get(start.start as usize..).unwrap_or_default();
+    let is_indicator = is_block && written.starts_with(['|', '>']);
+    let line = start.line as usize + lines_down + usize::from(is_indicator);
     let location = if is_block || lines_down > 0 { line_location(source.text, line) } else { Some(start) };
     source
         .error(location.unwrap_or(start), format!("`{}` is no query: {error}", at.path()))

@@ -34,7 +34,11 @@ fn kinds_are_told_apart_by_api_version_and_kind() {
     let error = refused(kruise);
     assert!(error.message.contains("OpenKruise"), "{error}");
     assert_eq!(error.location.map(|l| l.line), Some(2));
-    assert!(refused("groups: [{name: a, rules: []}]\n").help.is_some_and(|help| help.contains("Prometheus rules")));
+    assert!(
+        refused("groups: [{name: a, rules: []}]\n")
+            .help
+            .is_some_and(|help| help.contains("Prometheus rules"))
+    );
     assert!(refused("just: a mapping\n").message.contains("no policy file"));
     let companion = format!("apiVersion: v1\nkind: Service\nmetadata: {{name: a}}\n---\n{}", "");
     assert!(refused(&companion).message.contains("no policy in"));
@@ -44,7 +48,11 @@ fn kinds_are_told_apart_by_api_version_and_kind() {
 fn names_come_from_the_file_or_from_the_object() {
     let policy = only(NATIVE);
     assert_eq!((policy.name.as_str(), policy.identity.as_str()), ("p", "native/p"));
-    let template = |name: &str| format!("apiVersion: argoproj.io/v1alpha1\nkind: AnalysisTemplate\nmetadata: {{name: {name}}}\nspec: {{metrics: [{{name: m, provider: {{prometheus: {{query: up}}}}}}]}}\n---\n");
+    let template = |name: &str| {
+        format!(
+            "apiVersion: argoproj.io/v1alpha1\nkind: AnalysisTemplate\nmetadata: {{name: {name}}}\nspec: {{metrics: [{{name: m, provider: {{prometheus: {{query: up}}}}}}]}}\n---\n"
+        )
+    };
     let loaded = load_one(&[template("x"), template("x"), template("y")].concat()).unwrap();
     let names: Vec<&str> = loaded.iter().map(|policy| policy.name.as_str()).collect();
     assert_eq!(names, ["x", "x#2", "y"]);
@@ -70,13 +78,17 @@ fn native_mistakes_are_placed() {
     assert_eq!(place(&with("  - {name: a, expr: up}\n")).0, 5);
     assert_eq!(place("format: 2\ntriggers: [{name: a, expr: up}]\n").0, 1);
     assert_eq!(place("format: 1\ntriggers: []\n").0, 2);
-    let (line, message) = place("format: 1\ntriggers:\n  - name: a\n    expr: |\n      sum(\n        rate(up[1m])\n      ) by\n");
+    let (line, message) = place(
+        "format: 1\ntriggers:\n  - name: a\n    expr: |\n      sum(\n        rate(up[1m])\n      ) by\n",
+    );
     assert!((4..=7).contains(&line) && message.contains("no query"), "{line} {message}");
 }
 
 #[test]
 fn comparisons_have_a_side_and_a_band() {
-    let policy = only("format: 1\ntriggers:\n  - {name: a, expr: '0.05 < sum(errors) / sum(requests)'}\n  - {name: b, expr: 'p95{role=\"candidate\"} >= 5 * p95'}\n  - {name: c, expr: 'absent(up)'}\n  - {name: d, expr: 'up == 0'}\n");
+    let policy = only(
+        "format: 1\ntriggers:\n  - {name: a, expr: '0.05 < sum(errors) / sum(requests)'}\n  - {name: b, expr: 'p95{role=\"candidate\"} >= 5 * p95'}\n  - {name: c, expr: 'absent(up)'}\n  - {name: d, expr: 'up == 0'}\n",
+    );
     let check = |index: usize| &policy.checks[index];
     assert_eq!(check(0).query.as_deref(), Some("sum(errors) / sum(requests)"));
     assert_eq!(check(0).good, "<= 0.05");
@@ -113,7 +125,11 @@ fn flagger_defaults_are_flaggers() {
     assert_eq!(rollout.interval, SimDuration::from_mins(1));
     assert_eq!(rollout.weights.len(), 10);
     assert!(policy.queries[0].text.contains("[1m]"), "{}", policy.queries[0].text);
-    assert!(policy.reading.iter().any(|line| line.contains(" 1 failed checks in all")), "{:?}", policy.reading);
+    assert!(
+        policy.reading.iter().any(|line| line.contains(" 1 failed checks in all")),
+        "{:?}",
+        policy.reading
+    );
     assert_eq!(policy.identity, "prod/shop");
 }
 
@@ -124,27 +140,39 @@ fn flagger_mistakes_are_placed_or_listed() {
     assert_eq!((error.code, error.location.map(|l| l.line)), (Some("missing_dialect"), Some(10)));
     let error = refused(&canary("istio", "{name: own, query: 'sum(rate(x{a=\"b\" c=\"d\"}[1m]))'}"));
     assert_eq!((error.code, error.location.map(|l| l.line)), (Some("promql"), Some(10)));
-    assert_eq!(refused(&canary("istio", "{name: own, templateRef: {name: gone}}")).code, Some("missing_template"));
+    assert_eq!(
+        refused(&canary("istio", "{name: own, templateRef: {name: gone}}")).code,
+        Some("missing_template")
+    );
 
     let policy = only(&canary("istio", "{name: own, query: up}").replace("stepWeight: 10", "interval: 5"));
     let listed: Vec<&str> = policy.unsupported.iter().map(|entry| entry.path.as_str()).collect();
     assert!(listed.contains(&"spec.analysis.interval") && listed.contains(&"spec.analysis"), "{listed:?}");
     assert!(listed.contains(&"spec.analysis.metrics[0]"), "a metric without a threshold: {listed:?}");
-    let policy = only(&canary("istio", builtin).replace("stepWeight: 10", "stepWeight: 10\n    stepWait: 5s"));
-    assert_eq!((policy.unsupported[0].path.as_str(), policy.unsupported[0].line), ("spec.analysis.stepWait", 9));
+    let policy =
+        only(&canary("istio", builtin).replace("stepWeight: 10", "stepWeight: 10\n    stepWait: 5s"));
+    assert_eq!(
+        (policy.unsupported[0].path.as_str(), policy.unsupported[0].line),
+        ("spec.analysis.stepWait", 9)
+    );
 }
 
 #[test]
 fn metric_templates_are_filled_in_and_their_errors_placed_in_their_file() {
     let metric = "{name: own, templateRef: {name: t}, templateVariables: {code: '500'}, thresholdRange: {max: 1}, interval: 2m}";
-    let template = |query: &str| format!("apiVersion: flagger.app/v1beta1\nkind: MetricTemplate\nmetadata: {{name: t}}\nspec:\n  provider: {{type: prometheus}}\n  query: |\n    {query}\n");
+    let template = |query: &str| {
+        format!(
+            "apiVersion: flagger.app/v1beta1\nkind: MetricTemplate\nmetadata: {{name: t}}\nspec:\n  provider: {{type: prometheus}}\n  query: |\n    {query}\n"
+        )
+    };
     let text = canary("istio", metric);
     let load = |query: &str| {
         let other = template(query);
         let both = [SourceText { name: "c.yaml", text: &text }, SourceText { name: "t.yaml", text: &other }];
         load(&both, &ImportOptions::default())
     };
-    let loaded = load("sum(rate(e{ns=\"{{ namespace }}\",code=\"{{ variables.code }}\"}[{{ interval }}]))").unwrap();
+    let loaded =
+        load("sum(rate(e{ns=\"{{ namespace }}\",code=\"{{ variables.code }}\"}[{{ interval }}]))").unwrap();
     assert_eq!(loaded[0].queries[0].text, "sum(rate(e{ns=\"prod\",code=\"500\"}[2m]))");
     let error = load("sum(\n    rate(e[{{ interval }}])\n    ) by by").err().unwrap().remove(0);
     assert_eq!((error.source.as_deref(), error.code), (Some("t.yaml"), Some("promql")), "{error}");
@@ -242,7 +270,11 @@ mod hostile {
         if let Err(found) = load_one(text) {
             prop_assert!(!found.is_empty());
             for problem in found {
-                prop_assert!(problem.location.is_some() || problem.message.contains("no policy in"), "{}", problem);
+                prop_assert!(
+                    problem.location.is_some() || problem.message.contains("no policy in"),
+                    "{}",
+                    problem
+                );
             }
         }
         Ok(())

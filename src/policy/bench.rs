@@ -1,7 +1,9 @@
 //! For tests: a policy asked at chosen instants, with scripted answers of monitoring.
 
 use crate::effect::{RolloutView, Routing, SetName, SetView};
-use crate::policy::{CheckOutcome, Observation, Policy, Queries, QueryError, RolloutStatus, Start, Truth, Verdict};
+use crate::policy::{
+    CheckOutcome, Observation, Policy, Queries, QueryError, RolloutStatus, Start, Truth, Verdict,
+};
 use crate::promql::{Labels, Sample, Value};
 use crate::strategy::{Progress, StepKind, StepStatus};
 use crate::time::{SimDuration, SimTime};

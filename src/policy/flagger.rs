@@ -304,7 +304,9 @@ fn measure(metric: &Metric, o: &mut Observation<'_>) -> Measured {
         Ok(Value::Scalar(_) | Value::Matrix(_) | Value::String(_)) => {
             Measured::Failed("unmarshaling result failed: not a vector".to_owned())
         }
-        Err(QueryError::Unavailable) => Measured::Failed("request failed: context deadline exceeded".to_owned()),
+        Err(QueryError::Unavailable) => {
+            Measured::Failed("request failed: context deadline exceeded".to_owned())
+        }
         Err(QueryError::Failed(error)) => Measured::Failed(error),
     }
 }

@@ -242,7 +242,8 @@ impl Strategy for Running {
             self.roll_primary(view, &mut actions);
         }
         let done = matches!(self.phase, Phase::Succeeded | Phase::Failed);
-        let promoted = matches!(self.phase, Phase::Promoting(_) | Phase::Finalising | Phase::Succeeded | Phase::Failed);
+        let promoted =
+            matches!(self.phase, Phase::Promoting(_) | Phase::Finalising | Phase::Succeeded | Phase::Failed);
         Step {
             actions,
             wake: (!done).then_some(self.next_tick),

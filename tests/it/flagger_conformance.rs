@@ -271,13 +271,18 @@ fn the_threshold_is_acted_on_one_tick_later() {
         assert_eq!(play.tick(-1.0), Seen { phase: "Progressing", weight: 10.0 });
     }
     assert_eq!(play.tick(100.0), Seen { phase: "Failed", weight: 0.0 });
-    assert!(play.said.iter().any(|line| line == "Rolling back podinfo.default failed checks threshold reached 10"));
+    assert!(
+        play.said
+            .iter()
+            .any(|line| line == "Rolling back podinfo.default failed checks threshold reached 10")
+    );
 }
 
 #[test]
 fn rollback_delays_of_the_rule() {
     let Some(table) = table() else { return };
-    let examples = case(&table, "derived_not_from_a_test", "rollback delay")["examples"].as_array().unwrap().clone();
+    let examples =
+        case(&table, "derived_not_from_a_test", "rollback delay")["examples"].as_array().unwrap().clone();
     for example in examples {
         let number = |key: &str| example[key].as_u64().unwrap();
         let (interval, threshold) = (number("interval_s"), number("threshold"));
@@ -325,7 +330,8 @@ fn a_promotion_without_failures_takes_the_ticks_of_the_rule() {
     let first = |wanted: &dyn Fn(&Seen) -> bool| seen.iter().position(wanted).map(|at| at as u64);
     assert_eq!(first(&|seen| seen.weight > 0.0), ticks["first_weight"].as_u64());
     assert_eq!(first(&|seen| seen.weight == 50.0), ticks["max_weight"].as_u64());
-    for (phase, key) in [("Promoting", "promoting"), ("Finalising", "finalising"), ("Succeeded", "succeeded")] {
+    for (phase, key) in [("Promoting", "promoting"), ("Finalising", "finalising"), ("Succeeded", "succeeded")]
+    {
         assert_eq!(first(&|seen| seen.phase == phase), ticks[key].as_u64(), "{phase}");
     }
     let seconds = play.view.now.since(began).as_secs_f64();

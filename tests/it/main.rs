@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, clippy::print_stdout, clippy::print_stderr, unreachable_pub)]
 
 mod argo_conformance;
+mod argo_play;
 mod catalogues;
 mod cli;
 mod documents;

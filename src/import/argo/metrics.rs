@@ -81,7 +81,8 @@ pub(super) fn one(
     };
     list_unread_conditions(draft, item, &fields);
     let (measure, query) = measure(draft, &context, &provider, &fields)?;
-    let (good, limits) = condition::read(fields.success_condition.as_deref(), fields.failure_condition.as_deref());
+    let (good, limits) =
+        condition::read(fields.success_condition.as_deref(), fields.failure_condition.as_deref());
     let name = fields.name.clone();
     all.checks.push(CheckDef { name, query, good, limits, line: line(item) });
     all.places.push(places(item));
@@ -98,7 +99,8 @@ fn list_unread_conditions(draft: &mut Draft<'_, '_>, item: &Reader<'_>, fields: 
         let (Some(reader), Some(text)) = (item.get(key), text) else { continue };
         match Condition::parse(text) {
             Err(error) => {
-                let note = format!("no expression, so every measurement is an Error, as in Argo: {}", error.message);
+                let note =
+                    format!("no expression, so every measurement is an Error, as in Argo: {}", error.message);
                 draft.unsupported.push(unsupported(&reader, note));
             }
             Ok(condition) => {

@@ -140,7 +140,11 @@ pub(super) fn load(bundle: &Bundle<'_>, options: &ImportOptions) -> Result<Vec<L
 }
 
 /// A template without a rollout: a background analysis of the scenario's rollout.
-fn alone(object: &Object<'_>, bundle: &Bundle<'_>, options: &ImportOptions) -> Result<Loaded, Vec<Diagnostic>> {
+fn alone(
+    object: &Object<'_>,
+    bundle: &Bundle<'_>,
+    options: &ImportOptions,
+) -> Result<Loaded, Vec<Diagnostic>> {
     let service = options.service.as_deref().unwrap_or("app");
     let (stable, canary) = (format!("{service}-stable"), format!("{service}-canary"));
     let mut draft = Draft::new(bundle, options, Naming::argo(&object.namespace, service, &stable, &canary));
@@ -149,7 +153,9 @@ fn alone(object: &Object<'_>, bundle: &Bundle<'_>, options: &ImportOptions) -> R
     let Some(analysis) = draft.problems.keep(analysis) else {
         return Err(draft.problems.into_iter().collect());
     };
-    draft.reading.insert(0, "Runs in the background of the scenario's rollout, from the deploy on.".to_owned());
+    draft
+        .reading
+        .insert(0, "Runs in the background of the scenario's rollout, from the deploy on.".to_owned());
     tell(&mut draft, "In the background", &analysis);
     let parts = Parts {
         summary: format!("Argo analysis {} in the background", object.name),

@@ -67,7 +67,8 @@ pub(super) fn load(
 fn canary_section<'a>(root: &Reader<'a>) -> Result<Reader<'a>, Diagnostic> {
     let strategy = root.required("spec")?.required("strategy")?;
     if let Some(blue_green) = strategy.get("blueGreen") {
-        let fact = "blue-green rollouts of Argo are not simulated: the switch of the active service is missing";
+        let fact =
+            "blue-green rollouts of Argo are not simulated: the switch of the active service is missing";
         let help = "give its analysis templates alone: they run in the background of the scenario's rollout";
         return Err(blue_green.diagnostic_at(fact, help).with_code("missing_strategy"));
     }
@@ -94,7 +95,7 @@ fn read(draft: &mut Draft<'_, '_>, object: &Object<'_>, canary: &Reader<'_>) -> 
         }
         None => (false, 100.0),
     };
-    let bounds = bounds(draft, object, canary)?;
+    let bounds = bounds(object, canary)?;
     let steps = steps(draft, object, canary, heaviest)?;
     let background = background(draft, object, canary)?;
     let seconds = |key: &str| -> Result<SimDuration, Diagnostic> {
@@ -158,7 +159,7 @@ fn summarise(
     }
 }
 
-fn bounds(draft: &mut Draft<'_, '_>, object: &Object<'_>, canary: &Reader<'_>) -> Result<Bounds, Diagnostic> {
+fn bounds(object: &Object<'_>, canary: &Reader<'_>) -> Result<Bounds, Diagnostic> {
     let default = Bounds::default();
     let amount = |key: &str, default: Amount| -> Result<Amount, Diagnostic> {
         let Some(reader) = canary.get(key) else { return Ok(default) };
@@ -173,7 +174,6 @@ fn bounds(draft: &mut Draft<'_, '_>, object: &Object<'_>, canary: &Reader<'_>) -
         })
     };
     let seconds = object.reader.at("spec.minReadySeconds").map(|reader| reader.i64()).transpose()?;
-    let _ = draft;
     Ok(Bounds {
         max_surge: amount("maxSurge", default.max_surge)?,
         max_unavailable: amount("maxUnavailable", default.max_unavailable)?,
@@ -275,7 +275,11 @@ fn pause(draft: &mut Draft<'_, '_>, item: &Reader<'_>, steps: &mut Steps) -> Res
     item.get("pause");
     let Some(reader) = item.at("pause.duration") else {
         let bake = draft.options.resume_after;
-        draft.stand_in("the person who resumes a pause without a duration", line(item), format!("after {bake}"));
+        draft.stand_in(
+            "the person who resumes a pause without a duration",
+            line(item),
+            format!("after {bake}"),
+        );
         steps.words.push(format!("pause until resumed ({bake})"));
         return Ok(CanaryStep { weight: None, bake, kind: WaitKind::Pause });
     };

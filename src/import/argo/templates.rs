@@ -22,7 +22,10 @@ const DEEPEST: usize = 8;
 pub(super) struct Arguments(pub(super) BTreeMap<String, String>);
 
 /// The arguments listed at `list` (name with value or valueFrom).
-pub(super) fn arguments(draft: &mut Draft<'_, '_>, list: Option<Reader<'_>>) -> Result<Arguments, Diagnostic> {
+pub(super) fn arguments(
+    draft: &mut Draft<'_, '_>,
+    list: Option<Reader<'_>>,
+) -> Result<Arguments, Diagnostic> {
     let mut found = Arguments::default();
     let Some(list) = list else { return Ok(found) };
     for item in list.seq()? {
@@ -199,7 +202,8 @@ fn guess(draft: &mut Draft<'_, '_>, spec: &Reader<'_>, item: &Reader<'_>, name: 
 
 /// Whether queries compare the argument with Istio's full host name of a service.
 fn is_host(spec: &Reader<'_>, name: &str) -> bool {
-    let pattern = format!(r#"destination_service\s*=~?\s*["']\{{\{{\s*args\.{}\s*\}}\}}"#, regex::escape(name));
+    let pattern =
+        format!(r#"destination_service\s*=~?\s*["']\{{\{{\s*args\.{}\s*\}}\}}"#, regex::escape(name));
     let Ok(pattern) = Regex::new(&pattern) else { return false };
     let metrics = spec.peek().get("metrics").map_or(&[][..], |metrics| metrics.items());
     metrics.iter().any(|metric| {

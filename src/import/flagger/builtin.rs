@@ -95,7 +95,9 @@ mod tests {
                 let query = query(provider, metric).unwrap();
                 let value = |name: &str| Some(if name == "interval" { "1m" } else { "podinfo" }.to_owned());
                 let filled = placeholder::fill(&query, value).unwrap();
-                Program::new().add(&filled).unwrap_or_else(|error| panic!("{provider} {metric}: {error}: {filled}"));
+                Program::new()
+                    .add(&filled)
+                    .unwrap_or_else(|error| panic!("{provider} {metric}: {error}: {filled}"));
             }
         }
         assert!(query("traefik", "request-duration").unwrap_err().contains("traefik"));

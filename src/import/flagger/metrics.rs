@@ -1,10 +1,10 @@
 //! The metrics of an analysis: built-in ones, queries in place, and templates.
 
-use crate::import::line;
 use super::{Draft, Names, builtin};
 use crate::diagnostic::Diagnostic;
 use crate::document::Reader;
 use crate::import::bundle::Object;
+use crate::import::line;
 use crate::import::placeholder;
 use crate::import::unread::unsupported;
 use crate::policy::flagger::{Band, Metric, MetricKind};
@@ -58,8 +58,7 @@ fn one(draft: &mut Draft<'_, '_>, item: &Reader<'_>) -> Result<Option<Metric>, D
         })?;
         let text = fill(&template, &draft.names, &interval, item, &name_reader)?;
         let query = Some(draft.book.add(&text, &name_reader)?);
-        let kind =
-            if name == "request-duration" { MetricKind::Duration } else { MetricKind::SuccessRate };
+        let kind = if name == "request-duration" { MetricKind::Duration } else { MetricKind::SuccessRate };
         return Ok(Some(Metric { name, kind, query, band }));
     }
     if let Some(reader) = item.get("query") {
@@ -115,7 +114,9 @@ fn templated(
 fn find<'b, 'a>(draft: &Draft<'b, 'a>, name: &str, namespace: &str) -> Option<&'b Object<'a>> {
     let named = |object: &&Object<'a>| object.name == name;
     let all = || draft.bundle.metric_templates.iter().filter(named);
-    all().find(|object| object.namespace == namespace).or_else(|| all().find(|object| !object.names_namespace))
+    all()
+        .find(|object| object.namespace == namespace)
+        .or_else(|| all().find(|object| !object.names_namespace))
 }
 
 fn fill(

@@ -5,11 +5,11 @@ mod metrics;
 mod rollout;
 mod webhooks;
 
-use super::line;
+use super::ImportOptions;
 use super::bundle::{Bundle, Object};
+use super::line;
 use super::query_book::QueryBook;
 use super::unread::{self, Notes, unsupported};
-use super::ImportOptions;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::document::Reader;
 use crate::policy::flagger::{Analysis, Flagger};

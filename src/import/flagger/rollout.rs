@@ -1,9 +1,9 @@
 //! The rollout a canary brings: weights tick by tick (pkg/controller/scheduler.go).
 
-use crate::import::line;
 use super::{Draft, Load};
 use crate::diagnostic::Diagnostic;
 use crate::document::Reader;
+use crate::import::line;
 use crate::import::unread::unsupported;
 use crate::policy::loaded::StandIn;
 use crate::quantity::Weight;
@@ -181,6 +181,9 @@ fn sentence(kind: &str, weights: &[Weight], interval: SimDuration, promotes: boo
             "{} iterations of {interval} without live traffic, then all traffic to the canary, {end}.",
             weights.len().saturating_sub(1)
         ),
-        _ => format!("{} iterations of {interval} with the matching requests on the canary, {end}.", weights.len()),
+        _ => format!(
+            "{} iterations of {interval} with the matching requests on the canary, {end}.",
+            weights.len()
+        ),
     }
 }

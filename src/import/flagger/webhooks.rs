@@ -1,9 +1,9 @@
 //! Webhooks: nothing answers them here, so each is a stand-in, and a load test becomes synthetic traffic.
 
-use crate::import::line;
 use super::{Draft, Load};
 use crate::diagnostic::Diagnostic;
 use crate::document::Reader;
+use crate::import::line;
 use crate::import::load_test;
 use crate::policy::loaded::StandIn;
 use crate::quantity::Rate;

@@ -244,7 +244,8 @@ impl Argo {
 /// The sentence of the metric that ended the run, in Argo's words.
 fn message(running: &Running, analysis: &AnalysisDef) -> String {
     let phase = running.run.phase();
-    let culprit = running.run.metrics().iter().find(|metric| metric.phase() == phase && !metric.spec().dry_run);
+    let culprit =
+        running.run.metrics().iter().find(|metric| metric.phase() == phase && !metric.spec().dry_run);
     let Some(metric) = culprit else {
         return format!("analysis {} has no metrics", analysis.name);
     };
@@ -262,7 +263,10 @@ fn message(running: &Running, analysis: &AnalysisDef) -> String {
             counters.consecutive_error, spec.consecutive_error_limit
         ),
         _ => {
-            format!("inconclusive ({}) > inconclusiveLimit ({})", counters.inconclusive, spec.inconclusive_limit)
+            format!(
+                "inconclusive ({}) > inconclusiveLimit ({})",
+                counters.inconclusive, spec.inconclusive_limit
+            )
         }
     };
     format!("Metric {:?} assessed {} due to {why}", spec.name, phase.name())

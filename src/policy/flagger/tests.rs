@@ -139,7 +139,8 @@ fn templates_come_last_and_the_first_failure_stops() {
 
 #[test]
 fn a_metric_without_anything_to_ask_fails() {
-    let undefined = Metric { query: None, ..metric(MetricKind::Undefined, Band::Range { min: None, max: None }) };
+    let undefined =
+        Metric { query: None, ..metric(MetricKind::Undefined, Band::Range { min: None, max: None }) };
     assert_eq!(bench(analysis(9, vec![undefined])).tick(vec![]).1, Verdict::Hold);
 }
 

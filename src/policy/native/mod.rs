@@ -15,7 +15,8 @@ mod spec;
 mod trigger;
 
 pub use spec::{
-    AfterDecision, Bind, Delayed, KOfN, LabelRoleSpec, MetricSpec, NativeFile, OnTrouble, Rearm, Then, TriggerSpec,
+    AfterDecision, Bind, Delayed, KOfN, LabelRoleSpec, MetricSpec, NativeFile, OnTrouble, Rearm, Then,
+    TriggerSpec,
 };
 pub use trigger::{Rule, TriggerDef};
 
@@ -77,10 +78,14 @@ impl Policy for Native {
     }
 
     fn on_rollback_end(&mut self, now: SimTime) {
-        if let AfterDecision::ReArm(Rearm { cooldown }) = self.after {
-            self.resume_at = now + cooldown;
-            for trigger in &mut self.triggers {
-                trigger.restart(self.resume_at);
+        match self.after {
+            // Also the end of a rollback that came with a delay, when nothing had been decided at once.
+            AfterDecision::Stop => self.resume_at = SimTime::NEVER,
+            AfterDecision::ReArm(Rearm { cooldown }) => {
+                self.resume_at = now + cooldown;
+                for trigger in &mut self.triggers {
+                    trigger.restart(self.resume_at);
+                }
             }
         }
     }

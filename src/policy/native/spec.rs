@@ -51,6 +51,9 @@ pub struct TriggerSpec {
     /// Time between evaluations.
     #[serde(default = "fifteen_seconds")]
     pub every: SimDuration,
+    /// Time from the deploy to the first evaluation: pods that are still starting are no news.
+    #[serde(default)]
+    pub start_after: SimDuration,
     /// What follows when it fires.
     #[serde(default)]
     pub then: Then,

@@ -13,6 +13,7 @@ fn def(rule: Rule) -> TriggerDef {
         sides: vec![],
         rule,
         every: SimDuration::from_secs(15),
+        start_after: SimDuration::ZERO,
         then: Then::RollBack,
         on_no_data: OnTrouble::Ignore,
         on_error: OnTrouble::Ignore,
@@ -166,6 +167,10 @@ fn the_grid_begins_at_the_phase() {
     let mut policy = Native::new(vec![def(at_once())], AfterDecision::Stop);
     policy.start(&Start { deploy_at: at(0), phase: 0.2, end: at(60), own_rollout: false });
     assert_eq!(policy.next_tick(), at(3));
+    let patient = TriggerDef { start_after: SimDuration::from_secs(60), ..def(at_once()) };
+    let mut policy = Native::new(vec![patient], AfterDecision::Stop);
+    policy.start(&Start { deploy_at: at(0), phase: 0.2, end: at(60), own_rollout: false });
+    assert_eq!(policy.next_tick(), at(63), "the first of the grid at or after a minute");
     let every = SimDuration::from_secs(15);
     assert_eq!(on_grid(at(3), every, at(18)), at(18));
     assert_eq!(on_grid(at(3), every, at(19)), at(33));

@@ -26,6 +26,8 @@ pub struct TriggerDef {
     pub rule: Rule,
     /// Time between evaluations.
     pub every: SimDuration,
+    /// Time from the deploy to the first evaluation.
+    pub start_after: SimDuration,
     /// What follows.
     pub then: Then,
     /// What an evaluation without data means.
@@ -153,7 +155,7 @@ impl Trigger {
     pub(super) fn start(&mut self, start: &Start) {
         *self = Trigger::new(Arc::clone(&self.def));
         self.origin = start.deploy_at + self.def.every.scale(start.phase);
-        self.next_tick = self.origin;
+        self.next_tick = on_grid(self.origin, self.def.every, start.deploy_at + self.def.start_after);
     }
 
     /// Forgets everything; the next evaluation is the first of the grid at or after `at`.
