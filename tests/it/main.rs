@@ -1,6 +1,6 @@
 //! All integration tests in one binary: one link step, and helpers that are shared without ceremony.
 
-#![allow(clippy::disallowed_methods, clippy::print_stderr, unreachable_pub)]
+#![allow(clippy::disallowed_methods, clippy::print_stdout, clippy::print_stderr, unreachable_pub)]
 
 mod argo_conformance;
 mod catalogues;
@@ -8,8 +8,11 @@ mod cli;
 mod documents;
 mod expr_conformance;
 mod fidelity;
+mod flagger_conformance;
 mod invariants;
+mod kubernetes_conformance;
 mod layers;
+mod policy_files;
 mod promql;
 mod promql_conformance;
 mod published_statistics;
@@ -21,9 +24,11 @@ mod shared;
 mod source;
 mod studies;
 mod telemetry_binding;
+mod telemetry_world;
 mod tidy;
 mod value_stability;
 mod why;
 mod world_flow;
+mod world_properties;
 mod world_queueing;
 mod worlds;

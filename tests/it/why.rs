@@ -25,7 +25,7 @@ fn play(scenario: Scenario, policy: &Loaded) -> Vec<ReplicationRecord> {
         .unwrap()
 }
 
-fn policies<'a>(records: &'a [ReplicationRecord], bad: bool) -> impl Iterator<Item = &'a RunRecord> {
+fn policies(records: &[ReplicationRecord], bad: bool) -> impl Iterator<Item = &RunRecord> {
     records.iter().flat_map(move |record| {
         let twin = if bad { &record.rollouts[0].bad } else { &record.rollouts[0].healthy };
         twin.runs.iter().filter(|r| matches!(r.player, Player::Policy(_)))
