@@ -317,6 +317,8 @@ pub enum SchemaKind {
     Scenario,
     /// Native policy files.
     Policy,
+    /// Records of replications, as `run --format json` prints them.
+    Record,
 }
 
 /// Write a scenario file to start from.
