@@ -87,24 +87,17 @@ impl Colour {
     }
 }
 
-/// The commands.
+/// The commands; each is described at its arguments, which is where its help comes from.
+#[allow(missing_docs, reason = "a description here would hide the longer one of the arguments")]
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Score policies over scenarios: detection time, false rollbacks, user impact
     Score(Score),
-    /// Play one replication and print its timeline
     Run(Run),
-    /// Say in plain words what a policy file does here, and what of it has no effect
     Explain(Explain),
-    /// Check scenario and policy files without playing them
     Validate(Validate),
-    /// List scenarios, policies, faults, strategies and everything else there is
     List(List),
-    /// Print the JSON schema of a file format
     Schema(Schema),
-    /// Write a scenario file to start from
     Init(Init),
-    /// Print a completion script for a shell
     Completions(Completions),
 }
 
@@ -324,6 +317,8 @@ pub enum SchemaKind {
     Scenario,
     /// Native policy files.
     Policy,
+    /// Records of replications, as `run --format json` prints them.
+    Record,
 }
 
 /// Write a scenario file to start from.

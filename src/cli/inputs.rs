@@ -11,7 +11,7 @@ use super::ui::Ui;
 use crate::diagnostic::{Diagnostic, Diagnostics, Source, did_you_mean};
 use crate::import::{self, ImportOptions, SourceText};
 use crate::policy::loaded::Loaded;
-use crate::scenario::quick::{FAMILY, Quick};
+use crate::scenario::quick::{FAMILY, NUMBERS, Quick};
 use crate::scenario::{self, Resolved, embedded};
 use crate::telemetry::dialect::{Signal, Unit};
 use crate::telemetry::naming::{LabelRole, MetricBinding};
@@ -63,7 +63,7 @@ pub(super) fn one_scenario(word: &str, quick: &QuickArgs, ui: &Ui) -> Result<Pla
     };
     let numbers = quick_of(quick)?.unwrap_or_default();
     let name = format!("quick/{}", variant.name);
-    let resolved = scenario::read(&name, Source::new(&name, &numbers.text(variant)));
+    let resolved = scenario::read(&name, Source::new(NUMBERS, &numbers.text(variant)));
     resolved.map(|resolved| of_quick(resolved, ui)).map_err(Failure::Input)
 }
 

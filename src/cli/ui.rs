@@ -58,7 +58,7 @@ impl Ui {
             Failure::Usage(finding) => finding.render(self.stderr_colour),
             Failure::Input(findings) => findings.render(self.stderr_colour),
             Failure::Output(fact) => Diagnostic::error(fact.as_str())
-                .with_help("give another path with `--out`")
+                .with_help("check the path, its permissions and the space that is left")
                 .render(self.stderr_colour),
             Failure::Unexpected(fact) => Diagnostic::error(fact.as_str())
                 .with_help("this should not happen: please report it with the command that shows it")

@@ -48,6 +48,9 @@ pub const FAMILY: &[Variant] = &[
     },
 ];
 
+/// The name under which messages mention a text made here.
+pub const NUMBERS: &str = "<made from numbers>";
+
 /// What is known of the service.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Quick {
@@ -188,7 +191,7 @@ slo: {{availability: {availability}, latency: {{p99: {slow}}}}}
             .iter()
             .map(|variant| {
                 let name = format!("quick/{}", variant.name);
-                read(&name, Source::new(&name, &self.text(variant)))
+                read(&name, Source::new(NUMBERS, &self.text(variant)))
             })
             .collect()
     }

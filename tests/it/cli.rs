@@ -309,7 +309,7 @@ fn quiet_silences_warnings_and_never_errors() {
 #[test]
 fn schemas_and_completions_are_complete() {
     let folder = Folder::new();
-    for kind in ["scenario", "policy"] {
+    for kind in ["scenario", "policy", "record"] {
         let schema: serde_json::Value = serde_json::from_str(&folder.expect(0, &["schema", kind]).0).unwrap();
         assert!(schema["properties"]["format"].is_object(), "{kind}");
     }

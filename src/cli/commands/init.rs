@@ -12,7 +12,7 @@ use crate::diagnostic::Source;
 use crate::document::{Node, NodeValue, parse_documents};
 use crate::import::ImportOptions;
 use crate::scenario;
-use crate::scenario::quick::{FAMILY, Quick};
+use crate::scenario::quick::{FAMILY, NUMBERS, Quick};
 
 pub(super) fn run(global: &Global, init: &Init, ui: &Ui) -> Result<(), Failure> {
     super::format(global, &["text"])?;
@@ -28,7 +28,7 @@ pub(super) fn run(global: &Global, init: &Init, ui: &Ui) -> Result<(), Failure> 
     let text = quick.text(variant);
     // What is written must be readable: numbers from a file can be as wrong as any.
     let name = scenario::name_of(&init.file);
-    let resolved = scenario::read(&name, Source::new(&init.file, &text)).map_err(Failure::Input)?;
+    let resolved = scenario::read(&name, Source::new(NUMBERS, &text)).map_err(Failure::Input)?;
     ui.warn(&resolved.warnings);
     if init.file == "-" || global.out.is_some() {
         return super::sink(global)?.write(text.as_bytes());

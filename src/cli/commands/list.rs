@@ -71,18 +71,25 @@ fn scenario_item(file: &File) -> Item {
     item(file.name(), read.as_ref().map_or("", |resolved| resolved.scenario.summary.as_str()))
 }
 
-/// Shipped policies by the first comment of their files, then the reference policies.
+/// Shipped policies by their summary or the comment they open with, then the reference policies.
 fn policies() -> Vec<Item> {
     let shipped = POLICIES.iter().map(|file| {
         let key = parse_documents(file.path, file.text).ok();
         let summary = key.and_then(|all| all.first()?.get("summary")?.as_str().map(str::to_owned));
-        let comment = file.text.lines().next().unwrap_or_default().trim_start_matches('#').trim();
-        item(file.name(), summary.as_deref().unwrap_or(comment))
+        item(file.name(), &summary.unwrap_or_else(|| opening(file.text)))
     });
     let references = Reference::ALL.iter().map(|reference| {
         item(reference.name(), &format!("{} (reference: in every score)", reference.summary()))
     });
     shipped.chain(references).collect()
+}
+
+/// The first clause of the comment a file opens with.
+fn opening(text: &str) -> String {
+    let lines = text.lines().map_while(|line| line.strip_prefix('#')).map(str::trim);
+    let comment = lines.collect::<Vec<_>>().join(" ");
+    let ends = [": ", "; ", ". "].iter().filter_map(|end| comment.find(end)).min();
+    ends.and_then(|end| comment.get(..end)).unwrap_or(&comment).trim_end_matches('.').to_owned()
 }
 
 fn cards(cards: &[Card]) -> Vec<Item> {
@@ -126,6 +133,13 @@ fn text(sections: &[Section]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_opening_clause_of_a_comment_may_wrap() {
+        assert_eq!(opening("# A canary of\n# checkout: five steps.\nkind: Canary\n"), "A canary of checkout");
+        assert_eq!(opening("# One. Two.\n"), "One");
+        assert_eq!(opening("kind: Canary\n"), "");
+    }
 
     #[test]
     fn every_kind_has_members_with_a_summary() {

@@ -3,6 +3,7 @@
 use super::super::args::{Global, Schema, SchemaKind};
 use super::super::exit::Failure;
 use crate::import;
+use crate::replication::record::ReplicationRecord;
 use crate::scenario::Document;
 
 pub(super) fn run(global: &Global, schema: &Schema) -> Result<(), Failure> {
@@ -10,6 +11,9 @@ pub(super) fn run(global: &Global, schema: &Schema) -> Result<(), Failure> {
     let schema = match schema.kind {
         SchemaKind::Scenario => schemars::SchemaGenerator::default().into_root_schema_for::<Document>(),
         SchemaKind::Policy => import::native_schema(),
+        SchemaKind::Record => {
+            schemars::SchemaGenerator::default().into_root_schema_for::<ReplicationRecord>()
+        }
     };
     super::sink(global)?.write(&super::json(&schema)?)
 }
