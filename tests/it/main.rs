@@ -19,6 +19,7 @@ mod source;
 mod studies;
 mod telemetry_binding;
 mod tidy;
+mod timelines;
 mod value_stability;
 mod world_flow;
 mod world_queueing;
