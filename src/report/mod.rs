@@ -10,6 +10,7 @@ pub mod json;
 pub mod markdown;
 pub mod support;
 pub mod text;
+pub mod timeline;
 
 use serde::{Deserialize, Serialize};
 

@@ -27,6 +27,7 @@ mod studies;
 mod telemetry_binding;
 mod telemetry_world;
 mod tidy;
+mod timelines;
 mod value_stability;
 mod why;
 mod world_flow;

@@ -4,5 +4,7 @@ pub mod cells;
 pub mod figures;
 pub mod headline;
 pub mod lines;
+pub mod paint;
 pub mod ranking;
+pub mod sparkline;
 pub mod table;
