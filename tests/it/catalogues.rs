@@ -90,3 +90,14 @@ fn a_member_without_a_file_is_caught() {
     use backout::catalogue::Catalogue as _;
     assert_directory_matches(toy_directory(&["mod.rs"]).path(), toy::Spec::CARDS);
 }
+
+#[test]
+fn faults_and_confounders_are_the_files_of_their_directory_and_their_examples_read() {
+    use backout::catalogue::{Catalogue, check_examples};
+    use backout::fault::{ConfounderSpec, FaultSpec};
+    let cards: Vec<_> = FaultSpec::CARDS.iter().chain(ConfounderSpec::CARDS).copied().collect();
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/fault");
+    assert_directory_matches(&directory, &cards);
+    check_examples::<FaultSpec>().unwrap();
+    check_examples::<ConfounderSpec>().unwrap();
+}

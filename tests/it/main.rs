@@ -8,6 +8,7 @@ mod catalogues;
 mod cli;
 mod documents;
 mod expr_conformance;
+mod faults;
 mod fidelity;
 mod flagger_conformance;
 mod invariants;
