@@ -47,25 +47,17 @@ pub const SCENARIOS: &[File] = files![
 /// The policies, in the order in which they are listed.
 pub const POLICIES: &[File] = files![
     "policies/argo-checkout.yaml",
-    "policies/argo-success-rate.yaml",
     "policies/burn-rate.yaml",
     "policies/compare-with-stable.yaml",
     "policies/cpu-95pct-5m.yaml",
     "policies/error-5pct-or-latency-1s.yaml",
-    "policies/error-ratio-hasty.yaml",
-    "policies/error-ratio.yaml",
-    "policies/errors-per-second.yaml",
     "policies/five-xx-10pct-2m.yaml",
     "policies/flagger-checkout.yaml",
-    "policies/flagger-istio.yaml",
     "policies/golden-signals.yaml",
     "policies/health-check-3-fails.yaml",
-    "policies/latency-p99.yaml",
     "policies/named-reasons.yaml",
-    "policies/no-data-is-failure.yaml",
     "policies/oom-kill-seen.yaml",
     "policies/p95-5x-stable.yaml",
-    "policies/page-a-person.yaml",
 ];
 
 /// The scenario of this name (`fault/crash-loop`), or of this stem if only one has it (`crash-loop`).

@@ -127,7 +127,7 @@ fn it_works_in_an_empty_folder() {
     let folder = Folder::new();
     let (list, err) = folder.expect(0, &["list"]);
     assert!(list.contains("fault/crash-loop") && list.contains("error_burst") && err.is_empty());
-    let (run, err) = folder.expect(0, &["run", "canary/error-regression", "error-ratio"]);
+    let (run, err) = folder.expect(0, &["run", "canary/error-regression", "five-xx-10pct-2m"]);
     assert!(run.contains("rolls back") && run.contains("repeat: backout run"), "{run}");
     assert!(err.is_empty(), "{err}");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is left behind");
@@ -139,7 +139,7 @@ fn the_command_that_a_run_prints_repeats_it() {
     let words = [
         "run",
         "quick/errors",
-        "error-ratio",
+        "five-xx-10pct-2m",
         "--rate",
         "50/s",
         "--seed",
@@ -163,8 +163,8 @@ fn init_writes_a_scenario_that_is_valid_and_can_be_played() {
     assert!(written.contains("latency_regression") && written.contains("rate: 40/s"), "{written}");
     assert!(written.contains("replicas: 5") && written.lines().any(|line| line.starts_with('#')));
     assert!(folder.expect(0, &["validate", "mine.yaml"]).0.contains("is valid"));
-    let (out, _) = folder.expect(0, &["score", "latency-p99", "-s", "mine.yaml", "-n", "2"]);
-    assert!(out.contains("latency-p99"), "{out}");
+    let (out, _) = folder.expect(0, &["score", "golden-signals", "-s", "mine.yaml", "-n", "2"]);
+    assert!(out.contains("golden-signals"), "{out}");
     folder.expect(2, &["init", "mine.yaml"]);
     assert_eq!(folder.read("mine.yaml"), written, "an existing file stays");
     folder.expect(0, &["init", "mine.yaml", "--force"]);
@@ -174,12 +174,12 @@ fn init_writes_a_scenario_that_is_valid_and_can_be_played() {
 #[test]
 fn init_takes_the_rollout_of_a_file() {
     let folder = Folder::new();
-    folder.file("rollout.yaml", backout::scenario::embedded::policy("argo-success-rate").unwrap().text);
+    folder.file("rollout.yaml", backout::scenario::embedded::policy("argo-checkout").unwrap().text);
     let (scenario, _) = folder.expect(0, &["init", "-", "--from", "rollout.yaml"]);
     assert!(scenario.contains("  web:\n    replicas: 10\n"), "{scenario}");
     assert!(scenario.contains("{bake: 10m, ") && scenario.contains("weight: 25%"), "{scenario}");
     folder.file("s.yaml", &scenario).expect(0, &["validate", "s.yaml"]);
-    folder.file("native.yaml", backout::scenario::embedded::policy("error-ratio").unwrap().text);
+    folder.file("native.yaml", backout::scenario::embedded::policy("five-xx-10pct-2m").unwrap().text);
     let (_, err) = folder.expect(2, &["init", "-", "--from", "native.yaml"]);
     assert!(err.contains("no rollout in native.yaml"), "{err}");
 }
@@ -188,7 +188,7 @@ fn init_takes_the_rollout_of_a_file() {
 fn scores_do_not_depend_on_the_number_of_threads_and_go_where_they_are_told() {
     let folder = Folder::new();
     let score = |jobs: &str, file: &str| {
-        let mut words = vec!["score", "error-ratio", "flagger-istio", "--rate", "50/s", "-n", "3"];
+        let mut words = vec!["score", "five-xx-10pct-2m", "flagger-checkout", "--rate", "50/s", "-n", "3"];
         words.extend(["--format", "json", "--out", "scores.json"]);
         let output = folder.command(&words).env("BACKOUT_JOBS", jobs).output().unwrap();
         assert!(output.status.success() && output.stdout.is_empty(), "{}", text(&output.stderr));
@@ -201,7 +201,7 @@ fn scores_do_not_depend_on_the_number_of_threads_and_go_where_they_are_told() {
     assert_eq!(report["scenarios"].as_array().unwrap().len(), 3);
     assert_eq!(report["policies"].as_array().unwrap().len(), 2);
     let command = report["command"].as_str().unwrap();
-    assert!(command.starts_with("backout score error-ratio flagger-istio --rate 50/s"), "{command}");
+    assert!(command.starts_with("backout score five-xx-10pct-2m flagger-checkout --rate 50/s"), "{command}");
     assert!(command.ends_with("--seed 20261121"), "{command}");
     for replay in report["replays"].as_array().unwrap() {
         assert!(replay["command"].as_str().unwrap().contains(" --rate 50/s"), "{replay}");
@@ -254,7 +254,7 @@ fn standard_input_is_a_file_like_any_other() {
 #[test]
 fn explain_tells_checks_queries_and_what_has_no_effect() {
     let folder = Folder::new();
-    let (out, _) = folder.expect(0, &["explain", "argo-success-rate", "golden-signals"]);
+    let (out, _) = folder.expect(0, &["explain", "argo-checkout", "golden-signals"]);
     for part in [
         "Rollout: its own, from the file",
         "Rollout: the scenario's",
@@ -323,7 +323,7 @@ fn schemas_and_completions_are_complete() {
 fn the_same_seed_is_the_same_result_and_another_is_another() {
     let folder = Folder::new();
     let run = |seed: &str| {
-        let words = ["run", "canary/clean-low-traffic", "error-ratio", "--format", "json", "--seed", seed];
+        let words = ["run", "canary/clean-low-traffic", "five-xx-10pct-2m", "--format", "json", "--seed", seed];
         folder.expect(0, &words).0
     };
     assert_eq!(run("1"), run("1"));
