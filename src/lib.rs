@@ -2,12 +2,14 @@
 //! them.
 
 pub mod catalogue;
+pub mod cli;
 pub mod diagnostic;
 pub mod document;
 pub mod effect;
 pub mod engine;
 pub mod expr;
 pub mod fault;
+pub mod import;
 pub mod policy;
 pub mod promql;
 pub mod quantity;

@@ -1,3 +1,5 @@
 //! The `backout` command.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    backout::cli::main()
+}

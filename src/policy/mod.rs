@@ -8,8 +8,13 @@
 //! other policy of its branch, so it must not assume that a query is evaluated for it alone. Comparisons are IEEE:
 //! NaN is an answer, not an absence.
 
+#[cfg(test)]
+pub(crate) mod bench;
+
 pub mod argo;
+pub mod flagger;
 pub mod loaded;
+pub mod native;
 pub mod observation;
 pub mod reference;
 pub mod verdict;

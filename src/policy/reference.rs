@@ -150,3 +150,41 @@ impl Policy for Player {
         Box::new(self.clone())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::Truth;
+    use crate::policy::bench::{Bench, at};
+
+    fn back(name: &str) -> Verdict {
+        Verdict::RollBack { reasons: vec![name.to_owned()] }
+    }
+
+    #[test]
+    fn never_is_never_asked_and_always_acts_at_the_deploy() {
+        let never = Bench::new(Reference::Never.policy(), false);
+        assert_eq!(never.policy.next_tick(), SimTime::NEVER);
+        let mut always = Bench::new(Reference::Always.policy(), false);
+        assert_eq!(always.tick(vec![]), (at(0), back("always")));
+        assert_eq!(always.policy.next_tick(), SimTime::NEVER);
+    }
+
+    #[test]
+    fn the_oracle_acts_at_the_first_harm_and_not_without() {
+        let mut knowing = Bench::new(oracle(Some(at(7))), false);
+        knowing.truth = Some(Truth { first_harm: Some(at(7)) });
+        assert_eq!(knowing.tick(vec![]), (at(7), back("oracle")));
+        assert_eq!(Bench::new(oracle(None), false).policy.next_tick(), SimTime::NEVER);
+        assert!(Reference::Oracle.loaded().needs_truth && !Reference::Always.loaded().needs_truth);
+    }
+
+    #[test]
+    fn random_acts_when_its_draw_is_small() {
+        let mut random = Bench::new(Reference::Random.policy(), false);
+        random.chance = CHANCE;
+        assert_eq!(random.tick(vec![]), (at(0), Verdict::Continue));
+        random.chance = CHANCE / 2.0;
+        assert_eq!(random.tick(vec![]), (at(15), back("random")));
+    }
+}

@@ -6,7 +6,7 @@ use crate::strategy::Signal;
 use super::baseline::{Baseline, Warm};
 use super::play::{Finished, Stage, play};
 use super::prepared::{PlayerSpec, Prepared, RolloutPlan};
-use super::record::{CheckSummary, DecisionKind, MissCause, Player, RollbackOutcome, RunRecord};
+use super::record::{DecisionKind, MissCause, Player, RollbackOutcome, RunRecord};
 use super::setting::Setting;
 use super::station::Station;
 use crate::policy::Truth;
@@ -54,8 +54,7 @@ fn cause(
 ) -> MissCause {
     let after: u32 = run.checks.iter().map(|c| c.after_onset).sum();
     let silent: u32 = run.checks.iter().map(|c| c.no_data + c.errors).sum();
-    let seen = |c: &CheckSummary| c.lowest.is_some() || c.bad > 0;
-    if after > 0 && !run.checks.iter().any(seen) && silent == after && !any_series(stage, player, station) {
+    if after > 0 && silent == after && never_bound(stage, player) {
         return MissCause::NoSuchSeries;
     }
     if after > 0 && silent * 2 > after {
@@ -76,15 +75,12 @@ fn longest_bad(run: &RunRecord) -> Option<usize> {
     (summary.longest_bad > 0).then_some(check)
 }
 
-fn any_series(stage: &Stage<'_>, player: &PlayerSpec, station: &mut Station) -> bool {
+/// Whether every query of the player reads something that can never be there (`--allow-missing-series`).
+fn never_bound(stage: &Stage<'_>, player: &PlayerSpec) -> bool {
     let Some(policy) = player.asks_as else { return false };
-    player.check_defs.iter().filter_map(|check| check.query.as_deref()).any(|query| {
-        match station.candidate_only(stage.prepared, policy, query, stage.counted_until) {
-            Some(Value::Vector(samples)) => !samples.is_empty(),
-            Some(_) => true,
-            None => false,
-        }
-    })
+    let never =
+        |query: usize| stage.prepared.panel.selectors(policy, query).iter().any(|s| s.bound.never.is_some());
+    player.queries > 0 && (0..player.queries).all(never)
 }
 
 /// The first check whose value for the candidate alone, over all the time since the onset, is on the bad side.

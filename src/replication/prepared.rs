@@ -67,6 +67,8 @@ pub struct PlayerSpec {
     pub check_defs: Vec<CheckDef>,
     /// Under which number its queries stand in the panel, if it asks anything.
     pub asks_as: Option<usize>,
+    /// How many queries it has.
+    pub queries: usize,
 }
 
 /// What to do where a policy and a scenario do not fit by themselves.
@@ -213,6 +215,7 @@ fn references(procedure: ProcedureSpec) -> Vec<PlayerSpec> {
         checks: Vec::new(),
         check_defs: Vec::new(),
         asks_as: None,
+        queries: 0,
     };
     vec![
         make(Kind::Never, Reference::Never),
@@ -239,5 +242,6 @@ fn player(
         checks: policy.checks.iter().map(|c| c.name.clone()).collect(),
         check_defs: policy.checks.clone(),
         asks_as,
+        queries: policy.queries.len(),
     }
 }

@@ -8,6 +8,7 @@
 //! a branch that ended early because it had become equal to the world without a deploy carries that world's counts
 //! for the rest. `harmed` is counted against the same request without the deploy; `failed` and the like are gross.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use crate::world::tally::{Counts, Harm};
@@ -19,7 +20,7 @@ pub const FORMAT: u32 = 1;
 pub type Nanos = u64;
 
 /// How the world was played.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Fidelity {
     /// Every request is an event.
@@ -29,7 +30,7 @@ pub enum Fidelity {
 }
 
 /// One seeded run of one scenario with all its policies.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ReplicationRecord {
     /// Version of this format, [`FORMAT`].
     pub format: u32,
@@ -58,7 +59,7 @@ pub struct ReplicationRecord {
 }
 
 /// Everything played on one rollout.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RolloutRecord {
     /// `scenario`, or the name of the file that brings the rollout.
     pub rollout: String,
@@ -69,7 +70,7 @@ pub struct RolloutRecord {
 }
 
 /// One twin of a release.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TwinRecord {
     /// When the first fault of the change began to act; `None` in the healthy twin.
     pub onset: Option<Nanos>,
@@ -82,7 +83,7 @@ pub struct TwinRecord {
 }
 
 /// The players every policy is measured against.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Reference {
     /// Never rolls back.
@@ -96,7 +97,7 @@ pub enum Reference {
 }
 
 /// Who decided.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Player {
     /// A reference policy.
@@ -106,7 +107,7 @@ pub enum Player {
 }
 
 /// What happened under one player in one twin.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RunRecord {
     /// Who decided.
     pub player: Player,
@@ -149,7 +150,7 @@ pub struct RunRecord {
 }
 
 /// A decision.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DecisionRecord {
     /// When it was made.
     pub at: Nanos,
@@ -160,7 +161,7 @@ pub struct DecisionRecord {
 }
 
 /// Kinds of decisions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DecisionKind {
     /// Back to the stable revision.
@@ -172,7 +173,7 @@ pub enum DecisionKind {
 }
 
 /// How a rollback went.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RollbackRecord {
     /// Name of the procedure.
     pub procedure: String,
@@ -193,7 +194,7 @@ pub struct RollbackRecord {
 }
 
 /// One step of a rollback.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RollbackStep {
     /// What was done.
     pub name: String,
@@ -206,7 +207,7 @@ pub struct RollbackStep {
 }
 
 /// What came of a rollback.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RollbackOutcome {
     /// Restored within 60 s.
@@ -224,7 +225,7 @@ pub enum RollbackOutcome {
 }
 
 /// Why a branch was not followed to the end of the span.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BranchEnd {
     /// It was.
@@ -236,7 +237,7 @@ pub enum BranchEnd {
 }
 
 /// What one check found over a run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CheckSummary {
     /// Evaluations in all.
     pub evaluations: u32,
@@ -257,7 +258,7 @@ pub struct CheckSummary {
 }
 
 /// Why a policy missed a harmful release: the first that holds, in this order.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MissCause {
     /// No check ever had a series to look at.
@@ -283,7 +284,7 @@ pub enum MissCause {
 }
 
 /// One line of a timeline.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TimelineEntry {
     /// When.
     pub at: Nanos,
@@ -296,7 +297,7 @@ pub struct TimelineEntry {
 }
 
 /// What really happened up to a scrape, only when a timeline was asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TracePoint {
     /// When.
     pub at: Nanos,
@@ -309,7 +310,7 @@ pub struct TracePoint {
 }
 
 /// Whose line an entry of a timeline is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Lane {
     /// What really happened.

@@ -8,6 +8,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::support::argo_replicas::{BasicCanary, PodSet, approximate_weighted};
 use super::support::replicas::{self, Bounds};
 use super::{Progress, Signal, Step, StepKind, StepStatus, Strategy};
 use crate::effect::{Action, RolloutView, Routing, SetName};
@@ -102,27 +103,35 @@ impl Running {
         self.spec.steps[..=self.index].iter().rev().find_map(|s| s.weight).map_or(0.0, |w| w.ratio().get())
     }
 
-    /// Pods the sets should have at the present weight: (old, new).
-    fn wanted(&self, view: &RolloutView) -> (u32, u32) {
+    /// Moves the pods towards the present weight; whether they are there.
+    fn move_pods(&self, view: &RolloutView, actions: &mut Vec<Action>) -> bool {
         let weight = self.weight();
         if self.spec.traffic_routed {
-            (view.replicas, replicas::routed(view.replicas, weight))
-        } else {
-            replicas::approximate(view.replicas, weight, &self.spec.bounds)
-        }
-    }
-
-    fn move_pods(&self, view: &RolloutView, actions: &mut Vec<Action>) -> bool {
-        let (old, new) = self.wanted(view);
-        if self.spec.traffic_routed {
+            let new = replicas::routed(view.replicas, weight);
             if view.set(SetName::New).desired != new {
                 actions.push(Action::Scale(SetName::New, new));
             }
             return view.set(SetName::New).ready >= new;
         }
-        let goal = replicas::Goal { old, new };
-        actions.extend(replicas::reconcile(view, goal, &self.spec.bounds, (SetName::Old, SetName::New)));
-        view.set(SetName::New).available >= new && view.set(SetName::Old).created <= old
+        let controller = BasicCanary {
+            replicas: view.replicas,
+            weight: (weight * 100.0).round() as u32,
+            max_surge: self.spec.bounds.max_surge.into(),
+            max_unavailable: self.spec.bounds.max_unavailable.into(),
+        };
+        let pods = |set| {
+            let seen = view.set(set);
+            PodSet { desired: seen.desired, available: seen.available }
+        };
+        let (new, old) = controller.next_counts(pods(SetName::New), pods(SetName::Old));
+        for (set, count) in [(SetName::New, new), (SetName::Old, old)] {
+            if view.set(set).desired != count {
+                actions.push(Action::Scale(set, count));
+            }
+        }
+        let (surge, _) = self.spec.bounds.resolve(view.replicas);
+        let (want_new, want_old) = approximate_weighted(view.replicas, controller.weight, 100, surge);
+        view.set(SetName::New).available >= want_new && view.set(SetName::Old).created <= want_old
     }
 
     fn moving(&mut self, view: &RolloutView, actions: &mut Vec<Action>) -> Option<SimTime> {

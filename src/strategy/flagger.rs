@@ -4,7 +4,12 @@
 //! scales the canary up; from the next tick on which the canary is ready, each tick that finds all checks good adds
 //! `step_weight` until `max_weight`; then three more ticks: copy the template into the primary, send all traffic to
 //! the primary, scale the canary to zero. A tick with a failed check changes nothing: the policy says *hold* and the
-//! weight waits for the next tick.
+//! weight waits for the next tick. Blue-green is the same machine with weights of zero for its iterations and one of
+//! 100 % at the end; A/B testing has the share of the matching requests as its weight for every iteration.
+//!
+//! Traps: a weight is set on one tick and first judged on the next, so nothing is judged on the tick that sets the
+//! first one; a primary that does not come up within the deadline leaves all traffic on the canary, which is not
+//! rolled back.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -25,9 +30,43 @@ pub struct FlaggerCanary {
     /// Weights taken off the canary on the successive ticks of the promotion; empty = all at once.
     #[serde(default)]
     pub promotion_weights: Vec<Weight>,
-    /// Synthetic load on the canary while it is analysed (a load-test webhook).
+    /// Synthetic load on the canary while it is analysed (a load-test webhook); it starts with the first analysis,
+    /// one tick after the first weight.
     #[serde(default)]
     pub synthetic_load: Option<Rate>,
+    /// Whether the canary is promoted once it is ready, without weights or analysis (`skipAnalysis`).
+    #[serde(default)]
+    pub skip_analysis: bool,
+    /// Whether the last weight is followed by a promotion. A file without any step weight stays where it is for ever.
+    #[serde(default = "yes")]
+    pub promotes: bool,
+    /// Time without progress after which a promotion is given up and all traffic goes to the canary
+    /// (`progressDeadlineSeconds`).
+    #[serde(default = "ten_minutes")]
+    pub progress_deadline: SimDuration,
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn ten_minutes() -> SimDuration {
+    SimDuration::from_mins(10)
+}
+
+impl FlaggerCanary {
+    /// A rollout with Flagger's defaults but for the interval and the weights.
+    pub fn new(interval: SimDuration, weights: Vec<Weight>) -> Self {
+        FlaggerCanary {
+            interval,
+            weights,
+            promotion_weights: Vec::new(),
+            synthetic_load: None,
+            skip_analysis: false,
+            promotes: true,
+            progress_deadline: ten_minutes(),
+        }
+    }
 }
 
 /// A Flagger rollout under way.
@@ -39,8 +78,12 @@ pub struct Running {
     advanced: usize,
     next_tick: SimTime,
     since: SimTime,
+    loaded: bool,
+    /// Pods (created, ready) of the promoted set, and when they last changed.
+    progressed: ((u32, u32), SimTime),
 }
 
+/// Flagger's phases.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Phase {
     /// The new revision has not been noticed.
@@ -53,12 +96,22 @@ enum Phase {
     Finalising,
     /// Nothing left to do.
     Succeeded,
+    /// The primary did not come up: the canary keeps all traffic.
+    Failed,
 }
 
 impl Running {
     /// The rollout at its start; the first tick is the deploy itself plus whatever the caller's phase says.
     pub fn new(spec: FlaggerCanary) -> Self {
-        Running { spec, phase: Phase::Waiting, advanced: 0, next_tick: SimTime::ZERO, since: SimTime::ZERO }
+        Running {
+            spec,
+            phase: Phase::Waiting,
+            advanced: 0,
+            next_tick: SimTime::ZERO,
+            since: SimTime::ZERO,
+            loaded: false,
+            progressed: ((0, 0), SimTime::ZERO),
+        }
     }
 
     fn canary_ready(view: &RolloutView) -> bool {
@@ -80,30 +133,64 @@ impl Running {
                 actions.push(Action::Scale(SetName::New, view.replicas));
                 self.enter(Phase::Progressing, view);
             }
-            Phase::Progressing if !Self::canary_ready(view) || view.hold => {}
-            Phase::Progressing => self.advance(view, actions),
+            Phase::Progressing if !Self::canary_ready(view) => {}
+            Phase::Progressing if self.spec.skip_analysis => self.skip(view, actions),
+            Phase::Progressing => {
+                self.load(actions);
+                if !view.hold {
+                    self.advance(view, actions);
+                }
+            }
             Phase::Promoting(done) if self.primary_ready(view) => self.shift_back(done, view, actions),
+            Phase::Promoting(_) if self.primary_is_stuck(view) => {
+                actions.push(Action::Weight(1.0));
+                self.enter(Phase::Failed, view);
+            }
             Phase::Promoting(_) => {}
             Phase::Finalising => {
                 actions.push(Action::SyntheticLoad(0.0));
                 actions.push(Action::Scale(SetName::New, 0));
                 self.enter(Phase::Succeeded, view);
             }
-            Phase::Succeeded => {}
+            Phase::Succeeded | Phase::Failed => {}
+        }
+    }
+
+    /// Webhooks of an analysis run before its metrics, whatever these say.
+    fn load(&mut self, actions: &mut Vec<Action>) {
+        if let Some(rate) = self.spec.synthetic_load
+            && self.advanced > 0
+            && !self.loaded
+        {
+            actions.push(Action::SyntheticLoad(rate.get()));
+            self.loaded = true;
+        }
+    }
+
+    /// Without an analysis one tick does it all; the primary then rolls over by itself.
+    fn skip(&mut self, view: &RolloutView, actions: &mut Vec<Action>) {
+        actions.push(Action::Weight(0.0));
+        actions.push(Action::Scale(SetName::New, 0));
+        self.enter(Phase::Succeeded, view);
+    }
+
+    fn primary_is_stuck(&self, view: &RolloutView) -> bool {
+        view.now.since(self.progressed.1) > self.spec.progress_deadline
+    }
+
+    fn watch_progress(&mut self, view: &RolloutView) {
+        let pods = (view.set(SetName::Promoted).created, view.set(SetName::Promoted).ready);
+        if pods != self.progressed.0 || !matches!(self.phase, Phase::Promoting(_)) {
+            self.progressed = (pods, view.now);
         }
     }
 
     fn advance(&mut self, view: &RolloutView, actions: &mut Vec<Action>) {
         if let Some(weight) = self.spec.weights.get(self.advanced) {
-            if self.advanced == 0
-                && let Some(rate) = self.spec.synthetic_load
-            {
-                actions.push(Action::SyntheticLoad(rate.get()));
-            }
             actions.push(Action::Weight(weight.ratio().get()));
             self.advanced += 1;
             self.since = view.now;
-        } else {
+        } else if self.spec.promotes {
             // The primary workload rolls from the old template to the new one; its pods are replaced under the
             // cover of the canary, which carries `max_weight` meanwhile.
             self.enter(Phase::Promoting(0), view);
@@ -145,15 +232,18 @@ impl Strategy for Running {
             self.next_tick = view.now;
             self.since = view.now;
         }
+        self.watch_progress(view);
         if view.now >= self.next_tick || signal == Signal::Advance {
             self.tick(view, &mut actions);
             self.next_tick = view.now + self.spec.interval;
         }
-        if matches!(self.phase, Phase::Promoting(_)) {
+        let copied = matches!(self.phase, Phase::Promoting(_)) || self.phase == Phase::Succeeded;
+        if copied {
             self.roll_primary(view, &mut actions);
         }
-        let done = self.phase == Phase::Succeeded;
-        let promoted = matches!(self.phase, Phase::Promoting(_) | Phase::Finalising | Phase::Succeeded);
+        let done = matches!(self.phase, Phase::Succeeded | Phase::Failed);
+        let promoted =
+            matches!(self.phase, Phase::Promoting(_) | Phase::Finalising | Phase::Succeeded | Phase::Failed);
         Step {
             actions,
             wake: (!done).then_some(self.next_tick),
@@ -170,7 +260,7 @@ impl Strategy for Running {
             Phase::Waiting => StepKind::Progressing,
             Phase::Progressing => StepKind::Bake,
             Phase::Promoting(_) | Phase::Finalising => StepKind::Promoting,
-            Phase::Succeeded => StepKind::Done,
+            Phase::Succeeded | Phase::Failed => StepKind::Done,
         };
         StepStatus { index: self.advanced, kind, since: self.since }
     }

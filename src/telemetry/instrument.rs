@@ -282,6 +282,17 @@ impl Needs {
         self.0.get(usize::from(service.0)).is_some_and(|bits| bits & (1 << instrument.index()) != 0)
     }
 
+    /// Whether any latency is needed, so that the world has to keep histograms.
+    pub fn has_latencies(&self) -> bool {
+        let latency = |instrument: &Instrument| {
+            use Instrument as I;
+            let sums = matches!(instrument, I::ServerSum | I::ServerMean | I::ClientSum | I::ClientMean);
+            sums || instrument.bucket().is_some()
+        };
+        let mask = Instrument::all().filter(latency).fold(0u128, |mask, i| mask | 1 << i.index());
+        self.0.iter().any(|bits| bits & mask != 0)
+    }
+
     /// The instruments needed of one service, in index order.
     pub fn of(&self, service: ServiceId) -> impl Iterator<Item = Instrument> {
         let bits = self.0.get(usize::from(service.0)).copied().unwrap_or(0);
@@ -297,7 +308,7 @@ mod tests {
     fn indices_are_a_permutation_of_the_list() {
         let indices: Vec<usize> = Instrument::all().map(Instrument::index).collect();
         assert_eq!(indices, (0..Instrument::COUNT).collect::<Vec<_>>());
-        assert!(Instrument::COUNT <= 128, "needs are 128 bits wide");
+        const { assert!(Instrument::COUNT <= 128, "needs are 128 bits wide") };
     }
 
     #[test]
@@ -311,6 +322,10 @@ mod tests {
         assert!(!needs.contains(ServiceId(1), Instrument::Up));
         assert_eq!(needs.of(ServiceId(0)).collect::<Vec<_>>(), [Instrument::ClientBucket(16)]);
         assert_eq!(needs.of(ServiceId(9)).count(), 0);
+        assert!(needs.has_latencies());
+        let mut counts = Needs::none();
+        counts.add(ServiceId(0), Instrument::ServerRequests(Code::Ok));
+        assert!(!counts.has_latencies());
     }
 
     #[test]

@@ -7,7 +7,6 @@
 //! Traps: a policy sees nothing but what came through here, so whatever monitoring would not show must not show here
 //! either: counters restart with their process, a lost scrape is lost, a sample is visible only after its lag.
 
-mod bind_error;
 pub mod binding;
 pub mod dialect;
 mod infer;

@@ -10,8 +10,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::telemetry::bind_error::BindError;
-use crate::telemetry::binding::{Bound, FamilyBinding, PartBinding, WorldNames, merge};
+use crate::telemetry::binding::{BindError, Bound, FamilyBinding, PartBinding, WorldNames, merge};
 use crate::telemetry::dialect::Transform;
 use crate::telemetry::dialect::support::text::Context;
 use crate::telemetry::instrument::{Instrument, Needs, SeriesKey};

@@ -45,7 +45,7 @@ mod tests {
         let known = ["istio_requests_total", "http_requests_total", "up"];
         assert_eq!(nearest("istio_request_total", known), Some("istio_requests_total"));
         assert_eq!(nearest("frobnicate", known), None);
-        assert_eq!(nearest("checkout", ["checkout.default.svc.cluster.local"]).is_some(), true);
+        assert!(nearest("checkout", ["checkout.default.svc.cluster.local"]).is_some());
         assert_eq!(distance("kitten", "sitting", 9), 3);
     }
 }

@@ -3,6 +3,8 @@
 //! The list of series only grows, in step with the store; ids stay what they are, also in a clone for another branch.
 //! Reading happens through [`At`], which fixes the rows that are visible at an instant.
 
+use std::cell::Cell;
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::effect::{ServiceId, SetName};
@@ -55,6 +57,12 @@ impl<L: LabelSet> View<L> {
         View { projection, series: Arc::default(), place_of: Arc::default(), seen: 0 }
     }
 
+    /// A view of the same projection that has not looked at a store yet.
+    #[must_use]
+    pub fn emptied(&self) -> Self {
+        View::new(self.projection.clone())
+    }
+
     /// Takes notice of series that appeared in the store; always the same branch's store, or a clone of it.
     pub fn extend(&mut self, store: &SampleStore) {
         let Some(fresh) = store.keys().get(self.seen..).filter(|fresh| !fresh.is_empty()) else { return };
@@ -87,7 +95,8 @@ impl<L: LabelSet> View<L> {
 
     /// Reads what is visible at `now_ms`.
     pub fn at<'a>(&'a self, store: &'a SampleStore, now_ms: i64) -> At<'a, L> {
-        At { view: self, store, rows: store.visible_rows(now_ms), only: None }
+        let rows = store.visible_rows(now_ms);
+        At { view: self, store, rows, only: None, window: Cell::new((0, 0, 0, 0)) }
     }
 }
 
@@ -98,15 +107,9 @@ pub struct At<'a, L> {
     store: &'a SampleStore,
     rows: usize,
     only: Option<(ServiceId, SetName)>,
+    /// The last window asked for and its rows: the series of one selector are all read over the same one.
+    window: Cell<(i64, i64, usize, usize)>,
 }
-
-impl<L> Clone for At<'_, L> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<L> Copy for At<'_, L> {}
 
 impl<'a, L: LabelSet> At<'a, L> {
     /// The same, but of the rolled-out service only the pods of one set have samples.
@@ -137,7 +140,7 @@ impl<'a, L: LabelSet> At<'a, L> {
     /// Appends to `out` the visible samples with `after_ms < t <= upto_ms`, in time order, stale markers included.
     pub fn samples(&self, id: u32, after_ms: i64, upto_ms: i64, out: &mut Vec<(i64, f64)>) {
         let Some(series) = self.view.series.get(id as usize) else { return };
-        for row in self.store.window(after_ms, upto_ms, self.rows) {
+        for row in self.window(after_ms, upto_ms) {
             out.extend(self.sample(series, row));
         }
     }
@@ -145,7 +148,18 @@ impl<'a, L: LabelSet> At<'a, L> {
     /// The latest visible sample with `after_ms < t <= upto_ms`; it may be a stale marker.
     pub fn latest(&self, id: u32, after_ms: i64, upto_ms: i64) -> Option<(i64, f64)> {
         let series = self.view.series.get(id as usize)?;
-        self.store.window(after_ms, upto_ms, self.rows).rev().find_map(|row| self.sample(series, row))
+        self.window(after_ms, upto_ms).rev().find_map(|row| self.sample(series, row))
+    }
+
+    #[inline]
+    fn window(&self, after_ms: i64, upto_ms: i64) -> Range<usize> {
+        let (after, upto, start, end) = self.window.get();
+        if (after, upto) == (after_ms, upto_ms) {
+            return start..end;
+        }
+        let rows = self.store.window(after_ms, upto_ms, self.rows);
+        self.window.set((after_ms, upto_ms, rows.start, rows.end));
+        rows
     }
 
     #[inline]

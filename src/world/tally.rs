@@ -5,12 +5,13 @@
 
 use std::collections::BTreeSet;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::time::{SimDuration, SimTime};
 
 /// Requests by fate. `issued = succeeded + failed + timed_out + rejected + in_flight` always holds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Counts {
     /// Sent by users.
     pub issued: u64,
@@ -69,7 +70,7 @@ impl Counts {
 }
 
 /// Requests bad here and good without the deploy, by how they are bad here.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Harm {
     /// Failed here.
     pub failed: u64,

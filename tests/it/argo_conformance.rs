@@ -5,8 +5,10 @@ use std::fs;
 use backout::expr::go_duration;
 use backout::policy::argo::measurement::Phase;
 use backout::policy::argo::metric::{MetricFields, MetricSpec, validate};
-use backout::policy::argo::replicas::{Allowance, BasicCanary, PodSet, approximate_weighted, traffic_routed};
 use backout::policy::argo::run::{AnalysisRun, Counters, MetricState};
+use backout::strategy::support::argo_replicas::{
+    Allowance, BasicCanary, PodSet, approximate_weighted, traffic_routed,
+};
 use backout::time::{SimDuration, SimTime};
 use serde_json::Value as Json;
 

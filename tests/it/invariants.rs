@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use backout::policy::loaded::Loaded;
 use backout::replication::Options;
 use backout::replication::prepared::PrepareOptions;
-use backout::replication::record::{Player, Reference, ReplicationRecord, RunRecord};
+use backout::replication::record::{Lane, Player, Reference, ReplicationRecord, RunRecord};
 use backout::scenario::resolved::FidelityChoice;
 use backout::study::{Progress, Replications, Study};
 
@@ -153,5 +153,28 @@ fn rolling_back_earlier_harms_no_more() {
             0,
             "a healthy release without side effects harms nobody"
         );
+    }
+}
+
+/// What the error-ratio check of a policy found, instant by instant, before `until`.
+fn seen(run: &RunRecord, until: u64) -> Vec<(u64, String)> {
+    let observed = run.timeline.iter().filter(|e| e.lane == Lane::Observed && e.at < until);
+    observed
+        .map(|e| (e.at, e.found.and_then(|(_, value)| value).map_or("none".to_owned(), |v| format!("{v:e}"))))
+        .collect()
+}
+
+#[test]
+fn two_policies_see_the_same_samples_until_one_of_them_acts() {
+    for (fidelity, rate, n) in [(FidelityChoice::Flow, 100.0, 20), (FidelityChoice::Request, 20.0, 3)] {
+        let mut diverged = 0;
+        for record in play(fidelity, rate, &two(), n, 2, Options { timeline: true, ..Options::default() }) {
+            let (tight, loose) = (run(&record, "tight").0, run(&record, "loose").0);
+            let at = |r: &RunRecord| r.decision.as_ref().map_or(u64::MAX, |d| d.at);
+            let first = at(tight).min(at(loose));
+            assert_eq!(seen(tight, first), seen(loose, first), "replication {}", record.replication);
+            diverged += u32::from(at(tight) != at(loose) && !seen(tight, first).is_empty());
+        }
+        assert!(diverged > 0, "no replication in which the policies acted differently");
     }
 }

@@ -68,6 +68,11 @@ impl Policy for Threshold {
 
 /// The threshold policy as if it had been loaded.
 pub fn threshold(name: &str, limit: f64, needed: u32) -> Loaded {
+    threshold_on(ERROR_RATIO, name, limit, needed)
+}
+
+/// The threshold policy on another query.
+pub fn threshold_on(query: &str, name: &str, limit: f64, needed: u32) -> Loaded {
     let limits = Limits { min: None, max: Some(limit), strict: false };
     Loaded {
         name: name.to_owned(),
@@ -82,10 +87,10 @@ pub fn threshold(name: &str, limit: f64, needed: u32) -> Loaded {
             streak: 0,
             next: SimTime::NEVER,
         }),
-        queries: vec![QueryDef { text: ERROR_RATIO.to_owned(), line: 1 }],
+        queries: vec![QueryDef { text: query.to_owned(), line: 1 }],
         checks: vec![CheckDef {
             name: "error ratio".to_owned(),
-            query: Some(ERROR_RATIO.to_owned()),
+            query: Some(query.to_owned()),
             good: format!("<= {limit}"),
             limits,
             line: 1,
@@ -155,4 +160,37 @@ pub fn confounded(scenario: Scenario, confounders: &[&str]) -> Scenario {
 /// A scenario to share.
 pub fn shared(scenario: Scenario) -> Arc<Scenario> {
     Arc::new(scenario)
+}
+
+/// A policy that is inconclusive at every tick.
+#[derive(Clone)]
+pub struct Undecided(SimTime);
+
+impl Policy for Undecided {
+    fn start(&mut self, start: &Start) {
+        self.0 = start.deploy_at + SimDuration::from_secs(15);
+    }
+
+    fn next_tick(&self) -> SimTime {
+        self.0
+    }
+
+    fn observe(&mut self, observation: &mut Observation<'_>) -> Verdict {
+        self.0 = observation.now + SimDuration::from_secs(15);
+        Verdict::Inconclusive { reasons: vec!["who knows".to_owned()] }
+    }
+
+    fn boxed(&self) -> Box<dyn Policy> {
+        Box::new(self.clone())
+    }
+}
+
+/// The undecided policy as if it had been loaded.
+pub fn undecided() -> Loaded {
+    Loaded {
+        prototype: Box::new(Undecided(SimTime::NEVER)),
+        queries: Vec::new(),
+        checks: Vec::new(),
+        ..threshold("undecided", 0.5, 1)
+    }
 }

@@ -7,6 +7,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::argo_replicas::Allowance;
 use crate::effect::{Action, RolloutView, SetName};
 use crate::time::SimDuration;
 
@@ -25,6 +26,15 @@ impl Amount {
         match self {
             Amount::Pods(pods) => f64::from(pods),
             Amount::Percent(percent) => f64::from(replicas) * percent / 100.0,
+        }
+    }
+}
+
+impl From<Amount> for Allowance {
+    fn from(amount: Amount) -> Self {
+        match amount {
+            Amount::Pods(pods) => Allowance::Count(pods),
+            Amount::Percent(percent) => Allowance::Percent(percent.round() as u32),
         }
     }
 }
@@ -74,19 +84,6 @@ pub fn routed(replicas: u32, weight: f64) -> u32 {
     (f64::from(replicas) * weight - 1e-9).ceil().max(0.0) as u32
 }
 
-/// Pods (old, new) that come nearest to a share of traffic without a router (Argo's approximation: nearest, ties to
-/// more new pods, at least one new pod for any share above zero and one old pod for any share below one when there
-/// is more than one replica).
-pub fn approximate(replicas: u32, weight: f64, bounds: &Bounds) -> (u32, u32) {
-    let exact = f64::from(replicas) * weight;
-    let mut new = (exact + 0.5).floor() as u32;
-    if replicas > 1 && weight > 0.0 && weight < 1.0 {
-        let (surge, _) = bounds.resolve(replicas);
-        new = new.clamp(1, if surge > 0 { replicas } else { replicas - 1 });
-    }
-    (replicas.saturating_sub(new).max(u32::from(weight < 1.0 && replicas > 1)), new)
-}
-
 /// The next scaling actions towards the goal, inside the bounds; empty when there is nothing to do now.
 pub fn reconcile(
     view: &RolloutView,
@@ -105,7 +102,7 @@ pub fn reconcile(
         actions.push(Action::Scale(new, new_desired));
     }
     let floor = view.replicas.saturating_sub(unavailable);
-    let shrink = old_to_remove(was, is, floor, view).min(was.desired.saturating_sub(goal.old));
+    let shrink = old_to_remove(was, is, floor).min(was.desired.saturating_sub(goal.old));
     if shrink > 0 {
         actions.push(Action::Scale(old, was.desired - shrink));
     } else if was.desired < goal.old {
@@ -119,12 +116,7 @@ pub fn reconcile(
 }
 
 /// Old pods that may go: unhealthy ones first, then available ones above the floor.
-fn old_to_remove(
-    was: &crate::effect::SetView,
-    is: &crate::effect::SetView,
-    floor: u32,
-    view: &RolloutView,
-) -> u32 {
+fn old_to_remove(was: &crate::effect::SetView, is: &crate::effect::SetView, floor: u32) -> u32 {
     let total = was.desired + is.desired;
     let new_unavailable = is.desired.saturating_sub(is.available);
     let max_scaled_down = i64::from(total) - i64::from(floor) - i64::from(new_unavailable);
@@ -134,6 +126,5 @@ fn old_to_remove(
     let unhealthy = was.created.saturating_sub(was.available).min(max_scaled_down as u32);
     let available = was.available + is.available;
     let healthy = available.saturating_sub(floor);
-    let _ = view;
     (unhealthy + healthy).min(max_scaled_down as u32)
 }

@@ -1,4 +1,4 @@
-//! Blocks of samples: 32 scrapes of all series, column by column.
+//! Blocks of samples: 32 scrapes of all series, scrape by scrape.
 //!
 //! Full blocks are never written again and are shared between branches; only the block being filled is copied when a
 //! branch forks.
@@ -16,31 +16,51 @@ pub(super) fn is_absent(value: f64) -> bool {
     value.to_bits() == ABSENT_BITS
 }
 
+/// Rows of samples, each as wide as there were series then.
+#[derive(Clone, Debug, Default)]
+struct Block {
+    starts: Vec<u32>,
+    data: Vec<f64>,
+}
+
+impl Block {
+    #[inline]
+    fn read(&self, row: usize, series: u32) -> Option<f64> {
+        let start = *self.starts.get(row)? as usize;
+        let end = self.starts.get(row + 1).map_or(self.data.len(), |&end| end as usize);
+        let place = start + series as usize;
+        if place < end { self.data.get(place).copied().filter(|&value| !is_absent(value)) } else { None }
+    }
+}
+
 /// The samples of all series, by (row, series).
 #[derive(Clone, Debug, Default)]
 pub(super) struct Blocks {
-    full: Vec<Arc<[f64]>>,
-    filling: Vec<f64>,
+    full: Vec<Arc<Block>>,
+    filling: Block,
+    row_start: usize,
 }
 
 impl Blocks {
-    /// Makes room for row `row`, the next one, with `series` columns so far.
-    pub(super) fn begin_row(&mut self, row: usize, series: usize) {
-        if row > 0 && row.is_multiple_of(ROWS) {
-            self.full.push(std::mem::take(&mut self.filling).into());
-            self.filling = vec![ABSENT; series * ROWS];
+    /// Makes room for the next row, with `series` columns so far.
+    pub(super) fn begin_row(&mut self, series: usize) {
+        if self.filling.starts.len() == ROWS {
+            self.full.push(Arc::new(std::mem::take(&mut self.filling)));
         }
+        self.row_start = self.filling.data.len();
+        self.filling.starts.push(self.row_start as u32);
+        self.filling.data.resize(self.row_start + series, ABSENT);
     }
 
-    /// Adds a column to the block being filled.
+    /// Adds a column to the row being filled.
     pub(super) fn add_series(&mut self) {
-        self.filling.resize(self.filling.len() + ROWS, ABSENT);
+        self.filling.data.push(ABSENT);
     }
 
     /// Writes into the row being filled.
     #[inline]
-    pub(super) fn write(&mut self, row: usize, series: u32, value: f64) {
-        if let Some(cell) = self.filling.get_mut(series as usize * ROWS + row % ROWS) {
+    pub(super) fn write(&mut self, series: u32, value: f64) {
+        if let Some(cell) = self.filling.data.get_mut(self.row_start + series as usize) {
             *cell = value;
         }
     }
@@ -48,16 +68,18 @@ impl Blocks {
     /// The sample of a series at a row, `None` if there is none.
     #[inline]
     pub(super) fn read(&self, row: usize, series: u32) -> Option<f64> {
-        let block = self.full.get(row / ROWS).map_or(&*self.filling, |block| &**block);
-        block.get(series as usize * ROWS + row % ROWS).copied().filter(|&value| !is_absent(value))
+        let block = self.full.get(row / ROWS).map_or(&self.filling, |block| &**block);
+        block.read(row % ROWS, series)
     }
 }
 
 impl PartialEq for Blocks {
     /// Equal to the last bit: NaNs are samples here.
     fn eq(&self, other: &Self) -> bool {
-        let same = |a: &[f64], b: &[f64]| {
-            a.len() == b.len() && a.iter().zip(b).all(|(x, y)| x.to_bits() == y.to_bits())
+        let same = |a: &Block, b: &Block| {
+            a.starts == b.starts
+                && a.data.len() == b.data.len()
+                && a.data.iter().zip(&b.data).all(|(x, y)| x.to_bits() == y.to_bits())
         };
         self.full.len() == other.full.len()
             && self.full.iter().zip(&other.full).all(|(a, b)| Arc::ptr_eq(a, b) || same(a, b))
@@ -74,11 +96,11 @@ mod tests {
         let mut blocks = Blocks::default();
         for row in 0..100usize {
             let series = 1 + row / 10;
-            blocks.begin_row(row, if row == 0 { 0 } else { 1 + (row - 1) / 10 });
+            blocks.begin_row(if row == 0 { 0 } else { 1 + (row - 1) / 10 });
             if row % 10 == 0 {
                 blocks.add_series();
             }
-            blocks.write(row, (series - 1) as u32, row as f64);
+            blocks.write((series - 1) as u32, row as f64);
         }
         for row in 0..100usize {
             for series in 0..10u32 {
@@ -91,9 +113,9 @@ mod tests {
     #[test]
     fn ordinary_nan_is_a_sample() {
         let mut blocks = Blocks::default();
-        blocks.begin_row(0, 0);
+        blocks.begin_row(0);
         blocks.add_series();
-        blocks.write(0, 0, f64::NAN);
+        blocks.write(0, f64::NAN);
         assert!(blocks.read(0, 0).is_some_and(f64::is_nan));
         assert_eq!(blocks.read(1, 0), None);
     }

@@ -10,6 +10,7 @@
 
 mod block;
 mod record;
+mod values;
 
 use std::sync::Arc;
 
@@ -86,13 +87,11 @@ impl SampleStore {
         self.blocks.read(row, series)
     }
 
-    fn begin_row(&mut self, stamp_ms: i64, visible_ms: i64) -> usize {
-        let row = self.stamps.len();
+    fn begin_row(&mut self, stamp_ms: i64, visible_ms: i64) {
         let stamp = self.stamps.last().map_or(stamp_ms, |&last| stamp_ms.max(last + 1));
         let visible = self.visible.last().map_or(visible_ms, |&last| visible_ms.max(last));
-        self.blocks.begin_row(row, self.keys.len());
+        self.blocks.begin_row(self.keys.len());
         self.stamps.push(stamp);
         self.visible.push(visible.max(stamp));
-        row
     }
 }

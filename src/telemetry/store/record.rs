@@ -5,10 +5,11 @@
 
 use std::sync::Arc;
 
+use super::values::{Counted, counted, pod_value, set_value};
 use super::{STALE, SampleStore};
-use crate::effect::{ServiceId, SetName, SetView};
+use crate::effect::{ServiceId, SetName};
 use crate::telemetry::instrument::{Instrument, Needs, SeriesKey, Target, WHOLE_SET};
-use crate::world::instruments::{Code, PodInstruments, PodKey, RequestCounters, ServiceInstruments};
+use crate::world::instruments::{PodInstruments, PodKey, RequestCounters, ServiceInstruments};
 
 const NOT_YET: u32 = u32::MAX;
 
@@ -125,20 +126,14 @@ impl SampleStore {
         services: &[ServiceInstruments],
         health: &ScrapeHealth,
     ) {
-        let row = self.begin_row(stamp_ms, visible_ms);
+        self.begin_row(stamp_ms, visible_ms);
         for (index, service) in services.iter().enumerate() {
             self.recorder.ensure_service(index);
-            self.record_service(row, index, service, health);
+            self.record_service(index, service, health);
         }
     }
 
-    fn record_service(
-        &mut self,
-        row: usize,
-        index: usize,
-        found: &ServiceInstruments,
-        health: &ScrapeHealth,
-    ) {
+    fn record_service(&mut self, index: usize, found: &ServiceInstruments, health: &ScrapeHealth) {
         let Some(service) = self.recorder.services.get_mut(index) else { return };
         let pod_side = service.pod_side.clone();
         let before = std::mem::take(&mut service.pods);
@@ -150,20 +145,20 @@ impl SampleStore {
             let mut tracked = loop {
                 match known.next() {
                     Some(seen) if seen.key == pod.key => break seen,
-                    Some(gone) => self.retire(row, &gone, &pod_side, &mut sets),
+                    Some(gone) => self.retire(&gone, &pod_side, &mut sets),
                     None => break self.welcome(pod, pod_side.len()),
                 }
             };
-            self.record_pod(row, &mut tracked, pod, found, &pod_side, health);
+            self.record_pod(&mut tracked, pod, found, &pod_side, health);
             pods.push(tracked);
         }
         for gone in known {
-            self.retire(row, &gone, &pod_side, &mut sets);
+            self.retire(&gone, &pod_side, &mut sets);
         }
         let totals = if has_client { client_totals(&pods, &sets) } else { Default::default() };
         for set in SetName::ALL {
             let tracked = &mut sets[set.index()];
-            self.record_set(row, id, set, tracked, &totals[set.index()], found, health);
+            self.record_set(id, set, tracked, &totals[set.index()], found, health);
         }
         if let Some(service) = self.recorder.services.get_mut(index) {
             service.pods = pods;
@@ -184,16 +179,15 @@ impl SampleStore {
     }
 
     /// A pod is gone: its series end, and what callers counted about it is kept.
-    fn retire(&mut self, row: usize, gone: &Tracked, side: &[Instrument], sets: &mut [TrackedSet; 3]) {
+    fn retire(&mut self, gone: &Tracked, side: &[Instrument], sets: &mut [TrackedSet; 3]) {
         for offset in 0..side.len() as u32 {
-            self.end(row, gone.first_slot + offset);
+            self.end(gone.first_slot + offset);
         }
         add(&mut sets[gone.key.set.index()].retired, &gone.client);
     }
 
     fn record_pod(
         &mut self,
-        row: usize,
         tracked: &mut Tracked,
         pod: &PodInstruments,
         service: &ServiceInstruments,
@@ -208,6 +202,7 @@ impl SampleStore {
             note_restarts(tracked, pod);
         }
         let mean = if scraped { since(&mut tracked.served, &pod.server) } else { None };
+        let read = Counted::new(&pod.server);
         for (offset, &instrument) in side.iter().enumerate() {
             let answers = match instrument.target() {
                 Target::Pod => scraped,
@@ -220,19 +215,17 @@ impl SampleStore {
                 Instrument::LastKilledByMemory => {
                     tracked.killed_by_memory.map(|oom| f64::from(u8::from(oom)))
                 }
-                _ => pod_value(instrument, pod, service),
+                _ => read.value(instrument).or_else(|| pod_value(instrument, pod, service)),
             };
             let value = value.filter(|_| answers || instrument == Instrument::Up);
             let key =
                 SeriesKey { service: pod.key.service, set: pod.key.set, pod: pod.key.ordinal, instrument };
-            self.put(row, tracked.first_slot + offset as u32, key, value);
+            self.put(tracked.first_slot + offset as u32, key, value);
         }
     }
 
-    #[allow(clippy::too_many_arguments)]
     fn record_set(
         &mut self,
-        row: usize,
         id: ServiceId,
         set: SetName,
         tracked: &mut TrackedSet,
@@ -249,21 +242,22 @@ impl SampleStore {
         let proxy = health.answers(Target::Proxy, target);
         let cluster = tracked.existed && health.answers(Target::Cluster, target);
         let mean = if proxy { since(&mut tracked.answered, client) } else { None };
+        let read = Counted::new(client);
         for (offset, &instrument) in side.iter().enumerate() {
             let value = match instrument {
                 Instrument::ClientMean => mean,
                 Instrument::ClientNoPod => no_pod(set, found),
-                _ => client_value(instrument, client).or_else(|| set_value(instrument, &view)),
+                _ => read.value(instrument).or_else(|| set_value(instrument, &view)),
             };
             let answers = if instrument.target() == Target::Proxy { proxy } else { cluster };
             let key = SeriesKey { service: id, set, pod: WHOLE_SET, instrument };
-            self.put(row, tracked.first_slot + offset as u32, key, value.filter(|_| answers));
+            self.put(tracked.first_slot + offset as u32, key, value.filter(|_| answers));
         }
     }
 
     /// Writes a value, or the end of a series that had one.
-    fn put(&mut self, row: usize, slot: u32, key: SeriesKey, value: Option<f64>) {
-        let Some(value) = value else { return self.end(row, slot) };
+    fn put(&mut self, slot: u32, key: SeriesKey, value: Option<f64>) {
+        let Some(value) = value else { return self.end(slot) };
         let Some(place) = self.recorder.slots.get_mut(slot as usize) else { return };
         if place.id == NOT_YET {
             place.id = self.keys.len() as u32;
@@ -271,14 +265,14 @@ impl SampleStore {
             self.blocks.add_series();
         }
         place.live = true;
-        self.blocks.write(row, place.id, value);
+        self.blocks.write(place.id, value);
     }
 
-    fn end(&mut self, row: usize, slot: u32) {
+    fn end(&mut self, slot: u32) {
         let Some(place) = self.recorder.slots.get_mut(slot as usize) else { return };
         if place.live {
             place.live = false;
-            self.blocks.write(row, place.id, STALE);
+            self.blocks.write(place.id, STALE);
         }
     }
 }
@@ -289,47 +283,6 @@ fn note_restarts(tracked: &mut Tracked, pod: &PodInstruments) {
     }
     tracked.restarts = pod.restarts;
     tracked.oom_kills = pod.oom_kills;
-}
-
-fn pod_value(instrument: Instrument, pod: &PodInstruments, service: &ServiceInstruments) -> Option<f64> {
-    match instrument {
-        Instrument::ServerRequests(code) => counted(pod.server.by_code[code as usize]),
-        Instrument::ServerBucket(bucket) => cumulative(&pod.server, bucket),
-        Instrument::ServerSum => counted(pod.server.total()).map(|_| pod.server.seconds),
-        Instrument::ServerErrors => Some(errors(&pod.server) as f64),
-        Instrument::CpuSeconds => Some(pod.cpu_seconds),
-        Instrument::MemoryBytes => Some(pod.memory_bytes),
-        Instrument::MemoryLimit => Some(service.memory_limit),
-        Instrument::CpuLimit => Some(service.cpu_limit),
-        Instrument::Restarts => Some(f64::from(pod.restarts)),
-        Instrument::OomKills => Some(f64::from(pod.oom_kills)),
-        Instrument::PodReady => Some(f64::from(u8::from(pod.ready))),
-        Instrument::InFlight => Some(f64::from(pod.in_flight)),
-        _ => None,
-    }
-}
-
-fn client_value(instrument: Instrument, client: &RequestCounters) -> Option<f64> {
-    match instrument {
-        Instrument::ClientRequests(code) => counted(client.by_code[code as usize]),
-        Instrument::ClientBucket(bucket) => cumulative(client, bucket),
-        Instrument::ClientSum => counted(client.total()).map(|_| client.seconds),
-        Instrument::ClientErrors => counted(client.total()).map(|_| errors(client) as f64),
-        _ => None,
-    }
-}
-
-fn set_value(instrument: Instrument, view: &SetView) -> Option<f64> {
-    let pods = match instrument {
-        Instrument::SetDesired => view.desired,
-        Instrument::SetCreated => view.created,
-        Instrument::SetReady => view.ready,
-        Instrument::SetAvailable => view.available,
-        // The deployment controller's own formula: pods that exist less those available.
-        Instrument::SetUnavailable => view.created.saturating_sub(view.available),
-        _ => return None,
-    };
-    Some(f64::from(pods))
 }
 
 /// Requests that found no pod behind the destination of this set; counted once per destination.
@@ -362,21 +315,6 @@ fn since(seen: &mut (u64, f64), counters: &RequestCounters) -> Option<f64> {
         if total < seen.0 { (total, counters.seconds) } else { (total - seen.0, counters.seconds - seen.1) };
     *seen = (total, counters.seconds);
     (count > 0).then(|| seconds / count as f64)
-}
-
-/// A counter child exists from its first event on.
-fn counted(count: u64) -> Option<f64> {
-    (count > 0).then_some(count as f64)
-}
-
-fn cumulative(counters: &RequestCounters, bucket: u8) -> Option<f64> {
-    counted(counters.total())?;
-    let upto = counters.buckets.iter().take(usize::from(bucket) + 1);
-    Some(upto.sum::<u64>() as f64)
-}
-
-fn errors(counters: &RequestCounters) -> u64 {
-    counters.total() - counters.by_code[Code::Ok as usize]
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 use super::*;
 use crate::telemetry::store::is_stale;
+use crate::world::instruments::Code;
 use proptest::prelude::*;
 
 fn pod(set: SetName, ordinal: u16) -> PodInstruments {

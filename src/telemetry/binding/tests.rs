@@ -1,4 +1,5 @@
 use super::*;
+use crate::telemetry::dialect::Unit;
 use crate::telemetry::matcher::MatchOp;
 use crate::world::instruments::Code;
 

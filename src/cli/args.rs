@@ -1,0 +1,374 @@
+//! The command line as it is written; nothing is looked up here.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::builder::PossibleValuesParser;
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::quantity::{Rate, Ratio};
+use crate::time::SimDuration;
+
+/// The seed of every run that is given none: a constant, so that two people who type the same see the same.
+pub const DEFAULT_SEED: u64 = 20_261_121;
+
+const EXAMPLES: &str = "\
+Examples:
+  backout score                                   the shipped policies over the shipped scenarios
+  backout score canary.yaml --rate 300/s --errors 0.1% --p99 250ms
+  backout score canary.yaml metric-templates.yaml --scenario fault/crash-loop
+  backout run fault/crash-loop canary.yaml --replication 3
+  backout explain canary.yaml
+  backout list
+
+Exit codes: 0 ok, 1 unexpected, 2 usage, 10 invalid scenario or policy, 20 gate failed,
+21 gate inconclusive, 30 output could not be written.";
+
+/// If this release is bad, does the rollback trigger fire in time, and how often does it fire for nothing?
+///
+/// Plays a rollout many times in a simulator, lets your real trigger policy watch what monitoring would show, and scores
+/// it: detection time, false rollbacks, user impact.
+#[derive(Debug, Parser)]
+#[command(name = "backout", version, after_help = EXAMPLES, propagate_version = true, max_term_width = 100)]
+pub struct Args {
+    /// Options of every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// The command.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every command.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Global {
+    /// Seed of all randomness; the same seed gives the same result
+    #[arg(long, global = true, value_name = "N", default_value_t = DEFAULT_SEED, env = "BACKOUT_SEED", hide_env_values = true)]
+    pub seed: u64,
+    /// Threads [default: all processors]; the result does not depend on it
+    #[arg(long, global = true, value_name = "N", env = "BACKOUT_JOBS", hide_env_values = true)]
+    pub jobs: Option<NonZeroUsize>,
+    /// Form of the result [default: text]
+    #[arg(long, global = true, value_name = "FORMAT", value_parser = PossibleValuesParser::new(FORMATS))]
+    pub format: Option<String>,
+    /// Write the result to a file instead of stdout
+    #[arg(long, global = true, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// When to colour; NO_COLOR and CLICOLOR_FORCE are honoured too
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub color: Colour,
+    /// Say nothing but the result and errors
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+}
+
+/// Every form a result can have; a command says which of them it knows.
+pub const FORMATS: [&str; 4] = ["text", "json", "markdown", "csv"];
+
+/// When to colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Colour {
+    /// On terminals.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+impl Colour {
+    /// Makes it the choice of all streams; `auto` leaves it to the terminal and the environment.
+    pub(super) fn write_global(self) {
+        match self {
+            Colour::Auto => {}
+            Colour::Always => anstream::ColorChoice::Always.write_global(),
+            Colour::Never => anstream::ColorChoice::Never.write_global(),
+        }
+    }
+}
+
+/// The commands; each is described at its arguments, which is where its help comes from.
+#[allow(missing_docs, reason = "a description here would hide the longer one of the arguments")]
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Score(Score),
+    Run(Run),
+    Explain(Explain),
+    Validate(Validate),
+    List(List),
+    Schema(Schema),
+    Init(Init),
+    Completions(Completions),
+}
+
+/// What is known of a service, instead of a scenario file.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[command(next_help_heading = "A service in numbers, instead of scenario files")]
+pub struct QuickArgs {
+    /// Mean arrival rate, like 300/s
+    #[arg(long, value_name = "RATE")]
+    pub rate: Option<Rate>,
+    /// Share of requests that fail when nothing is wrong, like 0.1%
+    #[arg(long, value_name = "SHARE")]
+    pub errors: Option<Ratio>,
+    /// Answer time of the slowest hundredth, like 250ms
+    #[arg(long, value_name = "TIME")]
+    pub p99: Option<SimDuration>,
+    /// Median answer time [default: a sixth of p99]
+    #[arg(long, value_name = "TIME")]
+    pub p50: Option<SimDuration>,
+    /// Users [default: 100 per request a second]
+    #[arg(long, value_name = "N")]
+    pub users: Option<u64>,
+    /// Pods [default: enough that none is more than a quarter busy]
+    #[arg(long, value_name = "N")]
+    pub replicas: Option<u32>,
+    /// Name of the service [default: web]
+    #[arg(long, value_name = "NAME")]
+    pub service: Option<String>,
+}
+
+impl QuickArgs {
+    /// Whether any of them was given.
+    pub fn is_given(&self) -> bool {
+        self.rate.is_some()
+            || self.errors.is_some()
+            || self.p99.is_some()
+            || self.p50.is_some()
+            || self.users.is_some()
+            || self.replicas.is_some()
+            || self.service.is_some()
+    }
+}
+
+/// How policy files are read.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[command(next_help_heading = "How policy files are read")]
+pub struct PolicyArgs {
+    /// What a name of the house means: METRIC=SIGNAL, label.LABEL=STABLE/CANDIDATE, service=NAME or namespace=NAME
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub bind: Vec<String>,
+    /// Value of a placeholder of the file, like an Argo analysis argument
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub arg: Vec<String>,
+    /// Accept queries that can never find a series, and templates that are not given
+    #[arg(long)]
+    pub allow_missing_series: bool,
+    /// Play the rollout a policy file brings, or the scenario's for all
+    #[arg(long, value_name = "WHOSE", default_value = "file")]
+    pub rollout: RolloutFrom,
+}
+
+/// Whose rollout is played.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum RolloutFrom {
+    /// The policy file's own, where it brings one.
+    #[default]
+    File,
+    /// The scenario's, for every policy.
+    Scenario,
+}
+
+/// Score policies over scenarios: detection time, false rollbacks, user impact.
+///
+/// Without files, the shipped policies are scored over the shipped scenarios. All files are read together: a canary
+/// finds its metric templates and a rollout its analysis templates among them.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  backout score
+  backout score canary.yaml --rate 300/s --errors 0.1% --p99 250ms
+  backout score rollout.yaml analysis.yaml --arg service-name=web --scenario my-scenario.yaml
+  kubectl get canary podinfo -o yaml | backout score - --scenario fault/crash-loop
+  backout score canary.yaml --format json --out scores.json")]
+pub struct Score {
+    /// Policy files (Argo, Flagger, native triggers), names of shipped policies, or - for stdin
+    #[arg(value_name = "POLICY")]
+    pub files: Vec<String>,
+    /// A scenario file or the name of a shipped one; may be repeated [default: the shipped ones]
+    #[arg(long, short, value_name = "SCENARIO")]
+    pub scenario: Vec<String>,
+    /// Replications of each scenario [default: 200, or 8 where each request is an event]
+    #[arg(long, short = 'n', value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub replications: Option<u32>,
+    /// How policy files are read.
+    #[command(flatten)]
+    pub policy: PolicyArgs,
+    /// A service in numbers.
+    #[command(flatten)]
+    pub quick: QuickArgs,
+}
+
+/// Play one replication and print its timeline.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  backout run fault/crash-loop canary.yaml
+  backout run my-scenario.yaml canary.yaml --replication 17 --twin healthy
+  backout run quick/errors canary.yaml --rate 300/s --errors 0.1% --p99 250ms
+  backout run fault/late-onset canary.yaml --format json --out record.json")]
+pub struct Run {
+    /// A scenario file, the name of a shipped one, or quick/errors, quick/latency, quick/crash
+    #[arg(value_name = "SCENARIO")]
+    pub scenario: String,
+    /// Policy files, names of shipped policies, or - for stdin [default: the shipped policies]
+    #[arg(value_name = "POLICY")]
+    pub files: Vec<String>,
+    /// Number of the replication, from 0
+    #[arg(long, short = 'r', value_name = "N", default_value_t = 0)]
+    pub replication: u32,
+    /// Which release is shown
+    #[arg(long, value_name = "TWIN", default_value = "bad")]
+    pub twin: Twin,
+    /// How policy files are read.
+    #[command(flatten)]
+    pub policy: PolicyArgs,
+    /// A service in numbers.
+    #[command(flatten)]
+    pub quick: QuickArgs,
+}
+
+/// One of the two releases of a replication.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Twin {
+    /// The release with its fault.
+    #[default]
+    Bad,
+    /// The same release without it.
+    Healthy,
+}
+
+/// Say in plain words what a policy file does here, and what of it has no effect.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  backout explain canary.yaml
+  backout explain rollout.yaml analysis.yaml --scenario my-scenario.yaml")]
+pub struct Explain {
+    /// Policy files, names of shipped policies, or - for stdin
+    #[arg(value_name = "POLICY", required = true)]
+    pub files: Vec<String>,
+    /// The scenario whose metrics the queries are bound to
+    #[arg(long, short, value_name = "SCENARIO", default_value = "canary/error-regression")]
+    pub scenario: String,
+    /// How policy files are read.
+    #[command(flatten)]
+    pub policy: PolicyArgs,
+}
+
+/// Check scenario and policy files without playing them.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  backout validate my-scenario.yaml
+  backout validate canary.yaml metric-templates.yaml")]
+pub struct Validate {
+    /// Scenario and policy files, or - for stdin; what each is follows from its keys
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<String>,
+    /// How policy files are read.
+    #[command(flatten)]
+    pub policy: PolicyArgs,
+}
+
+/// List scenarios, policies, faults, strategies and everything else there is.
+#[derive(Clone, Debug, clap::Args)]
+pub struct List {
+    /// What to list [default: everything]
+    #[arg(value_name = "KIND")]
+    pub kind: Option<ListKind>,
+}
+
+/// What can be listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ListKind {
+    /// Shipped scenarios.
+    Scenarios,
+    /// Shipped policies and the reference policies of every score.
+    Policies,
+    /// What can be wrong with a release.
+    Faults,
+    /// What looks like a bad release and is not.
+    Confounders,
+    /// How a release comes.
+    Strategies,
+    /// How it goes back.
+    Procedures,
+    /// Forms of a result.
+    Reports,
+    /// Exporters whose metric names are known.
+    Dialects,
+    /// Policy formats that can be read.
+    Formats,
+}
+
+/// Print the JSON schema of a file format.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Schema {
+    /// Which format
+    #[arg(value_name = "KIND")]
+    pub kind: SchemaKind,
+}
+
+/// A format with a schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SchemaKind {
+    /// Scenario files.
+    Scenario,
+    /// Native policy files.
+    Policy,
+    /// Records of replications, as `run --format json` prints them.
+    Record,
+}
+
+/// Write a scenario file to start from.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  backout init                                    writes scenario.yaml
+  backout init shop.yaml --from rollout.yaml      with the rollout and the replicas of your file
+  backout init - --fault latency --rate 300/s --p99 250ms")]
+pub struct Init {
+    /// The file to write, or - for stdout
+    #[arg(value_name = "FILE", default_value = "scenario.yaml")]
+    pub file: String,
+    /// Take service, replicas and rollout from a file of yours (Argo Rollout, Flagger Canary)
+    #[arg(long, value_name = "FILE")]
+    pub from: Vec<String>,
+    /// What is wrong with the bad release
+    #[arg(long, value_name = "FAULT", default_value = "errors", value_parser = PossibleValuesParser::new(["errors", "latency", "crash"]))]
+    pub fault: String,
+    /// Replace a file that exists
+    #[arg(long)]
+    pub force: bool,
+    /// A service in numbers.
+    #[command(flatten)]
+    pub quick: QuickArgs,
+}
+
+/// Print a completion script for a shell.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Completions {
+    /// The shell
+    #[arg(value_name = "SHELL")]
+    pub shell: clap_complete::Shell,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn forms_and_variants_are_those_of_the_catalogues() {
+        let outputs: Vec<&str> = crate::report::OUTPUTS.iter().map(|output| output.name).collect();
+        assert_eq!(outputs, FORMATS);
+        let variants: Vec<&str> = crate::scenario::quick::FAMILY.iter().map(|variant| variant.name).collect();
+        assert_eq!(variants, ["errors", "latency", "crash"]);
+    }
+}

@@ -1,0 +1,171 @@
+//! `backout explain`: what a policy file does here, in plain words.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use super::super::args::{Explain, Global, QuickArgs};
+use super::super::exit::Failure;
+use super::super::ui::Ui;
+use super::super::{files, inputs};
+use crate::policy::loaded::{Loaded, StandIn, Unsupported};
+use crate::replication::prepared::explain_bindings;
+use crate::scenario::Scenario;
+use crate::telemetry::dialect;
+
+/// Everything that is told about one policy.
+#[derive(Debug, Serialize)]
+struct Explained {
+    name: String,
+    source: String,
+    engine: String,
+    summary: String,
+    brings_rollout: bool,
+    reading: Vec<String>,
+    checks: Vec<Check>,
+    queries: Vec<Query>,
+    stand_ins: Vec<StandIn>,
+    unsupported: Vec<Unsupported>,
+}
+
+#[derive(Debug, Serialize)]
+struct Check {
+    name: String,
+    line: usize,
+    good: String,
+    query: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Query {
+    text: String,
+    line: usize,
+    selectors: Vec<Selector>,
+    /// Why it cannot be asked of this scenario.
+    error: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Selector {
+    text: String,
+    /// Metrics with the exporters they are from.
+    metrics: Vec<String>,
+    /// Series of the simulated world it can read.
+    series: usize,
+    /// What was inferred or has to be known.
+    notes: Vec<String>,
+}
+
+pub(super) fn run(global: &Global, explain: &Explain, ui: &Ui) -> Result<(), Failure> {
+    let format = super::format(global, &["text", "json"])?;
+    let sink = super::sink(global)?;
+    files::check_stdin_once(explain.files.iter().chain([&explain.scenario]))?;
+    let scenario = inputs::one_scenario(&explain.scenario, &QuickArgs::default(), ui)?.scenario;
+    let policies = inputs::policies(&explain.files, &explain.policy)?;
+    let all: Vec<Explained> = policies.iter().map(|policy| explained(policy, &scenario)).collect();
+    let bytes = if format == "json" {
+        super::json(&all)?
+    } else {
+        all.iter().map(|one| text(one, &scenario.name)).collect::<Vec<_>>().join("\n").into_bytes()
+    };
+    sink.write(&bytes)
+}
+
+fn explained(policy: &Loaded, scenario: &Scenario) -> Explained {
+    let bindings = explain_bindings(policy, scenario);
+    let queries = policy.queries.iter().enumerate().map(|(index, query)| {
+        let bound = bindings.get(index).map(|(_, bound)| bound);
+        let selectors = bound.and_then(|bound| bound.as_ref().ok()).into_iter().flatten();
+        Query {
+            text: query.text.clone(),
+            line: query.line,
+            selectors: selectors
+                .map(|selector| Selector {
+                    text: selector.text.clone(),
+                    metrics: selector.bound.families.iter().map(|family| metric(&family.metric)).collect(),
+                    series: selector.bound.feeds.len(),
+                    notes: selector.bound.notes.clone(),
+                })
+                .collect(),
+            error: bound.and_then(|bound| bound.as_ref().err()).cloned(),
+        }
+    });
+    let checks = policy.checks.iter().map(|check| Check {
+        name: check.name.clone(),
+        line: check.line,
+        good: check.good.clone(),
+        query: check.query.clone(),
+    });
+    Explained {
+        name: policy.name.clone(),
+        source: policy.source.clone(),
+        engine: policy.engine.name().to_owned(),
+        summary: policy.summary.clone(),
+        brings_rollout: policy.rollout.is_some(),
+        reading: policy.reading.clone(),
+        checks: checks.collect(),
+        queries: queries.collect(),
+        stand_ins: policy.stand_ins.clone(),
+        unsupported: policy.unsupported.clone(),
+    }
+}
+
+fn metric(name: &str) -> String {
+    match dialect::owner(name) {
+        Some((dialect, _)) => format!("{name} ({})", dialect.name()),
+        None => name.to_owned(),
+    }
+}
+
+fn text(one: &Explained, scenario: &str) -> String {
+    let mut text = String::new();
+    let _ = writeln!(text, "{} ({} policy, {})", one.name, one.engine, one.source);
+    section(&mut text, "What it does", &one.reading);
+    let rollout = if one.brings_rollout { "its own, from the file" } else { "the scenario's" };
+    let _ = writeln!(text, "\nRollout: {rollout}");
+    let checks =
+        one.checks.iter().map(|check| format!("line {}: {} is good {}", check.line, check.name, check.good));
+    section(&mut text, "Checks", &checks.collect::<Vec<_>>());
+    if !one.queries.is_empty() {
+        let _ = writeln!(text, "\nQueries, as asked of `{scenario}`");
+        one.queries.iter().for_each(|query| query_text(&mut text, query));
+    }
+    let stand_ins = one.stand_ins.iter().map(|s| format!("{}{}: {}", line(s.line), s.what, s.setting));
+    section(&mut text, "What stands for what a simulation does not have", &stand_ins.collect::<Vec<_>>());
+    let without = one.unsupported.iter().map(|u| format!("{}`{}`: {}", line(u.line), u.path, u.note));
+    section(&mut text, "What has no effect here", &without.collect::<Vec<_>>());
+    text
+}
+
+fn line(line: usize) -> String {
+    if line == 0 { String::new() } else { format!("line {line}: ") }
+}
+
+fn section(text: &mut String, title: &str, lines: &[String]) {
+    if lines.is_empty() {
+        return;
+    }
+    let _ = writeln!(text, "\n{title}");
+    for line in lines {
+        let _ = writeln!(text, "  {line}");
+    }
+}
+
+fn query_text(text: &mut String, query: &Query) {
+    let _ = writeln!(
+        text,
+        "  line {}: {}",
+        query.line,
+        query.text.split_whitespace().collect::<Vec<_>>().join(" ")
+    );
+    if let Some(error) = &query.error {
+        let _ = writeln!(text, "    cannot be asked here: {error}");
+    }
+    for selector in &query.selectors {
+        let metrics = selector.metrics.join(", ");
+        let _ = writeln!(text, "    {} reads {metrics}: {} kinds of series", selector.text, selector.series);
+        for note in &selector.notes {
+            let _ = writeln!(text, "      {note}");
+        }
+    }
+}

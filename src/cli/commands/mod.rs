@@ -1,0 +1,61 @@
+//! The commands, one file each.
+
+mod completions;
+mod explain;
+mod init;
+mod list;
+mod run;
+mod schema;
+mod score;
+mod timeline;
+mod validate;
+
+use std::num::NonZeroUsize;
+
+use super::args::{Args, Command, Global};
+use super::exit::Failure;
+use super::repeat::Invocation;
+use super::ui::{Sink, Ui};
+
+/// Runs a command.
+pub(super) fn dispatch(args: Args, ui: &Ui, invocation: &Invocation) -> Result<(), Failure> {
+    let global = &args.global;
+    match args.command {
+        Command::Score(score) => score::run(global, &score, ui, invocation),
+        Command::Run(run) => run::run(global, &run, ui),
+        Command::Explain(explain) => explain::run(global, &explain, ui),
+        Command::Validate(validate) => validate::run(global, &validate, ui),
+        Command::List(list) => list::run(global, &list),
+        Command::Schema(schema) => schema::run(global, &schema),
+        Command::Init(init) => init::run(global, &init, ui),
+        Command::Completions(completions) => completions::run(global, &completions),
+    }
+}
+
+/// The form asked for, if the command knows it.
+fn format<'g>(global: &'g Global, known: &[&str]) -> Result<&'g str, Failure> {
+    let format = global.format.as_deref().unwrap_or("text");
+    if known.contains(&format) {
+        return Ok(format);
+    }
+    let fact = format!("this command has no form `{format}`");
+    Err(Failure::usage(fact, format!("write `--format {}`", known.join("` or `--format "))))
+}
+
+/// Where the result goes.
+fn sink(global: &Global) -> Result<Sink, Failure> {
+    Sink::open(global.out.as_deref())
+}
+
+/// Threads to use.
+fn jobs(global: &Global) -> NonZeroUsize {
+    global.jobs.unwrap_or_else(|| std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN))
+}
+
+/// A value as JSON with a final line break.
+fn json(value: &impl serde::Serialize) -> Result<Vec<u8>, Failure> {
+    let mut bytes =
+        serde_json::to_vec_pretty(value).map_err(|error| Failure::Unexpected(format!("no JSON: {error}")))?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}

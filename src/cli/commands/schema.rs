@@ -1,0 +1,19 @@
+//! `backout schema`: the JSON schema of a file format, for editors and checks.
+
+use super::super::args::{Global, Schema, SchemaKind};
+use super::super::exit::Failure;
+use crate::import;
+use crate::replication::record::ReplicationRecord;
+use crate::scenario::Document;
+
+pub(super) fn run(global: &Global, schema: &Schema) -> Result<(), Failure> {
+    super::format(global, &["text", "json"])?;
+    let schema = match schema.kind {
+        SchemaKind::Scenario => schemars::SchemaGenerator::default().into_root_schema_for::<Document>(),
+        SchemaKind::Policy => import::native_schema(),
+        SchemaKind::Record => {
+            schemars::SchemaGenerator::default().into_root_schema_for::<ReplicationRecord>()
+        }
+    };
+    super::sink(global)?.write(&super::json(&schema)?)
+}

@@ -1,0 +1,154 @@
+//! `backout score`: policies over scenarios, to a scorecard.
+
+use std::sync::Arc;
+
+use super::super::args::{FORMATS, Global, RolloutFrom, Score};
+use super::super::exit::Failure;
+use super::super::plan::StudyPlan;
+use super::super::repeat::{self, Invocation};
+use super::super::ui::Ui;
+use super::super::{files, inputs, progress};
+use crate::diagnostic::Diagnostics;
+use crate::replication::prepared::PrepareOptions;
+use crate::replication::record::ReplicationRecord;
+use crate::report::{self, Report, Screen};
+use crate::scenario::Scenario;
+use crate::score::{CheckMeta, CostWeights, Input, PolicyMeta, ScenarioMeta, scorecard};
+use crate::study::{Progress, Replications, Study, StudyError};
+
+pub(super) fn run(global: &Global, score: &Score, ui: &Ui, invocation: &Invocation) -> Result<(), Failure> {
+    let format = super::format(global, &FORMATS)?;
+    let sink = super::sink(global)?;
+    let plan = plan(global, score, ui)?;
+    let (records, policies) = play(&plan, ui)?;
+    let scenarios: Vec<ScenarioMeta> =
+        plan.scenarios.iter().map(|planned| scenario_meta(&planned.scenario, &planned.source)).collect();
+    let weights = CostWeights::default();
+    let input = Input { records: &records, scenarios: &scenarios, policies: &policies, weights: &weights };
+    let card = scorecard(&input).map_err(|error| Failure::Unexpected(error.to_string()))?;
+    let command = invocation.with_seed(plan.seed);
+    let mut report = Report::new(&command, plan.seed, scenarios, policies, card);
+    let options = repeat::options(&score.policy, &score.quick);
+    report.replays.iter_mut().for_each(|replay| replay.command.push_str(&options));
+    report.warnings.extend(doubts(&plan));
+    report.screen = Screen { width: Ui::width(), colour: sink.colour() };
+    let output = report::output(format).ok_or_else(|| Failure::Unexpected(format!("no form `{format}`")))?;
+    let bytes: Vec<u8> = (output.render)(&report).into_iter().flat_map(|artifact| artifact.bytes).collect();
+    sink.write(&bytes)
+}
+
+fn plan(global: &Global, score: &Score, ui: &Ui) -> Result<StudyPlan, Failure> {
+    files::check_stdin_once(score.files.iter().chain(&score.scenario))?;
+    Ok(StudyPlan {
+        scenarios: inputs::scenarios(&score.scenario, &score.quick, ui)?,
+        policies: inputs::policies(&score.files, &score.policy)?,
+        seed: global.seed,
+        replications: score.replications,
+        jobs: super::jobs(global),
+        rollout: score.policy.rollout,
+        allow_missing: score.policy.allow_missing_series,
+    })
+}
+
+/// Plays the study: records in the order of scenarios and numbers, and what is to be known of each policy.
+fn play(plan: &StudyPlan, ui: &Ui) -> Result<(Vec<ReplicationRecord>, Vec<PolicyMeta>), Failure> {
+    let scenarios: Vec<Arc<Scenario>> =
+        plan.scenarios.iter().map(|planned| Arc::clone(&planned.scenario)).collect();
+    let prepare = PrepareOptions {
+        allow_missing: plan.allow_missing,
+        scenario_rollout: plan.rollout == RolloutFrom::Scenario,
+    };
+    let mut study = Study::new(&scenarios, &plan.policies, plan.seed, prepare)
+        .map_err(study_failed)?
+        .with_jobs(plan.jobs);
+    if let Some(replications) = plan.replications {
+        study = study.with_replications(Replications { flow: replications, request: replications });
+    }
+    let metas = policy_metas(plan, &study);
+    let done = Progress::default();
+    let records = progress::with_bar(ui, study.total(), || done.done(), || study.play(&done));
+    Ok((records.map_err(study_failed)?, metas))
+}
+
+/// Queries that cannot be asked are the fault of the files; threads that do not start are not.
+pub(super) fn study_failed(error: StudyError) -> Failure {
+    match error {
+        StudyError::Binding(found) => {
+            let mut all = Diagnostics::new();
+            all.extend(found);
+            Failure::Input(all)
+        }
+        StudyError::Threads(_) => Failure::Unexpected(error.to_string()),
+    }
+}
+
+fn scenario_meta(scenario: &Scenario, source: &str) -> ScenarioMeta {
+    ScenarioMeta {
+        name: scenario.name.clone(),
+        source: source.to_owned(),
+        folder: scenario.folder.clone(),
+        weight: Some(scenario.weight),
+        summary: scenario.summary.clone(),
+        base_rate: scenario.base_rate.get(),
+        availability: Some(scenario.world.slo.availability.get()).filter(|share| *share < 1.0),
+        users: Some(scenario.world.traffic.iter().map(|traffic| traffic.users).sum()),
+        watch: scenario.watch.as_nanos(),
+    }
+}
+
+fn policy_metas(plan: &StudyPlan, study: &Study) -> Vec<PolicyMeta> {
+    let label = |name: &str| {
+        let plans = study.prepared().iter().flat_map(|prepared| &prepared.rollouts);
+        let mut watched = plans.filter(|plan| plan.players.iter().any(|player| player.name == name));
+        watched.next().map_or_else(|| "scenario".to_owned(), |plan| plan.label.clone())
+    };
+    plan.policies
+        .iter()
+        .map(|policy| PolicyMeta {
+            name: policy.name.clone(),
+            source: policy.source.clone(),
+            engine: policy.engine.name().to_owned(),
+            rollout: label(&policy.name),
+            checks: policy
+                .checks
+                .iter()
+                .map(|check| CheckMeta {
+                    name: check.name.clone(),
+                    good: check.good.clone(),
+                    query: check.query.clone(),
+                })
+                .collect(),
+            unsupported: policy.unsupported.len() as u32,
+            stand_ins: policy.stand_ins.len() as u32,
+        })
+        .collect()
+}
+
+/// What a reader of the scores should doubt.
+fn doubts(plan: &StudyPlan) -> Vec<String> {
+    let mut doubts = Vec::new();
+    let some = |flow: bool| plan.scenarios.iter().filter(|p| p.scenario.is_flow() == flow).count();
+    let default = Replications::default();
+    let (flow, request) = plan.replications.map_or((default.flow, default.request), |count| (count, count));
+    for (count, files, kind) in [(flow, some(true), ""), (request, some(false), " at request level")] {
+        if files > 0 && count < 100 {
+            let noun = if files == 1 { "scenario" } else { "scenarios" };
+            doubts.push(format!(
+                "{files} {noun}{kind} played {count} times: intervals are wide; ask for more with --replications"
+            ));
+        }
+    }
+    let silent: Vec<&str> = plan
+        .policies
+        .iter()
+        .filter(|policy| !policy.unsupported.is_empty())
+        .map(|policy| policy.name.as_str())
+        .collect();
+    if !silent.is_empty() {
+        doubts.push(format!(
+            "parts of {} have no effect here; `backout explain` lists them with their lines",
+            silent.join(", ")
+        ));
+    }
+    doubts
+}

@@ -1,0 +1,118 @@
+//! Texts from files, from standard input and from the binary itself.
+
+use std::io::Read as _;
+
+use super::exit::Failure;
+use crate::diagnostic::{Diagnostic, did_you_mean};
+use crate::document::{decode, limits};
+use crate::scenario::embedded::{self, File};
+
+/// A text with the name under which messages mention it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Text {
+    pub(super) name: String,
+    pub(super) text: String,
+}
+
+/// The catalogue of shipped files a word may name.
+#[derive(Clone, Copy)]
+pub(super) enum Shipped {
+    Scenarios,
+    Policies,
+    /// Both: what the file is follows from its keys.
+    Any,
+    /// None: the word is a path.
+    None,
+}
+
+impl Shipped {
+    fn find(self, word: &str) -> Option<&'static File> {
+        match self {
+            Shipped::Scenarios => embedded::scenario(word),
+            Shipped::Policies => embedded::policy(word),
+            Shipped::Any => embedded::scenario(word).or_else(|| embedded::policy(word)),
+            Shipped::None => None,
+        }
+    }
+
+    fn names(self) -> Vec<&'static str> {
+        let files: &[&[File]] = match self {
+            Shipped::Scenarios => &[embedded::SCENARIOS],
+            Shipped::Policies => &[embedded::POLICIES],
+            Shipped::Any => &[embedded::SCENARIOS, embedded::POLICIES],
+            Shipped::None => &[],
+        };
+        files.iter().copied().flatten().map(File::name).collect()
+    }
+}
+
+/// The text a word of the command line stands for: `-`, a file, or the name of a shipped one. A file wins.
+pub(super) fn read(word: &str, shipped: Shipped) -> Result<Text, Failure> {
+    if word == "-" {
+        return stdin();
+    }
+    match std::fs::metadata(word) {
+        Ok(metadata) if metadata.is_dir() => Err(Failure::input(
+            Diagnostic::error(format!("`{word}` is a folder"))
+                .with_help(format!("name the files in it, like `{}/*.yaml`", word.trim_end_matches('/'))),
+        )),
+        Ok(_) => file(word),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => match shipped.find(word) {
+            Some(file) => Ok(of_shipped(file)),
+            None => Err(Failure::input(missing(word, shipped))),
+        },
+        Err(error) => Err(Failure::input(Diagnostic::error(format!("`{word}` cannot be read: {error}")))),
+    }
+}
+
+/// A shipped file; its name is the path it has in the repository.
+pub(super) fn of_shipped(file: &File) -> Text {
+    Text { name: format!("scenarios/{}", file.path), text: file.text.to_owned() }
+}
+
+fn file(path: &str) -> Result<Text, Failure> {
+    let failed = |error: std::io::Error| {
+        Failure::input(Diagnostic::error(format!("`{path}` cannot be read: {error}")))
+    };
+    let mut bytes = Vec::new();
+    // One byte more than is accepted, so that too long a file is refused and an endless one ends.
+    let limit = limits::MAX_BYTES as u64 + 1;
+    std::fs::File::open(path).map_err(failed)?.take(limit).read_to_end(&mut bytes).map_err(failed)?;
+    text(path, &bytes)
+}
+
+fn stdin() -> Result<Text, Failure> {
+    let mut bytes = Vec::new();
+    let limit = limits::MAX_BYTES as u64 + 1;
+    std::io::stdin().lock().take(limit).read_to_end(&mut bytes).map_err(|error| {
+        Failure::input(Diagnostic::error(format!("standard input cannot be read: {error}")))
+    })?;
+    text("<stdin>", &bytes)
+}
+
+fn text(name: &str, bytes: &[u8]) -> Result<Text, Failure> {
+    let text = decode(name, bytes).map_err(Failure::input)?;
+    Ok(Text { name: name.to_owned(), text: text.strip_prefix('\u{feff}').unwrap_or(text).to_owned() })
+}
+
+fn missing(word: &str, shipped: Shipped) -> Diagnostic {
+    let names = shipped.names();
+    let stems: Vec<&str> = names.iter().filter_map(|name| name.rsplit('/').next()).collect();
+    let meant = did_you_mean(word, &names).or_else(|| did_you_mean(word, &stems));
+    let (kind, list) = match shipped {
+        Shipped::Scenarios => ("no file and no shipped scenario", "`backout list scenarios` shows them"),
+        Shipped::Policies => ("no file and no shipped policy", "`backout list policies` shows them"),
+        Shipped::Any => ("no file and nothing shipped that is called", "`backout list` shows what there is"),
+        Shipped::None => ("no file", "check the path"),
+    };
+    let meant = meant.map(|meant| format!("did you mean `{meant}`? ")).unwrap_or_default();
+    Diagnostic::error(format!("there is {kind} `{word}`")).with_help(format!("{meant}{list}"))
+}
+
+/// Refuses a second `-`: standard input can be read once.
+pub(super) fn check_stdin_once<'w>(words: impl IntoIterator<Item = &'w String>) -> Result<(), Failure> {
+    if words.into_iter().filter(|word| *word == "-").count() > 1 {
+        return Err(Failure::usage("`-` is given twice", "standard input can be read once"));
+    }
+    Ok(())
+}

@@ -1,0 +1,295 @@
+//! Scenarios and policies from the words of the command line.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::args::{PolicyArgs, QuickArgs};
+use super::exit::Failure;
+use super::files::{self, Shipped, Text};
+use super::plan::PlannedScenario;
+use super::ui::Ui;
+use crate::diagnostic::{Diagnostic, Diagnostics, Source, did_you_mean};
+use crate::import::{self, ImportOptions, SourceText};
+use crate::policy::loaded::Loaded;
+use crate::scenario::quick::{FAMILY, NUMBERS, Quick};
+use crate::scenario::{self, Resolved, embedded};
+use crate::telemetry::dialect::{Signal, Unit};
+use crate::telemetry::naming::{LabelRole, MetricBinding};
+
+/// The scenarios a study plays: the ones named, those made from numbers, or all that ship.
+pub(super) fn scenarios(
+    words: &[String],
+    quick: &QuickArgs,
+    ui: &Ui,
+) -> Result<Vec<PlannedScenario>, Failure> {
+    let numbers = quick_of(quick)?;
+    let named = words.iter().map(|word| files::read(word, Shipped::Scenarios));
+    let mut texts: Vec<Text> = named.collect::<Result<_, _>>()?;
+    if texts.is_empty() && numbers.is_none() {
+        texts = embedded::SCENARIOS.iter().map(files::of_shipped).collect();
+    }
+    let mut planned = Vec::new();
+    let mut wrong = Diagnostics::new();
+    for text in &texts {
+        match resolve(text, ui) {
+            Ok(one) => planned.push(one),
+            Err(findings) => wrong.extend(findings),
+        }
+    }
+    if let Some(numbers) = numbers {
+        match numbers.family() {
+            Ok(family) => planned.extend(family.into_iter().map(|resolved| of_quick(resolved, ui))),
+            Err(findings) => wrong.extend(findings),
+        }
+    }
+    if !wrong.is_empty() {
+        return Err(Failure::Input(wrong));
+    }
+    check_names(&planned)?;
+    Ok(planned)
+}
+
+/// One scenario: a file, a shipped one, or a member of the quick family.
+pub(super) fn one_scenario(word: &str, quick: &QuickArgs, ui: &Ui) -> Result<PlannedScenario, Failure> {
+    let Some(variant) = FAMILY.iter().find(|variant| word.strip_prefix("quick/") == Some(variant.name))
+    else {
+        if quick.is_given() {
+            let names: Vec<String> = FAMILY.iter().map(|variant| format!("quick/{}", variant.name)).collect();
+            let fact = format!("`{word}` is not made from numbers, so `--rate` and its like have no effect");
+            return Err(Failure::usage(fact, format!("name one of {}", names.join(", "))));
+        }
+        let text = files::read(word, Shipped::Scenarios)?;
+        return resolve(&text, ui).map_err(Failure::Input);
+    };
+    let numbers = quick_of(quick)?.unwrap_or_default();
+    let name = format!("quick/{}", variant.name);
+    let resolved = scenario::read(&name, Source::new(NUMBERS, &numbers.text(variant)));
+    resolved.map(|resolved| of_quick(resolved, ui)).map_err(Failure::Input)
+}
+
+fn resolve(text: &Text, ui: &Ui) -> Result<PlannedScenario, Diagnostics> {
+    let name = scenario::name_of(&text.name);
+    let resolved = scenario::read(&name, Source::new(&text.name, &text.text))?;
+    ui.warn(&resolved.warnings);
+    // Shipped scenarios are named as the program finds them, wherever it is started.
+    let source = match embedded::scenario(&name) {
+        Some(file) if file.text == text.text => name,
+        _ => text.name.clone(),
+    };
+    Ok(PlannedScenario { scenario: Arc::new(resolved.scenario), source })
+}
+
+fn of_quick(resolved: Resolved, ui: &Ui) -> PlannedScenario {
+    ui.warn(&resolved.warnings);
+    PlannedScenario { source: resolved.scenario.name.clone(), scenario: Arc::new(resolved.scenario) }
+}
+
+/// The service in numbers, if any number was given.
+pub(super) fn quick_of(quick: &QuickArgs) -> Result<Option<Quick>, Failure> {
+    if !quick.is_given() {
+        return Ok(None);
+    }
+    let known = Quick::default();
+    let quick = Quick {
+        service: quick.service.clone().unwrap_or(known.service),
+        rate: quick.rate.unwrap_or(known.rate),
+        errors: quick.errors.unwrap_or(known.errors),
+        p50: quick.p50,
+        p99: quick.p99.unwrap_or(known.p99),
+        users: quick.users,
+        replicas: quick.replicas,
+        strategy: None,
+    };
+    if quick.p50.is_some_and(|p50| p50 > quick.p99) {
+        let fact = format!("the median {} is above the p99 {}", quick.p50.unwrap_or_default(), quick.p99);
+        return Err(Failure::usage(fact, "give `--p50` below `--p99`"));
+    }
+    Ok(Some(quick))
+}
+
+/// Two scenarios of one name would draw the same numbers and share a row.
+fn check_names(planned: &[PlannedScenario]) -> Result<(), Failure> {
+    let mut seen = BTreeSet::new();
+    match planned.iter().find(|one| !seen.insert(one.scenario.name.as_str())) {
+        None => Ok(()),
+        Some(twice) => {
+            let fact = format!("two scenarios are called `{}`", twice.scenario.name);
+            Err(Failure::usage(fact, "a scenario is called by its folder and file name: rename one of them"))
+        }
+    }
+}
+
+/// The policies named, or all that ship. Files of the user are read together, each shipped one for itself.
+pub(super) fn policies(words: &[String], args: &PolicyArgs) -> Result<Vec<Loaded>, Failure> {
+    let options = import_options(args)?;
+    let (mut own, mut sets): (Vec<Text>, Vec<Vec<Text>>) = (Vec::new(), Vec::new());
+    for word in words {
+        let text = files::read(word, Shipped::Policies)?;
+        if embedded::policy(word).is_some_and(|file| file.text == text.text) {
+            sets.push(vec![text]);
+        } else {
+            own.push(text);
+        }
+    }
+    if !own.is_empty() {
+        sets.insert(0, own);
+    }
+    if words.is_empty() {
+        sets = embedded::POLICIES.iter().map(|file| vec![files::of_shipped(file)]).collect();
+    }
+    let mut loaded = Vec::new();
+    let mut wrong = Diagnostics::new();
+    for set in &sets {
+        match load(set, &options) {
+            Ok(policies) => loaded.extend(policies),
+            Err(findings) => wrong.extend(findings),
+        }
+    }
+    if wrong.has_errors() {
+        return Err(Failure::Input(wrong));
+    }
+    name_apart(&mut loaded);
+    Ok(loaded)
+}
+
+/// The policies in texts that belong together.
+pub(super) fn load(texts: &[Text], options: &ImportOptions) -> Result<Vec<Loaded>, Vec<Diagnostic>> {
+    let sources: Vec<SourceText<'_>> =
+        texts.iter().map(|text| SourceText { name: &text.name, text: &text.text }).collect();
+    import::load(&sources, options)
+}
+
+/// Rows and records are told apart by name.
+fn name_apart(loaded: &mut [Loaded]) {
+    let mut taken: BTreeMap<String, u32> = BTreeMap::new();
+    for policy in loaded {
+        let count = taken.entry(policy.name.clone()).or_default();
+        *count += 1;
+        if *count > 1 {
+            policy.name = format!("{}#{count}", policy.name);
+        }
+    }
+}
+
+/// What the options say about reading policy files.
+pub(super) fn import_options(args: &PolicyArgs) -> Result<ImportOptions, Failure> {
+    let mut options = ImportOptions { allow_missing: args.allow_missing_series, ..ImportOptions::default() };
+    for pair in &args.arg {
+        let (name, value) = pair_of("arg", pair)?;
+        options.args.insert(name.to_owned(), value.to_owned());
+    }
+    for pair in &args.bind {
+        let (key, value) = pair_of("bind", pair)?;
+        match key {
+            "service" => options.service = Some(value.to_owned()),
+            "namespace" => options.namespace = Some(value.to_owned()),
+            _ => match key.strip_prefix("label.") {
+                Some(label) => options.label_roles.push(label_role(label, value)?),
+                None => options.bindings.push(metric_binding(key, value)?),
+            },
+        }
+    }
+    Ok(options)
+}
+
+fn pair_of<'p>(option: &str, pair: &'p str) -> Result<(&'p str, &'p str), Failure> {
+    match pair.split_once('=') {
+        Some((key, value)) if !key.trim().is_empty() => Ok((key.trim(), value.trim())),
+        _ => Err(Failure::usage(
+            format!("`--{option} {pair}` is no pair"),
+            format!("write `--{option} name=value`"),
+        )),
+    }
+}
+
+/// `label.LABEL=STABLE/CANDIDATE`; an empty side has no value of its own.
+fn label_role(label: &str, value: &str) -> Result<LabelRole, Failure> {
+    let Some((stable, candidate)) = value.split_once('/') else {
+        let fact = format!("`label.{label}={value}` does not say which value means which release");
+        return Err(Failure::usage(fact, format!("write `label.{label}=STABLE/CANDIDATE`")));
+    };
+    let side = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    Ok(LabelRole { label: label.to_owned(), stable: side(stable), candidate: side(candidate) })
+}
+
+/// `METRIC=SIGNAL` or `METRIC=SIGNAL:UNIT`, in the words of native policy files.
+fn metric_binding(metric: &str, value: &str) -> Result<MetricBinding, Failure> {
+    let (signal, unit) = value.split_once(':').map_or((value, None), |(signal, unit)| (signal, Some(unit)));
+    let signal: Signal = word_of("signal", signal)?;
+    let unit: Unit = unit.map_or(Ok(Unit::default()), |unit| word_of("unit", unit))?;
+    Ok(MetricBinding { metric: metric.to_owned(), signal, unit })
+}
+
+/// A value of an enum of the file formats, by its name there.
+fn word_of<T: serde::de::DeserializeOwned + schemars::JsonSchema>(
+    what: &str,
+    word: &str,
+) -> Result<T, Failure> {
+    serde_json::from_value(serde_json::Value::String(word.to_owned())).map_err(|_| {
+        let names = names_of(&schemars::SchemaGenerator::default().into_root_schema_for::<T>().to_value());
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let meant = did_you_mean(word, &names).map(|meant| format!("did you mean `{meant}`? "));
+        let help = format!("{}there are: {}", meant.unwrap_or_default(), names.join(", "));
+        Failure::usage(format!("there is no {what} `{word}`"), help)
+    })
+}
+
+/// The names of an enum in its schema.
+fn names_of(schema: &serde_json::Value) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    if let Some(word) = schema.get("const").and_then(|name| name.as_str()) {
+        names.push(word.to_owned());
+    }
+    for list in ["enum", "oneOf"] {
+        for entry in schema.get(list).and_then(|list| list.as_array()).into_iter().flatten() {
+            match entry.as_str() {
+                Some(word) => names.push(word.to_owned()),
+                None => names.extend(names_of(entry)),
+            }
+        }
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(bind: &[&str], arg: &[&str]) -> Result<ImportOptions, Failure> {
+        let texts = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect();
+        import_options(&PolicyArgs { bind: texts(bind), arg: texts(arg), ..PolicyArgs::default() })
+    }
+
+    fn usage(result: Result<ImportOptions, Failure>) -> String {
+        match result {
+            Err(Failure::Usage(finding)) => finding.to_string(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn bindings_have_four_forms() {
+        let bind =
+            ["service=podinfo", "namespace=test", "label.version=v1/v2", "http_errors=errors:milliseconds"];
+        let options = options(&bind, &["a=b=c"]).unwrap();
+        assert_eq!(
+            (options.service.as_deref(), options.namespace.as_deref()),
+            (Some("podinfo"), Some("test"))
+        );
+        let role = &options.label_roles[0];
+        assert_eq!((role.stable.as_deref(), role.candidate.as_deref()), (Some("v1"), Some("v2")));
+        assert_eq!(
+            (options.bindings[0].metric.as_str(), options.bindings[0].signal),
+            ("http_errors", Signal::Errors)
+        );
+        assert_eq!(options.args.get("a").map(String::as_str), Some("b=c"));
+    }
+
+    #[test]
+    fn wrong_bindings_are_told_what_there_is() {
+        assert!(usage(options(&["x"], &[])).contains("`--bind x` is no pair"));
+        assert!(usage(options(&["x=erors"], &[])).contains("did you mean `errors`? there are: requests"));
+        assert!(usage(options(&["label.version=v2"], &[])).contains("label.version=STABLE/CANDIDATE"));
+        assert!(usage(options(&[], &["=v"])).contains("is no pair"));
+    }
+}

@@ -1,0 +1,100 @@
+//! The command that repeats a run, as a shell reads it.
+
+use std::ffi::OsString;
+
+use super::args::{DEFAULT_SEED, PolicyArgs, QuickArgs, RolloutFrom};
+
+/// How the program was started.
+pub(super) struct Invocation {
+    words: Vec<String>,
+}
+
+impl Invocation {
+    pub(super) fn of(words: &[OsString]) -> Self {
+        Invocation { words: words.iter().skip(1).map(|word| word.to_string_lossy().into_owned()).collect() }
+    }
+
+    /// The same command with its seed written out, whatever the environment holds then.
+    pub(super) fn with_seed(&self, seed: u64) -> String {
+        let mut command = "backout".to_owned();
+        for word in &self.words {
+            command.push(' ');
+            command.push_str(&quoted(word));
+        }
+        let says_seed = self.words.iter().any(|word| word == "--seed" || word.starts_with("--seed="));
+        if !says_seed {
+            command.push_str(&format!(" --seed {seed}"));
+        }
+        command
+    }
+}
+
+/// The options that change what a policy file and a quick scenario mean, to be repeated in replay commands.
+pub(super) fn options(policy: &PolicyArgs, quick: &QuickArgs) -> String {
+    let mut options = String::new();
+    let mut add = |name: &str, value: String| options.push_str(&format!(" --{name} {}", quoted(&value)));
+    policy.bind.iter().for_each(|value| add("bind", value.clone()));
+    policy.arg.iter().for_each(|value| add("arg", value.clone()));
+    if policy.rollout == RolloutFrom::Scenario {
+        add("rollout", "scenario".to_owned());
+    }
+    let texts = [
+        ("rate", quick.rate.map(|value| value.to_string())),
+        ("errors", quick.errors.map(|value| value.to_string())),
+        ("p99", quick.p99.map(|value| value.to_string())),
+        ("p50", quick.p50.map(|value| value.to_string())),
+        ("users", quick.users.map(|value| value.to_string())),
+        ("replicas", quick.replicas.map(|value| value.to_string())),
+        ("service", quick.service.clone()),
+    ];
+    for (name, value) in texts {
+        if let Some(value) = value {
+            add(name, value);
+        }
+    }
+    if policy.allow_missing_series {
+        options.push_str(" --allow-missing-series");
+    }
+    options
+}
+
+/// The seed as an option; nothing for the default.
+pub(super) fn seed_option(seed: u64) -> String {
+    if seed == DEFAULT_SEED { String::new() } else { format!(" --seed {seed}") }
+}
+
+/// The word as a shell reads it back.
+pub(super) fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "./_-=:@%+,".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn invocation(words: &[&str]) -> Invocation {
+        Invocation::of(&words.iter().map(OsString::from).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn the_seed_is_written_once_and_words_are_quoted() {
+        let plain = invocation(&["/usr/bin/backout", "score", "a b.yaml"]);
+        assert_eq!(plain.with_seed(7), "backout score 'a b.yaml' --seed 7");
+        let seeded = invocation(&["backout", "score", "--seed=9"]);
+        assert_eq!(seeded.with_seed(9), "backout score --seed=9");
+    }
+
+    #[test]
+    fn options_that_matter_are_repeated() {
+        let policy =
+            PolicyArgs { arg: vec!["a=b c".into()], allow_missing_series: true, ..PolicyArgs::default() };
+        let quick = QuickArgs { rate: "300/s".parse().ok(), ..QuickArgs::default() };
+        assert_eq!(options(&policy, &quick), " --arg 'a=b c' --rate 300/s --allow-missing-series");
+        assert_eq!(options(&PolicyArgs::default(), &QuickArgs::default()), "");
+        assert_eq!((seed_option(DEFAULT_SEED), seed_option(7)), (String::new(), " --seed 7".to_owned()));
+    }
+}

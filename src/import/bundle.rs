@@ -1,0 +1,148 @@
+//! The objects in a set of files, by kind.
+
+use super::{ImportOptions, SourceText};
+use crate::diagnostic::{Diagnostic, Diagnostics, Source};
+use crate::document::{self, Node, Reader};
+
+/// A file and its documents.
+pub(super) struct Parsed<'a> {
+    source: SourceText<'a>,
+    documents: Vec<Node>,
+}
+
+/// A Kubernetes object.
+pub(super) struct Object<'a> {
+    /// A cursor at the document.
+    pub(super) reader: Reader<'a>,
+    /// `metadata.name`.
+    pub(super) name: String,
+    /// `metadata.namespace`, or what the user says, or `default`.
+    pub(super) namespace: String,
+    /// Whether the object itself names its namespace.
+    pub(super) names_namespace: bool,
+}
+
+/// What was found.
+#[derive(Default)]
+pub(super) struct Bundle<'a> {
+    pub(super) native: Vec<SourceText<'a>>,
+    pub(super) canaries: Vec<Object<'a>>,
+    pub(super) metric_templates: Vec<Object<'a>>,
+    pub(super) rollouts: Vec<Object<'a>>,
+    pub(super) analysis_templates: Vec<Object<'a>>,
+    pub(super) cluster_templates: Vec<Object<'a>>,
+}
+
+/// Parses every file; what is not YAML becomes a problem.
+pub(super) fn parse<'a>(sources: &[SourceText<'a>], problems: &mut Diagnostics) -> Vec<Parsed<'a>> {
+    let mut parsed = Vec::new();
+    for source in sources {
+        let documents = document::parse_documents(source.name, source.text);
+        if let Some(documents) = problems.keep(documents) {
+            parsed.push(Parsed { source: *source, documents });
+        }
+    }
+    parsed
+}
+
+impl<'a> Bundle<'a> {
+    /// The objects of all files; unknown kinds become problems, companions of a rollout are passed over.
+    pub(super) fn sort(
+        files: &'a [Parsed<'a>],
+        options: &ImportOptions,
+        problems: &mut Diagnostics,
+    ) -> Bundle<'a> {
+        let mut bundle = Bundle::default();
+        for file in files {
+            let source = Source::new(file.source.name, file.source.text);
+            for document in &file.documents {
+                let reader = Reader::new(source, document);
+                if let Err(problem) = bundle.take(reader, file.source, options) {
+                    problems.push(problem);
+                }
+            }
+        }
+        bundle
+    }
+
+    fn take(
+        &mut self,
+        reader: Reader<'a>,
+        source: SourceText<'a>,
+        options: &ImportOptions,
+    ) -> Result<(), Diagnostic> {
+        if matches!(reader.peek().value, document::NodeValue::Null) {
+            return Ok(());
+        }
+        if !reader.has("apiVersion") {
+            if reader.has("triggers") || (reader.has("format") && !reader.has("kind")) {
+                if !self.native.contains(&source) {
+                    self.native.push(source);
+                }
+                return Ok(());
+            }
+            return Err(unknown_document(&reader));
+        }
+        let version = reader.required("apiVersion")?.text()?;
+        let kind_reader = reader.required("kind")?;
+        let kind = kind_reader.text()?;
+        let (group, _) = version.split_once('/').unwrap_or(("", version));
+        let list = match (group, kind) {
+            ("flagger.app", "Canary") => &mut self.canaries,
+            ("flagger.app", "MetricTemplate") => &mut self.metric_templates,
+            ("argoproj.io", "Rollout") => &mut self.rollouts,
+            ("argoproj.io", "AnalysisTemplate") => &mut self.analysis_templates,
+            ("argoproj.io", "ClusterAnalysisTemplate") => &mut self.cluster_templates,
+            _ => return passed_over(group, version, kind, &kind_reader),
+        };
+        list.push(object(reader, options)?);
+        Ok(())
+    }
+}
+
+fn object<'a>(reader: Reader<'a>, options: &ImportOptions) -> Result<Object<'a>, Diagnostic> {
+    let metadata = reader.required("metadata")?;
+    let name = metadata.required("name")?.text()?.to_owned();
+    let written = match metadata.get("namespace") {
+        Some(namespace) => Some(namespace.text()?.to_owned()),
+        None => None,
+    };
+    reader.ignore("metadata");
+    reader.ignore("status");
+    let names_namespace = written.is_some();
+    let namespace = written.or_else(|| options.namespace.clone()).unwrap_or_else(|| "default".to_owned());
+    Ok(Object { reader, name, namespace, names_namespace })
+}
+
+/// Kinds that stand beside a rollout in the same file and decide nothing, and kinds that are refused by name.
+fn passed_over(group: &str, version: &str, kind: &str, at: &Reader<'_>) -> Result<(), Diagnostic> {
+    let refuse = |fact: String, help: &str| Err(at.diagnostic_at(fact, help).with_code("unknown_format"));
+    match (group, kind) {
+        ("rollouts.kruise.io", _) => refuse(
+            format!("`{kind}` of {version} is OpenKruise's, which is not read"),
+            "Argo's Rollout has `apiVersion: argoproj.io/v1alpha1`; the kinds share only their name",
+        ),
+        ("flagger.app" | "argoproj.io", "AlertProvider" | "AnalysisRun" | "Application") => Ok(()),
+        ("flagger.app" | "argoproj.io", _) => refuse(
+            format!("`{kind}` of {version} is not read"),
+            "give the Canary, Rollout or AnalysisTemplate it belongs to",
+        ),
+        ("monitoring.coreos.com" | "metrics.keptn.sh" | "lifecycle.keptn.sh", _) => {
+            refuse(format!("`{kind}` of {version} is not read yet"), "formats: native, flagger, argo")
+        }
+        _ => Ok(()),
+    }
+}
+
+fn unknown_document(reader: &Reader<'_>) -> Diagnostic {
+    let help = if reader.has("groups") {
+        "this looks like Prometheus rules, which are not read yet; write the expression as a native trigger"
+    } else if reader.has("judge") || reader.has("metrics") {
+        "this looks like a Kayenta canary config, which is not read yet"
+    } else if reader.has("Resources") || reader.has("AWSTemplateFormatVersion") {
+        "this looks like a CloudFormation template, which is not read yet"
+    } else {
+        "native files begin with `format: 1` and `triggers:`, Kubernetes objects with `apiVersion:` and `kind:`"
+    };
+    reader.diagnostic_at("this is no policy file", help).with_code("unknown_format")
+}

@@ -1,0 +1,333 @@
+//! Files of native triggers; see [`crate::policy::native`] for what they mean.
+
+use super::line;
+use promql_parser::parser::{self, Expr, token};
+
+use super::query_book::QueryBook;
+use super::{ImportOptions, SourceText, stem};
+use crate::diagnostic::{Diagnostic, Source};
+use crate::document::{self, Node, Reader};
+use crate::policy::loaded::{CheckDef, Limits, Loaded};
+use crate::policy::native::{
+    AfterDecision, Native, NativeFile, OnTrouble, Rearm, Rule, Then, TriggerDef, TriggerSpec,
+};
+use crate::telemetry::naming::{Engine, LabelRole, MetricBinding, Naming};
+use crate::time::SimDuration;
+
+/// The JSON schema of native files.
+pub fn schema() -> schemars::Schema {
+    schemars::SchemaGenerator::default().into_root_schema_for::<NativeFile>()
+}
+
+/// The policy in a native file.
+pub(super) fn load(source: SourceText<'_>, options: &ImportOptions) -> Result<Loaded, Diagnostic> {
+    let file: NativeFile = document::parse_typed(source.name, source.text)?;
+    let documents = document::parse_documents(source.name, source.text)?;
+    let empty = Node {
+        value: document::NodeValue::Null,
+        location: Default::default(),
+        raw: String::new(),
+        style: document::ScalarStyle::Plain,
+        tag: None,
+    };
+    let root = Reader::new(Source::new(source.name, source.text), documents.first().unwrap_or(&empty));
+    check_file(&file, &root)?;
+    let mut book = QueryBook::default();
+    let (mut triggers, mut checks, mut reading) = (Vec::new(), Vec::new(), Vec::new());
+    for (index, spec) in file.triggers.iter().enumerate() {
+        let at = root.at(&format!("triggers[{index}]")).unwrap_or_else(|| root.clone());
+        check_trigger(spec, &file.triggers, index, &at)?;
+        let (def, check) = trigger(spec, &at, &mut book)?;
+        reading.push(sentence(spec, &def));
+        triggers.push(def);
+        checks.push(check);
+    }
+    reading.push(after_sentence(file.after_decision));
+    let name = stem(source.name).to_owned();
+    let service = file.bind.service.as_deref().or(options.service.as_deref()).unwrap_or("app");
+    let summary = file.summary.clone().unwrap_or_else(|| format!("{} native triggers", triggers.len()));
+    Ok(Loaded {
+        identity: format!("native/{name}"),
+        name,
+        source: source.name.to_owned(),
+        engine: Engine::Native,
+        summary,
+        prototype: Box::new(Native::new(triggers, file.after_decision)),
+        queries: book.into_queries(),
+        checks,
+        rollout: None,
+        rollback: None,
+        naming: naming(&file, service, options),
+        needs_truth: false,
+        unsupported: Vec::new(),
+        stand_ins: Vec::new(),
+        reading,
+    })
+}
+
+fn naming(file: &NativeFile, service: &str, options: &ImportOptions) -> Naming {
+    let mut naming = Naming::native(service);
+    if let Some(namespace) = file.bind.namespace.as_ref().or(options.namespace.as_ref()) {
+        naming.namespace.clone_from(namespace);
+    }
+    let metric = |m: &crate::policy::native::MetricSpec| MetricBinding {
+        metric: m.metric.clone(),
+        signal: m.signal,
+        unit: m.unit,
+    };
+    naming.bind = file.bind.metrics.iter().map(metric).collect();
+    let label = |l: &crate::policy::native::LabelRoleSpec| LabelRole {
+        label: l.label.clone(),
+        stable: l.stable.clone(),
+        candidate: l.candidate.clone(),
+    };
+    naming.label_roles = file.bind.labels.iter().map(label).collect();
+    naming
+}
+
+fn check_file(file: &NativeFile, root: &Reader<'_>) -> Result<(), Diagnostic> {
+    if file.format != 1 {
+        let at = root.get("format").unwrap_or_else(|| root.clone());
+        return Err(at.diagnostic_at(format!("format {} is not known", file.format), "write `format: 1`"));
+    }
+    if file.triggers.is_empty() {
+        let at = root.get("triggers").unwrap_or_else(|| root.clone());
+        return Err(at.diagnostic_at("there are no triggers", "write at least one"));
+    }
+    Ok(())
+}
+
+fn check_trigger(
+    spec: &TriggerSpec,
+    all: &[TriggerSpec],
+    index: usize,
+    at: &Reader<'_>,
+) -> Result<(), Diagnostic> {
+    let place = |key: &str| at.get(key).unwrap_or_else(|| at.clone());
+    if all.iter().take(index).any(|earlier| earlier.name == spec.name) {
+        let fact = format!("there are two triggers `{}`", spec.name);
+        return Err(place("name").diagnostic_at(fact, "give each its own name"));
+    }
+    if spec.every < SimDuration::from_secs(1) {
+        return Err(
+            place("every").diagnostic_at("evaluations must be at least 1s apart", "write `every: 15s`")
+        );
+    }
+    let counts = [
+        ("for", spec.hold_for.is_some()),
+        ("consecutive", spec.consecutive.is_some()),
+        ("k_of_n", spec.k_of_n.is_some()),
+        ("cumulative", spec.cumulative.is_some()),
+    ];
+    let given: Vec<&str> = counts.iter().filter(|(_, given)| *given).map(|(name, _)| *name).collect();
+    if let [first, second, ..] = given.as_slice() {
+        let fact = format!("`{first}` and `{second}` cannot be in one trigger");
+        return Err(place(second).diagnostic_at(fact, "write two triggers, or keep one of them"));
+    }
+    if spec.keep_firing_for.is_some() && given.iter().any(|name| *name != "for") {
+        let fact = "`keep_firing_for` goes with `for` only";
+        return Err(place("keep_firing_for").diagnostic_at(fact, "remove it, or count with `for`"));
+    }
+    let zero = |key: &str| {
+        Err(place(key)
+            .diagnostic_at(format!("`{key}` must be at least 1"), "write 1 to fire at the first bad one"))
+    };
+    if spec.consecutive == Some(0) {
+        return zero("consecutive");
+    }
+    if spec.cumulative == Some(0) {
+        return zero("cumulative");
+    }
+    if let Some(k_of_n) = spec.k_of_n
+        && !(1..=k_of_n.n).contains(&k_of_n.k)
+    {
+        let fact = format!("{} of {} can never happen or always does", k_of_n.k, k_of_n.n);
+        return Err(place("k_of_n").diagnostic_at(fact, "k must be between 1 and n"));
+    }
+    if let Then::After(delayed) = &spec.then
+        && matches!(*delayed.then, Then::After(_))
+    {
+        return Err(place("then").diagnostic_at("`after` inside of `after`", "add the two delays"));
+    }
+    Ok(())
+}
+
+fn trigger(
+    spec: &TriggerSpec,
+    at: &Reader<'_>,
+    book: &mut QueryBook,
+) -> Result<(TriggerDef, CheckDef), Diagnostic> {
+    let place = at.get("expr").unwrap_or_else(|| at.clone());
+    let line = line(&place);
+    let query = book.add(&spec.expr, &place)?;
+    let comparison = comparison(&spec.expr);
+    let mut sides = Vec::new();
+    if let Some(c) = &comparison {
+        for side in [&c.left, &c.right].into_iter().flatten() {
+            if book.reads(side) {
+                sides.push(book.insert(side.clone(), line));
+            }
+        }
+    }
+    let check = check(spec, comparison.as_ref(), line, book);
+    let def = TriggerDef {
+        name: spec.name.clone(),
+        reason: spec.reason.clone().unwrap_or_else(|| spec.name.clone()),
+        query,
+        sides,
+        rule: rule(spec),
+        every: spec.every,
+        start_after: spec.start_after,
+        then: spec.then.clone(),
+        on_no_data: spec.on_no_data,
+        on_error: spec.on_error,
+    };
+    Ok((def, check))
+}
+
+fn rule(spec: &TriggerSpec) -> Rule {
+    match (spec.consecutive, spec.k_of_n, spec.cumulative) {
+        (Some(count), _, _) => Rule::Consecutive(count),
+        (_, Some(k_of_n), _) => Rule::KOfN { k: k_of_n.k, n: k_of_n.n },
+        (_, _, Some(count)) => Rule::Cumulative(count),
+        _ => Rule::For {
+            hold: spec.hold_for.unwrap_or(SimDuration::ZERO),
+            keep: spec.keep_firing_for.unwrap_or(SimDuration::ZERO),
+        },
+    }
+}
+
+/// A comparison at the top of an expression, its number (if one side is one) on the right.
+struct Comparison {
+    /// The left side, unless it is a number.
+    left: Option<String>,
+    /// The right side, unless it is a number.
+    right: Option<String>,
+    operator: &'static str,
+    number: Option<f64>,
+}
+
+/// Reads a text that is known to be PromQL.
+fn comparison(text: &str) -> Option<Comparison> {
+    let mut tree = parser::parse(text.trim()).ok()?;
+    while let Expr::Paren(inner) = tree {
+        tree = *inner.expr;
+    }
+    let Expr::Binary(binary) = tree else { return None };
+    if binary.return_bool() {
+        return None;
+    }
+    let (operator, mirrored) = match binary.op.id() {
+        token::T_GTR => (">", "<"),
+        token::T_GTE => (">=", "<="),
+        token::T_LSS => ("<", ">"),
+        token::T_LTE => ("<=", ">="),
+        token::T_EQLC => ("==", "=="),
+        token::T_NEQ => ("!=", "!="),
+        _ => return None,
+    };
+    let text_of = |side: &Expr| number(side).is_none().then(|| side.to_string());
+    let (left, right) = (text_of(&binary.lhs), text_of(&binary.rhs));
+    Some(match (number(&binary.lhs), number(&binary.rhs)) {
+        (Some(constant), None) => {
+            Comparison { left: right, right: None, operator: mirrored, number: Some(constant) }
+        }
+        (_, constant) => Comparison { left, right, operator, number: constant },
+    })
+}
+
+fn number(side: &Expr) -> Option<f64> {
+    match side {
+        Expr::NumberLiteral(literal) => Some(literal.val),
+        Expr::Paren(inner) => number(&inner.expr),
+        Expr::Unary(negated) => number(&negated.expr).map(|value| -value),
+        _ => None,
+    }
+}
+
+/// The check behind a trigger: its left side against a number, or the difference of two sides against zero.
+fn check(spec: &TriggerSpec, comparison: Option<&Comparison>, line: usize, book: &mut QueryBook) -> CheckDef {
+    let name = spec.name.clone();
+    let whole = || CheckDef {
+        name: name.clone(),
+        query: Some(spec.expr.trim().to_owned()),
+        good: "without a result".to_owned(),
+        limits: Limits { min: None, max: None, strict: false },
+        line,
+    };
+    let Some(comparison) = comparison else { return whole() };
+    let (query, bound) = match (&comparison.left, &comparison.right, comparison.number) {
+        (Some(left), None, Some(number)) => (left.clone(), number),
+        (Some(left), Some(right), _) => (format!("({left}) - ({right})"), 0.0),
+        _ => return whole(),
+    };
+    if !book.reads(&query) {
+        return whole();
+    }
+    let limits = |min, max, strict| Limits { min, max, strict };
+    let (good, limits) = match comparison.operator {
+        ">" => ("<=", limits(None, Some(bound), false)),
+        ">=" => ("<", limits(None, Some(bound), true)),
+        "<" => (">=", limits(Some(bound), None, false)),
+        "<=" => (">", limits(Some(bound), None, true)),
+        "==" => ("!=", limits(None, None, false)),
+        _ => ("==", limits(Some(bound), Some(bound), false)),
+    };
+    CheckDef { name, query: Some(query), good: format!("{good} {bound}"), limits, line }
+}
+
+fn sentence(spec: &TriggerSpec, def: &TriggerDef) -> String {
+    let expr: String = spec.expr.split_whitespace().collect::<Vec<_>>().join(" ");
+    let bad = match def.rule {
+        Rule::For { hold, keep } => {
+            let long = if hold.is_zero() { String::new() } else { format!(" for {hold}") };
+            let kept = if keep.is_zero() { String::new() } else { format!(", kept firing for {keep}") };
+            format!("{long}{kept}")
+        }
+        Rule::Consecutive(count) => format!(" {count} times in a row"),
+        Rule::KOfN { k, n } => format!(" at {k} of the last {n} evaluations"),
+        Rule::Cumulative(count) => format!(" {count} times in all"),
+    };
+    let trouble = |what: &str, rule: OnTrouble| match rule {
+        OnTrouble::Ignore => String::new(),
+        OnTrouble::Count => format!("; {what} counts as bad"),
+        OnTrouble::Hold => format!("; {what} holds the rollout"),
+        OnTrouble::Page => format!("; {what} pages"),
+        OnTrouble::RollBack => format!("; {what} rolls back"),
+    };
+    let grace = match spec.start_after {
+        SimDuration::ZERO => String::new(),
+        after => format!(" from {after} after the deploy on"),
+    };
+    format!(
+        "Every {}{grace}, `{}`: {} when `{expr}`{bad}{}{}.",
+        spec.every,
+        spec.name,
+        then_words(&spec.then),
+        trouble("no data", spec.on_no_data),
+        trouble("a failed query", spec.on_error),
+    )
+}
+
+fn then_words(then: &Then) -> String {
+    match then {
+        Then::RollBack => "rolls back".to_owned(),
+        Then::Hold => "holds the rollout".to_owned(),
+        Then::Page => "pages a person".to_owned(),
+        Then::Stop => "halts writes".to_owned(),
+        Then::ForwardFix => "repairs forwards".to_owned(),
+        Then::Defer => "schedules a fix".to_owned(),
+        Then::Promote => "promotes".to_owned(),
+        Then::Advance => "ends the bake".to_owned(),
+        Then::After(delayed) => format!("after {} {}", delayed.delay, then_words(&delayed.then)),
+    }
+}
+
+fn after_sentence(after: AfterDecision) -> String {
+    match after {
+        AfterDecision::Stop => "After a decision nothing more is evaluated.".to_owned(),
+        AfterDecision::ReArm(Rearm { cooldown }) => {
+            format!("All triggers start over {cooldown} after a rollback has ended.")
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! Rules of Flagger's tick, one by one.
+
+use super::*;
+use crate::policy::bench::{Bench, at, vector};
+use crate::strategy::StepKind;
+
+fn metric(kind: MetricKind, band: Band) -> Metric {
+    let name = match kind {
+        MetricKind::SuccessRate => "request-success-rate",
+        MetricKind::Duration => "request-duration",
+        _ => "own",
+    };
+    Metric { name: name.to_owned(), kind, query: Some(0), band }
+}
+
+fn analysis(threshold: u32, metrics: Vec<Metric>) -> Analysis {
+    Analysis {
+        name: "podinfo".to_owned(),
+        namespace: "test".to_owned(),
+        target: "podinfo".to_owned(),
+        provider: "istio".to_owned(),
+        interval: SimDuration::from_secs(60),
+        threshold,
+        progress_deadline: SimDuration::from_secs(600),
+        skip_analysis: false,
+        metrics,
+        steps: vec!["canary weight 5".to_owned(), "canary weight 10".to_owned()],
+    }
+}
+
+const AT_LEAST_99: Band = Band::Range { min: Some(99.0), max: None };
+
+fn bench(analysis: Analysis) -> Bench {
+    let mut bench = Bench::new(Box::new(Flagger::new(analysis)), true);
+    let (deploy, verdict) = bench.tick(vec![]);
+    assert_eq!((deploy, verdict), (at(0), Verdict::Continue), "the first tick notices the revision");
+    bench
+}
+
+fn success(threshold: u32) -> Bench {
+    bench(analysis(threshold, vec![metric(MetricKind::SuccessRate, AT_LEAST_99)]))
+}
+
+fn is_rollback(verdict: &Verdict) -> bool {
+    matches!(verdict, Verdict::RollBack { .. })
+}
+
+#[test]
+fn the_rollback_comes_one_tick_after_the_last_failed_check() {
+    let mut bench = success(2);
+    let bad = || vec![vector(&[69.17])];
+    assert_eq!(bench.tick(vec![vector(&[100.0])]), (at(60), Verdict::Continue));
+    assert_eq!(bench.tick(bad()), (at(120), Verdict::Hold));
+    assert_eq!(bench.tick(bad()), (at(180), Verdict::Hold));
+    let (when, verdict) = bench.tick(vec![vector(&[100.0])]);
+    let reason = "Rolling back podinfo.test failed checks threshold reached 2".to_owned();
+    assert_eq!((when, verdict), (at(240), Verdict::RollBack { reasons: vec![reason] }));
+    assert_eq!(bench.policy.next_tick(), SimTime::NEVER);
+    assert!(bench.log.contains(&"Halt podinfo.test advancement success rate 69.17% < 99%".to_owned()));
+}
+
+#[test]
+fn failed_checks_are_never_taken_back() {
+    let mut bench = success(3);
+    let answers: Vec<_> = "FSFSF".chars().map(|c| vector(&[if c == 'F' { 0.0 } else { 100.0 }])).collect();
+    let verdicts = bench.run(&answers);
+    let holds: Vec<bool> = verdicts.iter().map(|v| *v == Verdict::Hold).collect();
+    assert_eq!(holds, [true, false, true, false, true]);
+    assert!(is_rollback(&bench.tick(vec![vector(&[100.0])]).1));
+}
+
+#[test]
+fn no_value_and_nan_and_errors_are_failed_checks() {
+    let unavailable = Err(QueryError::Unavailable);
+    for answer in [vector(&[]), vector(&[f64::NAN]), unavailable, Ok(Value::Scalar(100.0))] {
+        let mut bench = success(1);
+        assert_eq!(bench.tick(vec![answer.clone()]).1, Verdict::Hold, "{answer:?}");
+        assert!(is_rollback(&bench.tick(vec![answer]).1));
+    }
+    let mut bench = success(1);
+    bench.tick(vec![vector(&[])]);
+    let told = bench.log.last().unwrap();
+    assert!(told.contains("no values found for istio metric request-success-rate"), "{told}");
+}
+
+#[test]
+fn both_ends_of_a_range_pass_and_the_last_series_counts() {
+    let band = Band::Range { min: Some(1.0), max: Some(2.0) };
+    let mut bench = bench(analysis(9, vec![metric(MetricKind::Template, band)]));
+    for (values, passes) in [
+        (&[1.0][..], true),
+        (&[2.0], true),
+        (&[0.999], false),
+        (&[2.001], false),
+        (&[9.0, 1.5], true),
+        (&[1.5, 9.0], false),
+        (&[f64::INFINITY], false),
+    ] {
+        assert_eq!(bench.tick(vec![vector(values)]).1 == Verdict::Continue, passes, "{values:?}");
+    }
+    assert!(bench.log.contains(&"Halt podinfo.test advancement own 2.00 > 2".to_owned()));
+}
+
+#[test]
+fn the_old_threshold_bounds_success_below_and_everything_else_above() {
+    let zero = Band::Threshold(0.0);
+    for (kind, value, passes) in [
+        (MetricKind::SuccessRate, 0.0, true),
+        (MetricKind::Template, 0.1, false),
+        (MetricKind::Template, 0.0, true),
+        (MetricKind::Duration, 0.9, true),
+        (MetricKind::Duration, 1.0, false),
+    ] {
+        let mut bench = bench(analysis(9, vec![metric(kind, zero)]));
+        assert_eq!(bench.tick(vec![vector(&[value])]).1 == Verdict::Continue, passes, "{kind:?} {value}");
+    }
+}
+
+#[test]
+fn durations_and_their_bounds_are_whole_milliseconds() {
+    let band = Band::Range { min: None, max: Some(500.9) };
+    let mut bench = bench(analysis(9, vec![metric(MetricKind::Duration, band)]));
+    assert_eq!(bench.tick(vec![vector(&[500.99])]).1, Verdict::Continue);
+    assert_eq!(bench.tick(vec![vector(&[501.0])]).1, Verdict::Hold);
+    assert!(bench.log.contains(&"Halt podinfo.test advancement request duration 501ms > 500ms".to_owned()));
+}
+
+#[test]
+fn templates_come_last_and_the_first_failure_stops() {
+    let mut template = metric(MetricKind::Template, Band::Range { min: None, max: Some(1.0) });
+    template.query = Some(1);
+    let mut bench = bench(analysis(9, vec![template, metric(MetricKind::SuccessRate, AT_LEAST_99)]));
+    bench.tick(vec![vector(&[0.0]), vector(&[5.0])]);
+    assert_eq!(bench.findings, [(1, CheckOutcome::Bad(0.0))], "the template was not asked");
+    bench.findings.clear();
+    bench.tick(vec![vector(&[100.0]), vector(&[5.0])]);
+    assert_eq!(bench.findings, [(1, CheckOutcome::Good(100.0)), (0, CheckOutcome::Bad(5.0))]);
+}
+
+#[test]
+fn a_metric_without_anything_to_ask_fails() {
+    let undefined =
+        Metric { query: None, ..metric(MetricKind::Undefined, Band::Range { min: None, max: None }) };
+    assert_eq!(bench(analysis(9, vec![undefined])).tick(vec![]).1, Verdict::Hold);
+}
+
+#[test]
+fn nothing_is_judged_before_the_first_step() {
+    let mut bench = success(1);
+    (bench.status.view.weight, bench.status.step.index) = (0.0, 0);
+    assert_eq!(bench.tick(vec![vector(&[0.0])]).1, Verdict::Continue);
+    assert!(bench.findings.is_empty());
+    assert!(bench.log.contains(&"Advance podinfo.test canary weight 5".to_owned()), "{:?}", bench.log);
+    // An iteration of a blue-green rollout counts although no request is routed.
+    bench.status.step.index = 1;
+    assert_eq!(bench.tick(vec![vector(&[0.0])]).1, Verdict::Hold);
+}
+
+#[test]
+fn a_canary_that_is_not_ready_is_waited_for_and_then_given_up() {
+    let mut bench = success(1);
+    bench.tick(vec![vector(&[0.0])]);
+    bench.status.view.sets[SetName::New.index()].ready = 3;
+    // The threshold has been reached, but a canary that is not ready is looked at first.
+    for _ in 0..9 {
+        assert_eq!(bench.tick(vec![vector(&[0.0])]).1, Verdict::Hold);
+    }
+    let (when, verdict) = bench.tick(vec![vector(&[0.0])]);
+    assert_eq!(when, at(660), "progress was last seen at the deploy");
+    let Verdict::RollBack { reasons } = verdict else { panic!("{verdict:?}") };
+    assert!(reasons[0].contains("exceeded its progress deadline"), "{reasons:?}");
+}
+
+#[test]
+fn progress_puts_the_deadline_off() {
+    let mut bench = success(1);
+    bench.status.view.sets[SetName::New.index()].ready = 0;
+    for tick in 1..=20 {
+        bench.status.progressed_at = at(60 * tick - 1);
+        assert_eq!(bench.tick(vec![]).1, Verdict::Hold);
+    }
+}
+
+#[test]
+fn the_policy_ends_with_the_promotion() {
+    let mut bench = success(1);
+    bench.status.progress = Progress::Promoted;
+    bench.status.step.kind = StepKind::Promoting;
+    assert_eq!(bench.tick(vec![vector(&[0.0])]).1, Verdict::Continue);
+    assert_eq!(bench.policy.next_tick(), SimTime::NEVER);
+}
+
+#[test]
+fn on_a_rollout_that_is_not_its_own_ticks_have_a_phase() {
+    let mut policy = Flagger::new(analysis(1, vec![]));
+    let start = |phase, own_rollout| Start { deploy_at: at(0), phase, end: at(3600), own_rollout };
+    policy.start(&start(0.25, false));
+    assert_eq!(policy.next_tick(), at(15));
+    policy.start(&start(0.25, true));
+    assert_eq!(policy.next_tick(), at(0));
+}

@@ -1,0 +1,130 @@
+//! This project's own triggers: a PromQL expression, how long or how often it must be bad, and what follows.
+//!
+//! A trigger is evaluated on a grid of its own (`every`, phase from the start of the policy). Its expression is bad
+//! when it has a result (a comparison filters) or, for a number, when it is not zero. Being bad *fires* the trigger
+//! at once, after a time (`for`, exactly as Prometheus does it, per series), after so many evaluations in a row, k
+//! times in the last n, or so many times in all. When several triggers say something at once the strongest verdict
+//! wins ([`Verdict::stronger`]) and reasons of equal verdicts are all given.
+//!
+//! Traps: comparisons are IEEE, so a NaN (0/0 without traffic) is never bad and is not "no data" either; an
+//! expression without a result is good *or* without data, which is told apart by looking at its left side alone;
+//! `advance` starts its trigger over, so that one good spell does not run through all the steps.
+
+mod pending;
+mod spec;
+mod trigger;
+
+pub use spec::{
+    AfterDecision, Bind, Delayed, KOfN, LabelRoleSpec, MetricSpec, NativeFile, OnTrouble, Rearm, Then,
+    TriggerSpec,
+};
+pub use trigger::{Rule, TriggerDef};
+
+use std::sync::Arc;
+
+use self::trigger::Trigger;
+use super::{Observation, Policy, Start, Verdict};
+use crate::time::{SimDuration, SimTime};
+
+/// A set of native triggers.
+#[derive(Clone, Debug)]
+pub struct Native {
+    triggers: Vec<Trigger>,
+    after: AfterDecision,
+    /// Nothing is evaluated before this instant; [`SimTime::NEVER`] after a decision that is final or under way.
+    resume_at: SimTime,
+}
+
+impl Native {
+    /// The triggers in the order of their file.
+    pub fn new(triggers: Vec<TriggerDef>, after: AfterDecision) -> Self {
+        let triggers = triggers.into_iter().map(|def| Trigger::new(Arc::new(def))).collect();
+        Native { triggers, after, resume_at: SimTime::ZERO }
+    }
+}
+
+impl Policy for Native {
+    fn start(&mut self, start: &Start) {
+        for trigger in &mut self.triggers {
+            trigger.start(start);
+        }
+        self.resume_at = SimTime::ZERO;
+    }
+
+    fn next_tick(&self) -> SimTime {
+        if self.resume_at == SimTime::NEVER {
+            return SimTime::NEVER;
+        }
+        self.triggers.iter().map(Trigger::next_tick).min().unwrap_or(SimTime::NEVER)
+    }
+
+    fn observe(&mut self, observation: &mut Observation<'_>) -> Verdict {
+        if observation.now < self.next_tick() {
+            return self.triggers.iter().map(Trigger::standing).fold(Verdict::Continue, Verdict::stronger);
+        }
+        let mut verdict = Verdict::Continue;
+        for (index, trigger) in self.triggers.iter_mut().enumerate() {
+            let said = if trigger.next_tick() <= observation.now {
+                trigger.evaluate(index, observation)
+            } else {
+                trigger.standing()
+            };
+            verdict = merge(verdict, said);
+        }
+        if verdict.is_decision() {
+            self.resume_at = SimTime::NEVER;
+        }
+        verdict
+    }
+
+    fn on_rollback_end(&mut self, now: SimTime) {
+        match self.after {
+            // Also the end of a rollback that came with a delay, when nothing had been decided at once.
+            AfterDecision::Stop => self.resume_at = SimTime::NEVER,
+            AfterDecision::ReArm(Rearm { cooldown }) => {
+                self.resume_at = now + cooldown;
+                for trigger in &mut self.triggers {
+                    trigger.restart(self.resume_at);
+                }
+            }
+        }
+    }
+
+    fn boxed(&self) -> Box<dyn Policy> {
+        Box::new(self.clone())
+    }
+}
+
+/// The stronger of two verdicts; equals give their reasons together.
+fn merge(first: Verdict, second: Verdict) -> Verdict {
+    let (mut first, mut second) = (first, second);
+    if first.precedence() == second.precedence()
+        && let (Some(all), Some(more)) = (reasons_of(&mut first), reasons_of(&mut second))
+    {
+        all.append(more);
+        return first;
+    }
+    first.stronger(second)
+}
+
+fn reasons_of(verdict: &mut Verdict) -> Option<&mut Vec<String>> {
+    match verdict {
+        Verdict::Page { reasons }
+        | Verdict::Defer { reasons }
+        | Verdict::Inconclusive { reasons }
+        | Verdict::ForwardFix { reasons }
+        | Verdict::RollBack { reasons }
+        | Verdict::Stop { reasons } => Some(reasons),
+        _ => None,
+    }
+}
+
+/// The first instant of a grid at or after `at`.
+fn on_grid(origin: SimTime, every: SimDuration, at: SimTime) -> SimTime {
+    let every_nanos = every.as_nanos().max(1);
+    let steps = at.since(origin).as_nanos().div_ceil(every_nanos);
+    origin + SimDuration::from_nanos(steps.saturating_mul(every_nanos))
+}
+
+#[cfg(test)]
+mod tests;

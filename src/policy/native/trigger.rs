@@ -1,0 +1,315 @@
+//! One trigger at work.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::pending::Alerts;
+use super::spec::{OnTrouble, Then};
+use super::{Observation, Start, Verdict, on_grid};
+use crate::policy::CheckOutcome;
+use crate::promql::{Labels, Value};
+use crate::time::{SimDuration, SimTime};
+
+/// A trigger as it was loaded.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TriggerDef {
+    /// Its name.
+    pub name: String,
+    /// The reason it gives.
+    pub reason: String,
+    /// Index of the query of its expression.
+    pub query: usize,
+    /// Indices of the queries of the two sides of its comparison, if it is one, for "no data"; a side that is a
+    /// constant has none.
+    pub sides: Vec<usize>,
+    /// When being bad is enough.
+    pub rule: Rule,
+    /// Time between evaluations.
+    pub every: SimDuration,
+    /// Time from the deploy to the first evaluation.
+    pub start_after: SimDuration,
+    /// What follows.
+    pub then: Then,
+    /// What an evaluation without data means.
+    pub on_no_data: OnTrouble,
+    /// What an evaluation that failed means.
+    pub on_error: OnTrouble,
+}
+
+/// When being bad is enough.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// Bad without a break for this long, per series; zero = at once.
+    For {
+        /// How long.
+        hold: SimDuration,
+        /// How long it goes on firing afterwards.
+        keep: SimDuration,
+    },
+    /// Bad at so many evaluations in a row.
+    Consecutive(u32),
+    /// Bad at k of the last n evaluations.
+    KOfN {
+        /// How many must be bad.
+        k: u32,
+        /// Of how many.
+        n: u32,
+    },
+    /// Bad at so many evaluations in all.
+    Cumulative(u32),
+}
+
+/// What an evaluation found.
+enum Seen {
+    Bad(Vec<Labels>),
+    Good,
+    NoData,
+    Error,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Count {
+    Alerts(Alerts),
+    InARow(u32),
+    Window(VecDeque<bool>),
+    InAll(u32),
+}
+
+impl Count {
+    fn new(rule: Rule) -> Self {
+        match rule {
+            Rule::For { .. } => Count::Alerts(Alerts::default()),
+            Rule::Consecutive(_) => Count::InARow(0),
+            Rule::KOfN { .. } => Count::Window(VecDeque::new()),
+            Rule::Cumulative(_) => Count::InAll(0),
+        }
+    }
+
+    /// Counts an evaluation and says whether the trigger fires; `None` is bad without knowing any series.
+    fn add(&mut self, rule: Rule, bad: Option<&[Labels]>, now: SimTime) -> bool {
+        let is_bad = bad.is_none_or(|series| !series.is_empty());
+        match (self, rule) {
+            (Count::Alerts(alerts), Rule::For { hold, keep }) => match bad {
+                Some(series) => alerts.update(series.iter().cloned(), now, hold, keep),
+                None => alerts.count_as_bad(now, hold),
+            },
+            (Count::InARow(count), Rule::Consecutive(wanted)) => {
+                *count = if is_bad { count.saturating_add(1) } else { 0 };
+                *count >= wanted
+            }
+            (Count::Window(window), Rule::KOfN { k, n }) => {
+                window.push_back(is_bad);
+                while window.len() > n as usize {
+                    window.pop_front();
+                }
+                window.iter().filter(|bad| **bad).count() >= k as usize
+            }
+            (Count::InAll(count), Rule::Cumulative(wanted)) => {
+                *count = count.saturating_add(u32::from(is_bad));
+                *count >= wanted
+            }
+            _ => false,
+        }
+    }
+
+    fn fires(&self, rule: Rule) -> bool {
+        match (self, rule) {
+            (Count::Alerts(alerts), _) => alerts.is_firing(),
+            (Count::InARow(count), Rule::Consecutive(wanted)) => *count >= wanted,
+            (Count::Window(window), Rule::KOfN { k, .. }) => {
+                window.iter().filter(|bad| **bad).count() >= k as usize
+            }
+            (Count::InAll(count), Rule::Cumulative(wanted)) => *count >= wanted,
+            _ => false,
+        }
+    }
+}
+
+/// A trigger at work.
+#[derive(Clone, Debug)]
+pub(super) struct Trigger {
+    def: Arc<TriggerDef>,
+    count: Count,
+    /// Whether it fired at the last evaluation.
+    firing: bool,
+    /// Whether trouble at the last evaluation was worth a page, so that one is sent once a spell.
+    has_paged: bool,
+    origin: SimTime,
+    next_tick: SimTime,
+    standing: Verdict,
+}
+
+impl Trigger {
+    pub(super) fn new(def: Arc<TriggerDef>) -> Self {
+        Trigger {
+            count: Count::new(def.rule),
+            def,
+            firing: false,
+            has_paged: false,
+            origin: SimTime::ZERO,
+            next_tick: SimTime::NEVER,
+            standing: Verdict::Continue,
+        }
+    }
+
+    pub(super) fn start(&mut self, start: &Start) {
+        *self = Trigger::new(Arc::clone(&self.def));
+        self.origin = start.deploy_at + self.def.every.scale(start.phase);
+        self.next_tick = on_grid(self.origin, self.def.every, start.deploy_at + self.def.start_after);
+    }
+
+    /// Forgets everything; the next evaluation is the first of the grid at or after `at`.
+    pub(super) fn restart(&mut self, at: SimTime) {
+        let origin = self.origin;
+        *self = Trigger::new(Arc::clone(&self.def));
+        self.origin = origin;
+        self.next_tick = on_grid(origin, self.def.every, at);
+    }
+
+    pub(super) fn next_tick(&self) -> SimTime {
+        self.next_tick
+    }
+
+    /// What the last evaluation said that still stands: a hold, until the next one.
+    pub(super) fn standing(&self) -> Verdict {
+        self.standing.clone()
+    }
+
+    pub(super) fn evaluate(&mut self, check: usize, o: &mut Observation<'_>) -> Verdict {
+        self.next_tick = o.now + self.def.every;
+        let seen = self.look(check, o);
+        let verdict = self.conclude(seen, o);
+        self.standing = if verdict == Verdict::Hold { Verdict::Hold } else { Verdict::Continue };
+        verdict
+    }
+
+    fn conclude(&mut self, seen: Seen, o: &mut Observation<'_>) -> Verdict {
+        let def = Arc::clone(&self.def);
+        let had_paged = std::mem::replace(&mut self.has_paged, false);
+        let (trouble, what) = match seen {
+            Seen::Bad(series) => return self.count(Some(&series), o),
+            Seen::Good => return self.count(Some(&[]), o),
+            Seen::NoData => (def.on_no_data, "no data"),
+            Seen::Error => (def.on_error, "query failed"),
+        };
+        self.has_paged = trouble == OnTrouble::Page;
+        let reasons = vec![format!("{}: {what}", def.reason)];
+        match trouble {
+            OnTrouble::Ignore if what == "no data" => self.count(Some(&[]), o),
+            OnTrouble::Ignore => self.level(self.count.fires(def.rule), o),
+            OnTrouble::Count => self.count(None, o),
+            OnTrouble::Hold => Verdict::Hold,
+            OnTrouble::Page if had_paged => Verdict::Continue,
+            OnTrouble::Page => Verdict::Page { reasons },
+            OnTrouble::RollBack => {
+                o.say(|| format!("{}: {what}, rolling back", def.name));
+                Verdict::RollBack { reasons }
+            }
+        }
+    }
+
+    fn count(&mut self, bad: Option<&[Labels]>, o: &mut Observation<'_>) -> Verdict {
+        let fires = self.count.add(self.def.rule, bad, o.now);
+        self.level(fires, o)
+    }
+
+    /// From firing to a verdict: some verdicts stand while the trigger fires, others are said once.
+    fn level(&mut self, fires: bool, o: &mut Observation<'_>) -> Verdict {
+        let begins = fires && !self.firing;
+        self.firing = fires;
+        if !fires {
+            return Verdict::Continue;
+        }
+        if begins {
+            o.say(|| format!("{} fires: {}", self.def.name, self.def.reason));
+        }
+        let verdict = verdict_of(&self.def.then, &self.def.reason);
+        match self.def.then {
+            Then::RollBack | Then::Stop | Then::ForwardFix | Then::Hold => verdict,
+            Then::Advance => {
+                self.count = Count::new(self.def.rule);
+                self.firing = false;
+                verdict
+            }
+            _ if begins => verdict,
+            _ => Verdict::Continue,
+        }
+    }
+
+    /// Evaluates the expression, notes what was found, and tells "good" from "no data".
+    fn look(&self, check: usize, o: &mut Observation<'_>) -> Seen {
+        let found = match o.queries.value(self.def.query) {
+            Ok(value) => bad_series(value),
+            Err(_) => None,
+        };
+        let Some((series, worst)) = found else {
+            o.found(check, CheckOutcome::Error);
+            return Seen::Error;
+        };
+        if !series.is_empty() {
+            o.found(check, CheckOutcome::Bad(worst.unwrap_or(f64::NAN)));
+            return Seen::Bad(series);
+        }
+        let mut shown = worst;
+        for (place, &side) in self.def.sides.iter().enumerate() {
+            match o.queries.value(side).map(first_number) {
+                Ok(Some(value)) if place == 0 => shown = Some(value),
+                Ok(Some(_)) => {}
+                Ok(None) => {
+                    o.found(check, CheckOutcome::NoData);
+                    return Seen::NoData;
+                }
+                Err(_) => {
+                    o.found(check, CheckOutcome::Error);
+                    return Seen::Error;
+                }
+            }
+        }
+        // An expression that is no comparison and has no result is good, and there is no number to show.
+        if let Some(value) = shown {
+            o.found(check, CheckOutcome::Good(value));
+        }
+        Seen::Good
+    }
+}
+
+/// The series that make the expression bad, and a number to show; `None` if the value is of no use as a condition.
+fn bad_series(value: &Value) -> Option<(Vec<Labels>, Option<f64>)> {
+    match value {
+        Value::Vector(samples) => {
+            let number = samples.last().map(|sample| sample.value);
+            Some((samples.iter().map(|sample| sample.labels.clone()).collect(), number))
+        }
+        Value::Scalar(number) if *number != 0.0 && !number.is_nan() => {
+            Some((vec![Labels::empty()], Some(*number)))
+        }
+        Value::Scalar(number) => Some((Vec::new(), Some(*number))),
+        Value::Matrix(_) | Value::String(_) => None,
+    }
+}
+
+fn first_number(value: &Value) -> Option<f64> {
+    match value {
+        Value::Vector(samples) => samples.last().map(|sample| sample.value),
+        Value::Scalar(number) => Some(*number),
+        Value::Matrix(_) | Value::String(_) => None,
+    }
+}
+
+fn verdict_of(then: &Then, reason: &str) -> Verdict {
+    let reasons = vec![reason.to_owned()];
+    match then {
+        Then::RollBack => Verdict::RollBack { reasons },
+        Then::Hold => Verdict::Hold,
+        Then::Page => Verdict::Page { reasons },
+        Then::Stop => Verdict::Stop { reasons },
+        Then::ForwardFix => Verdict::ForwardFix { reasons },
+        Then::Defer => Verdict::Defer { reasons },
+        Then::Promote => Verdict::Promote,
+        Then::Advance => Verdict::Advance,
+        Then::After(later) => {
+            let verdict = Box::new(verdict_of(&later.then, reason));
+            Verdict::After { delay: later.delay, verdict }
+        }
+    }
+}

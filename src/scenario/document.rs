@@ -1,0 +1,428 @@
+//! The scenario file as it is written, before any name is looked up.
+//!
+//! Every key that may be left out has a default here, and the doc comments are the reference page: the JSON schema
+//! and the listings are made from them. Durations carry units (`90s`, `1h30m`), shares a `%`, rates a period
+//! (`300/s`). A field of type *distribution* on a service is drawn per event; on a fault it is drawn once per
+//! replication, keyed by its path in the document.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::fault::{ConfounderSpec, FaultSpec};
+use crate::quantity::{Bytes, Cores, Rate, Ratio};
+use crate::rng::Distribution;
+use crate::rollback::ProcedureSpec;
+use crate::strategy::StrategySpec;
+use crate::telemetry::dialect::Dialect;
+use crate::time::SimDuration;
+
+/// The version of the file format.
+pub const FORMAT: u32 = 1;
+
+/// A scenario file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "backout scenario")]
+pub struct Document {
+    /// Version of the format: 1.
+    pub format: u32,
+    /// One line on what happens.
+    #[serde(default)]
+    pub summary: String,
+    /// Time played before the deploy, so that counters and windows are full when it comes.
+    #[serde(default = "ten_minutes")]
+    pub warm_up: SimDuration,
+    /// Time a release is followed, from the deploy.
+    #[serde(default = "one_hour")]
+    pub horizon: SimDuration,
+    /// Follow-up after the first harm; the horizon is extended if need be.
+    #[serde(default = "half_an_hour")]
+    pub watch: SimDuration,
+    /// How requests are played.
+    #[serde(default)]
+    pub fidelity: Fidelity,
+    /// Weight of this file among the files of its folder in pooled scores.
+    #[serde(default = "one")]
+    pub weight: f64,
+    /// The services, by name.
+    pub services: BTreeMap<String, Service>,
+    /// The sources of requests.
+    pub traffic: Vec<Traffic>,
+    /// What is rolled out; exactly one entry.
+    pub rollouts: Vec<Rollout>,
+    /// What is wrong with the release.
+    #[serde(default)]
+    pub change: Change,
+    /// What looks like a bad release and is not; it happens in both twins.
+    #[serde(default)]
+    pub confounders: Vec<ConfounderSpec>,
+    /// What goes differently from the book when rolling back.
+    #[serde(default)]
+    pub rollback: Conditions,
+    /// Scraping and queries.
+    #[serde(default)]
+    pub telemetry: Telemetry,
+    /// What good service means to users.
+    #[serde(default)]
+    pub slo: Slo,
+}
+
+/// How requests are played.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Fidelity {
+    /// Flow level where no queue couples the requests, request level elsewhere.
+    #[default]
+    Auto,
+    /// Every request is an event.
+    Request,
+    /// Counts per scrape window; only for services without calls.
+    Flow,
+}
+
+/// One service.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Service {
+    /// Pods, 1 to 512.
+    #[serde(default = "three")]
+    pub replicas: u32,
+    /// Requests one pod serves at a time.
+    #[serde(default = "sixty_four")]
+    pub concurrency: u32,
+    /// Requests that may wait at one pod; more are rejected.
+    #[serde(default = "queue")]
+    pub queue: u32,
+    /// Time a request takes in a pod, without waiting and without the calls it makes.
+    pub service_time: Distribution<SimDuration>,
+    /// Share of requests that fail even when nothing is wrong.
+    #[serde(default = "no_share")]
+    pub error_ratio: Ratio,
+    /// Noise on the service time.
+    #[serde(default)]
+    pub noise: Option<Noise>,
+    /// Noise on the error ratio.
+    #[serde(default)]
+    pub error_noise: Option<Noise>,
+    /// Calls made one after the other for each request.
+    #[serde(default)]
+    pub calls: Vec<Call>,
+    /// Time from the creation of a pod to a running process, image pull included.
+    #[serde(default = "startup")]
+    pub startup: Distribution<SimDuration>,
+    /// Readiness probe: when a pod gets traffic and when it loses it.
+    #[serde(default = "readiness")]
+    pub readiness: Probe,
+    /// Liveness probe: when a container is restarted.
+    #[serde(default = "liveness")]
+    pub liveness: Probe,
+    /// Longest time a stopping pod may finish its requests.
+    #[serde(default = "thirty_seconds")]
+    pub termination_grace: SimDuration,
+    /// Processor time, for the container metrics.
+    #[serde(default)]
+    pub cpu: Cpu,
+    /// Memory, for the container metrics and leaks.
+    #[serde(default)]
+    pub memory: Memory,
+}
+
+/// Log-normal AR(1) noise: a multiplier with mean 1.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Noise {
+    /// Time after which the correlation has fallen to 1/e.
+    #[serde(default = "five_minutes")]
+    pub tau: SimDuration,
+    /// Coefficient of variation: standard deviation over mean.
+    pub cv: f64,
+    /// Share of the variance common to all replicas; the rest is per replica.
+    #[serde(default = "half")]
+    pub shared: Ratio,
+}
+
+/// A call to another service.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Call {
+    /// The service that is called.
+    pub to: String,
+    /// How long the caller waits for one attempt; for ever if absent.
+    #[serde(default)]
+    pub timeout: Option<SimDuration>,
+    /// Repetitions after a failed attempt.
+    #[serde(default)]
+    pub retry: Retry,
+}
+
+/// Repetitions after a failed attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Retry {
+    /// Attempts in all, the first included.
+    #[serde(default = "one_attempt")]
+    pub attempts: u32,
+    /// Pause before the second attempt; doubled for each further one, with full jitter.
+    #[serde(default = "fifty_milliseconds")]
+    pub backoff: SimDuration,
+}
+
+/// A probe as Kubernetes has it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Probe {
+    /// Pause before the first probe.
+    #[serde(default = "no_time")]
+    pub initial_delay: SimDuration,
+    /// Pause between probes.
+    #[serde(default = "ten_seconds")]
+    pub period: SimDuration,
+    /// Failures in a row before the pod counts as failed.
+    #[serde(default = "three")]
+    pub failure_threshold: u32,
+}
+
+/// Processor time.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Cpu {
+    /// Processor time of one request.
+    pub per_request: SimDuration,
+    /// Limit of a pod.
+    pub limit: Cores,
+}
+
+/// Memory.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Memory {
+    /// Memory of a fresh pod.
+    pub base: Bytes,
+    /// Memory at which the kernel kills the container.
+    pub limit: Bytes,
+}
+
+/// An open-loop source of requests.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Traffic {
+    /// Its name, for keyed draws; the name of the service it enters if absent.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// Where its requests enter.
+    pub to: String,
+    /// Mean arrival rate.
+    pub rate: Rate,
+    /// Number of users behind it.
+    #[serde(default = "ten_thousand")]
+    pub users: u64,
+    /// Whether a user stays on the destination of the first request.
+    #[serde(default)]
+    pub sticky: bool,
+    /// Noise on the arrival rate.
+    #[serde(default)]
+    pub noise: Option<Noise>,
+    /// How long a user waits; for ever if absent.
+    #[serde(default)]
+    pub timeout: Option<SimDuration>,
+}
+
+/// A rollout.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Rollout {
+    /// The service that gets a new revision.
+    pub service: String,
+    /// How it is rolled out, for policies that bring no rollout of their own.
+    pub strategy: StrategySpec,
+    /// How it is rolled back; what the strategy's engine does if absent.
+    #[serde(default)]
+    pub rollback: Option<ProcedureSpec>,
+    /// Time until a new weight is in force at the routers.
+    #[serde(default = "one_second")]
+    pub weight_propagation: SimDuration,
+}
+
+/// What is wrong with the release.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Change {
+    /// Share of releases that are bad, a weight for mixed figures; every replication plays both twins.
+    pub bad: Ratio,
+    /// The faults of the bad twin; all of them act.
+    pub faults: Vec<FaultSpec>,
+}
+
+/// What goes differently from the book when rolling back.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Conditions {
+    /// Chance that the command of a step fails.
+    pub step_fails: Ratio,
+    /// Multiplier of the time commands take.
+    pub slower: f64,
+    /// There is no previous revision to go back to.
+    pub no_target: bool,
+    /// How long until a person repeats a failed command that no controller repeats.
+    pub person_after: SimDuration,
+}
+
+/// Scraping and queries.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Telemetry {
+    /// Time between scrapes.
+    pub scrape: SimDuration,
+    /// Longest deviation of one scrape from its schedule.
+    pub jitter: SimDuration,
+    /// Time from the stamp of a sample until queries see it.
+    pub lag: SimDuration,
+    /// Share of scrapes of one target that fail.
+    pub loss: Ratio,
+    /// Share of instants at which queries fail.
+    pub query_errors: Ratio,
+    /// The exporters whose metric names exist.
+    pub dialects: Vec<Dialect>,
+}
+
+/// What good service means to users.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Slo {
+    /// Share of requests that must succeed.
+    pub availability: Ratio,
+    /// How long an answer may take.
+    pub latency: Option<Latency>,
+}
+
+/// How long an answer may take.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Latency {
+    /// 99 % of requests must be answered in this time; a request that takes longer counts as slow.
+    pub p99: SimDuration,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Retry { attempts: one_attempt(), backoff: fifty_milliseconds() }
+    }
+}
+
+impl Default for Cpu {
+    fn default() -> Self {
+        Cpu { per_request: SimDuration::from_millis(5), limit: Cores::new(1.0).unwrap_or_default() }
+    }
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Memory { base: Bytes::new(128 << 20), limit: Bytes::new(512 << 20) }
+    }
+}
+
+impl Default for Change {
+    fn default() -> Self {
+        Change { bad: share(0.1), faults: Vec::new() }
+    }
+}
+
+impl Default for Conditions {
+    fn default() -> Self {
+        let book = crate::rollback::RollbackConditions::default();
+        Conditions {
+            step_fails: book.step_fails,
+            slower: book.slower,
+            no_target: book.no_target,
+            person_after: book.person_after,
+        }
+    }
+}
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        Telemetry {
+            scrape: SimDuration::from_secs(15),
+            jitter: SimDuration::ZERO,
+            lag: SimDuration::from_secs(2),
+            loss: Ratio::ZERO,
+            query_errors: Ratio::ZERO,
+            dialects: Dialect::ALL.to_vec(),
+        }
+    }
+}
+
+impl Default for Slo {
+    fn default() -> Self {
+        Slo { availability: share(0.999), latency: None }
+    }
+}
+
+/// A constant share; callers pass constants inside of the range.
+fn share(value: f64) -> Ratio {
+    Ratio::new(value).unwrap_or(Ratio::ZERO)
+}
+
+fn no_share() -> Ratio {
+    Ratio::ZERO
+}
+fn half() -> Ratio {
+    share(0.5)
+}
+fn one() -> f64 {
+    1.0
+}
+fn one_attempt() -> u32 {
+    1
+}
+fn three() -> u32 {
+    3
+}
+fn sixty_four() -> u32 {
+    64
+}
+fn queue() -> u32 {
+    256
+}
+fn ten_thousand() -> u64 {
+    10_000
+}
+fn no_time() -> SimDuration {
+    SimDuration::ZERO
+}
+fn fifty_milliseconds() -> SimDuration {
+    SimDuration::from_millis(50)
+}
+fn one_second() -> SimDuration {
+    SimDuration::from_secs(1)
+}
+fn ten_seconds() -> SimDuration {
+    SimDuration::from_secs(10)
+}
+fn thirty_seconds() -> SimDuration {
+    SimDuration::from_secs(30)
+}
+fn five_minutes() -> SimDuration {
+    SimDuration::from_mins(5)
+}
+fn ten_minutes() -> SimDuration {
+    SimDuration::from_mins(10)
+}
+fn half_an_hour() -> SimDuration {
+    SimDuration::from_mins(30)
+}
+fn one_hour() -> SimDuration {
+    SimDuration::from_mins(60)
+}
+/// Half of all pods run after 8 s, 99 % after 25 s.
+fn startup() -> Distribution<SimDuration> {
+    Distribution::lognormal(8.0, 25.0).unwrap_or_else(|_| Distribution::certain(8.0))
+}
+fn readiness() -> Probe {
+    Probe { initial_delay: SimDuration::ZERO, period: SimDuration::from_secs(5), failure_threshold: 3 }
+}
+fn liveness() -> Probe {
+    Probe { initial_delay: ten_seconds(), period: ten_seconds(), failure_threshold: 3 }
+}

@@ -1,0 +1,103 @@
+//! The scenarios and policies that ship with the program, in the binary, so that it works in an empty folder.
+//!
+//! The list is explicit: a test compares it with the files of `scenarios/`.
+
+/// A file in the binary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct File {
+    /// Its path below `scenarios/`, `fault/crash-loop.yaml`.
+    pub path: &'static str,
+    /// Its text.
+    pub text: &'static str,
+}
+
+impl File {
+    /// The path without its ending: `fault/crash-loop`, the name of a scenario.
+    pub fn name(&self) -> &'static str {
+        self.path.strip_suffix(".yaml").unwrap_or(self.path)
+    }
+}
+
+macro_rules! files {
+    ($($path:literal),* $(,)?) => {
+        &[$(File { path: $path, text: include_str!(concat!("../../scenarios/", $path)) }),*]
+    };
+}
+
+/// The scenarios, in the order in which they are played.
+pub const SCENARIOS: &[File] = files![
+    "canary/clean-low-traffic.yaml",
+    "canary/error-regression.yaml",
+    "canary/latency-regression.yaml",
+    "canary/replica-weighted.yaml",
+    "canary/subtle-harm.yaml",
+    "confounder/cold-cache.yaml",
+    "confounder/metric-gap.yaml",
+    "confounder/neighbour-outage.yaml",
+    "confounder/traffic-spike.yaml",
+    "fault/checkout-error-regression.yaml",
+    "fault/crash-loop.yaml",
+    "fault/late-onset.yaml",
+    "fault/memory-leak-oom.yaml",
+    "fault/mild-errors.yaml",
+    "fault/rollback-struggles.yaml",
+    "fault/slow-checkout-timeouts.yaml",
+];
+
+/// The policies, in the order in which they are listed.
+pub const POLICIES: &[File] = files![
+    "policies/argo-checkout.yaml",
+    "policies/argo-success-rate.yaml",
+    "policies/burn-rate.yaml",
+    "policies/compare-with-stable.yaml",
+    "policies/cpu-95pct-5m.yaml",
+    "policies/error-5pct-or-latency-1s.yaml",
+    "policies/error-ratio-hasty.yaml",
+    "policies/error-ratio.yaml",
+    "policies/errors-per-second.yaml",
+    "policies/five-xx-10pct-2m.yaml",
+    "policies/flagger-checkout.yaml",
+    "policies/flagger-istio.yaml",
+    "policies/golden-signals.yaml",
+    "policies/health-check-3-fails.yaml",
+    "policies/latency-p99.yaml",
+    "policies/named-reasons.yaml",
+    "policies/no-data-is-failure.yaml",
+    "policies/oom-kill-seen.yaml",
+    "policies/p95-5x-stable.yaml",
+    "policies/page-a-person.yaml",
+];
+
+/// The scenario of this name (`fault/crash-loop`), or of this stem if only one has it (`crash-loop`).
+pub fn scenario(name: &str) -> Option<&'static File> {
+    find(SCENARIOS, name)
+}
+
+/// The policy of this name (`policies/five-xx`), or of this stem if only one has it (`five-xx`).
+pub fn policy(name: &str) -> Option<&'static File> {
+    find(POLICIES, name)
+}
+
+fn find(files: &'static [File], name: &str) -> Option<&'static File> {
+    let name = name.strip_suffix(".yaml").unwrap_or(name);
+    let name = name.strip_prefix("scenarios/").unwrap_or(name);
+    if let Some(file) = files.iter().find(|file| file.name() == name) {
+        return Some(file);
+    }
+    let mut same_stem = files.iter().filter(|file| file.name().rsplit('/').next() == Some(name));
+    let first = same_stem.next()?;
+    same_stem.next().is_none().then_some(first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_found_by_name_stem_and_path() {
+        for name in ["fault/crash-loop", "crash-loop", "scenarios/fault/crash-loop.yaml"] {
+            assert_eq!(scenario(name).map(File::name), Some("fault/crash-loop"), "{name}");
+        }
+        assert!(scenario("crash").is_none() && scenario("").is_none() && scenario("fault").is_none());
+    }
+}

@@ -1,0 +1,36 @@
+//! How large a scenario may be: far beyond every real one, small enough that no file can take a machine down.
+
+use crate::time::SimDuration;
+
+/// Most services.
+pub const MAX_SERVICES: usize = 64;
+/// Most sources of traffic.
+pub const MAX_TRAFFIC: usize = 64;
+/// Most replicas of one service.
+pub const MAX_REPLICAS: u32 = 512;
+/// Most pods of all services together, before any rollout.
+pub const MAX_PODS: u64 = 4096;
+/// Most requests one pod may serve at a time, and most that may wait.
+pub const MAX_SLOTS: u32 = 1_000_000;
+/// Most attempts of one call.
+pub const MAX_ATTEMPTS: u32 = 10;
+/// Most calls one request may cause along the graph, every call made once.
+pub const MAX_FAN_OUT: f64 = 1000.0;
+/// Most users behind one source.
+pub const MAX_USERS: u64 = 1_000_000_000;
+/// Longest warm-up, horizon or watch.
+pub const MAX_SPAN: SimDuration = SimDuration::from_secs(7 * 86_400);
+/// Longest mean service time.
+pub const MAX_SERVICE_TIME: SimDuration = SimDuration::from_mins(10);
+/// Most scrapes of one replication.
+pub const MAX_SCRAPES: f64 = 100_000.0;
+/// Most pod scrapes (pods times scrapes) of one replication.
+pub const MAX_POD_SCRAPES: f64 = 50_000_000.0;
+/// Most calls of one replication when every request is an event.
+pub const MAX_REQUESTS: f64 = 20_000_000.0;
+/// Most requests of one replication when they are counted per scrape window.
+pub const MAX_COUNTED: f64 = 1e12;
+/// Most faults, and most confounders.
+pub const MAX_FAULTS: usize = 32;
+/// Largest coefficient of variation of a noise.
+pub const MAX_CV: f64 = 10.0;

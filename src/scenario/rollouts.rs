@@ -1,0 +1,127 @@
+//! What is rolled out and how: weights that rise, steps that can be taken.
+
+use super::document::Rollout;
+use super::resolve::Checker;
+use crate::effect::ServiceId;
+use crate::quantity::Weight;
+use crate::rollback::ProcedureSpec;
+use crate::strategy::StrategySpec;
+use crate::strategy::canary::Canary;
+use crate::strategy::flagger::FlaggerCanary;
+use crate::strategy::support::replicas::{Amount, Bounds};
+use crate::time::SimDuration;
+
+/// The rollout, checked.
+pub(super) struct Resolved {
+    pub(super) target: ServiceId,
+    pub(super) strategy: StrategySpec,
+    pub(super) rollback: Option<ProcedureSpec>,
+    pub(super) weight_propagation: SimDuration,
+}
+
+const STEPS: [&str; 5] = ["rollouts", "0", "strategy", "canary", "steps"];
+/// Most steps of a rollout.
+const MAX_STEPS: usize = 200;
+
+/// The one rollout of the document; nothing if it is wrong in a way that was noted.
+pub(super) fn resolve(checker: &mut Checker<'_>) -> Option<Resolved> {
+    let rollouts = &checker.document.rollouts;
+    let [rollout] = rollouts.as_slice() else {
+        let fact = format!("{} rollouts, where exactly one can be played", rollouts.len());
+        checker.error(&["rollouts"], fact, "write one file per release");
+        return None;
+    };
+    check_strategy(checker, rollout);
+    if rollout.weight_propagation > SimDuration::from_mins(60) {
+        let fact = format!("weights take {} to reach the routers", rollout.weight_propagation);
+        checker.error(&["rollouts", "0", "weight_propagation"], fact, "a few seconds are usual, at most 1h");
+    }
+    let target = checker.service(&["rollouts", "0", "service"], &rollout.service)?;
+    Some(Resolved {
+        target,
+        strategy: rollout.strategy.clone(),
+        rollback: rollout.rollback,
+        weight_propagation: rollout.weight_propagation,
+    })
+}
+
+fn check_strategy(checker: &mut Checker<'_>, rollout: &Rollout) {
+    match &rollout.strategy {
+        StrategySpec::Canary(canary) => check_canary(checker, canary),
+        StrategySpec::Flagger(flagger) => check_flagger(checker, flagger),
+        StrategySpec::Rolling(rolling) => check_bounds(checker, "rolling", &rolling.bounds),
+    }
+}
+
+fn check_canary(checker: &mut Checker<'_>, canary: &Canary) {
+    check_length(checker, &STEPS, canary.steps.len());
+    check_bounds(checker, "canary", &canary.bounds);
+    let weights = canary.steps.iter().enumerate().filter_map(|(at, step)| Some((at, step.weight?)));
+    let weights: Vec<(usize, Weight)> = weights.collect();
+    for pair in weights.windows(2) {
+        let [(_, before), (at, after)] = pair else { continue };
+        if after.get() <= before.get() {
+            let at = at.to_string();
+            let path: Vec<&str> = STEPS.iter().copied().chain([at.as_str(), "weight"]).collect();
+            not_rising(checker, &path, *before, *after);
+        }
+    }
+}
+
+fn check_flagger(checker: &mut Checker<'_>, flagger: &FlaggerCanary) {
+    let base = ["rollouts", "0", "strategy", "flagger"];
+    let path = |field| base.into_iter().chain([field]).collect::<Vec<_>>();
+    if flagger.interval < SimDuration::from_secs(1) {
+        let fact = format!("a tick every {}", flagger.interval);
+        checker.error(&path("interval"), fact, "the interval of an analysis is at least 1s");
+    }
+    check_length(checker, &path("weights"), flagger.weights.len());
+    for (at, pair) in flagger.weights.windows(2).enumerate() {
+        let [before, after] = pair else { continue };
+        if after.get() <= before.get() {
+            let index = (at + 1).to_string();
+            let path: Vec<&str> = base.into_iter().chain(["weights", index.as_str()]).collect();
+            not_rising(checker, &path, *before, *after);
+        }
+    }
+}
+
+fn check_length(checker: &mut Checker<'_>, path: &[&str], steps: usize) {
+    if steps == 0 {
+        checker.error(path, "a rollout without steps", "use `rolling: {}` for one that never waits");
+    } else if steps > MAX_STEPS {
+        checker.error(path, format!("{steps} steps are more than {MAX_STEPS}"), "take larger steps");
+    }
+}
+
+fn not_rising(checker: &mut Checker<'_>, path: &[&str], before: Weight, after: Weight) {
+    let fact = format!("the weight {after} does not rise above {before} of the step before");
+    checker.error(path, fact, "weights rise from step to step; leave `weight:` out to wait at the same one");
+}
+
+fn check_bounds(checker: &mut Checker<'_>, strategy: &str, bounds: &Bounds) {
+    for (field, amount) in [("max_surge", bounds.max_surge), ("max_unavailable", bounds.max_unavailable)] {
+        let wrong = match amount {
+            Amount::Pods(pods) => pods > super::limits::MAX_REPLICAS,
+            Amount::Percent(percent) => !(0.0..=100.0).contains(&percent),
+        };
+        if wrong {
+            let path = ["rollouts", "0", "strategy", strategy, "bounds", field];
+            let help =
+                format!("write `pods: 1` or `percent: 25`, at most {} pods", super::limits::MAX_REPLICAS);
+            checker.error(&path, format!("`{field}` is out of range"), help);
+        }
+    }
+}
+
+/// How long the rollout takes at least when nothing goes wrong and pods start at once.
+pub(super) fn shortest(strategy: &StrategySpec) -> SimDuration {
+    match strategy {
+        StrategySpec::Canary(canary) => {
+            canary.steps.iter().fold(SimDuration::ZERO, |sum, step| sum + step.bake)
+        }
+        // One tick to notice, one per weight, three to promote and clean up.
+        StrategySpec::Flagger(flagger) => flagger.interval * (flagger.weights.len() as u64 + 4),
+        StrategySpec::Rolling(_) => SimDuration::ZERO,
+    }
+}

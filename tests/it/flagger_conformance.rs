@@ -1,0 +1,415 @@
+//! Flagger's own scheduler tests against our canary: policy and strategy tick by tick, on a cluster that obeys at once.
+
+use backout::effect::{Action, RolloutView, Routing, SetName, SetView};
+use backout::import::{ImportOptions, SourceText, load};
+use backout::policy::loaded::Loaded;
+use backout::policy::{Observation, Policy, Queries, QueryError, RolloutStatus, Start, Verdict};
+use backout::promql::{Labels, Sample, Value};
+use backout::strategy::{Progress, Signal, StepKind, Strategy};
+use backout::time::{SimDuration, SimTime};
+use serde_json::{Value as Json, json};
+
+use crate::shared;
+
+/// Monitoring that answers every query with the same number, or with nothing.
+struct Answers(Value);
+
+impl Queries for Answers {
+    fn value(&mut self, _: usize) -> Result<&Value, QueryError> {
+        Ok(&self.0)
+    }
+    fn range(&mut self, _: usize, _: SimTime, _: SimTime, _: SimDuration) -> Result<Value, QueryError> {
+        Ok(self.0.clone())
+    }
+}
+
+fn sample(value: f64) -> Value {
+    Value::Vector(vec![Sample { labels: Labels::empty(), value }])
+}
+
+fn canary(spec: Json) -> Loaded {
+    canaries(&spec).unwrap_or_else(|error| panic!("{error}")).remove(0)
+}
+
+fn canaries(spec: &Json) -> Result<Vec<Loaded>, String> {
+    let document = json!({
+        "apiVersion": "flagger.app/v1beta1",
+        "kind": "Canary",
+        "metadata": {"name": "podinfo", "namespace": "default"},
+        "spec": spec,
+    });
+    let text = document.to_string();
+    load(&[SourceText { name: "canary.yaml", text: &text }], &ImportOptions::default())
+        .map_err(|found| found.iter().map(|d| d.render(false)).collect::<Vec<_>>().join("\n"))
+}
+
+/// A Canary's spec around an analysis, with the success rate checked against the range of the upstream tests.
+fn spec(mut analysis: Json) -> Json {
+    if analysis["match"] == json!(true) {
+        analysis["match"] = json!([{"headers": {"x-canary": {"exact": "insider"}}}]);
+    }
+    analysis["metrics"] = json!([{"name": "request-success-rate", "thresholdRange": {"min": 0, "max": 100}}]);
+    json!({"provider": "istio", "targetRef": {"name": "podinfo"}, "analysis": analysis})
+}
+
+struct Play {
+    policy: Box<dyn Policy>,
+    strategy: Box<dyn Strategy>,
+    view: RolloutView,
+    progress: Progress,
+    failed: bool,
+    synthetic_load: f64,
+    /// Pods of this set never become ready.
+    broken: Option<SetName>,
+    said: Vec<String>,
+}
+
+#[derive(Debug, PartialEq)]
+struct Seen {
+    phase: &'static str,
+    weight: f64,
+}
+
+impl Play {
+    fn new(loaded: &Loaded) -> Self {
+        let deploy_at = SimTime::ZERO + SimDuration::from_mins(10);
+        let mut policy = loaded.prototype.clone();
+        let end = deploy_at + SimDuration::from_mins(600);
+        policy.start(&Start { deploy_at, phase: 0.37, end, own_rollout: true });
+        let mut sets = [SetView::default(); 3];
+        sets[SetName::Old.index()] = pods(2);
+        let view = RolloutView {
+            now: deploy_at,
+            deploy_at,
+            replicas: 2,
+            sets,
+            weight: 0.0,
+            routing: Routing::Weighted,
+            hold: false,
+        };
+        let strategy = loaded.rollout.as_ref().unwrap().start();
+        Play {
+            policy,
+            strategy,
+            view,
+            progress: Progress::Running,
+            failed: false,
+            synthetic_load: 0.0,
+            broken: None,
+            said: vec![],
+        }
+    }
+
+    /// One tick of the controller: the policy first, then the strategy, at the instant both name.
+    fn tick(&mut self, answer: f64) -> Seen {
+        let first = self.strategy.status().since == SimTime::ZERO;
+        let mut queries = Answers(sample(answer));
+        let (mut findings, mut said) = (Vec::new(), Vec::new());
+        let status = RolloutStatus {
+            view: self.view,
+            step: self.strategy.status(),
+            progress: self.progress,
+            progressed_at: self.view.now,
+        };
+        let mut observation = Observation {
+            now: self.view.now,
+            rollout: status,
+            chance: 0.5,
+            truth: None,
+            queries: &mut queries,
+            findings: &mut findings,
+            log: Some(&mut said),
+        };
+        let is_due = self.policy.next_tick() <= self.view.now;
+        let verdict = if is_due { self.policy.observe(&mut observation) } else { Verdict::Continue };
+        self.said.extend(said);
+        if matches!(verdict, Verdict::RollBack { .. }) {
+            self.failed = true;
+            self.view.weight = 0.0;
+            return self.seen();
+        }
+        self.view.hold = verdict.holds();
+        let wake = self.drive(if first { Signal::Start } else { Signal::Changed });
+        let seen = self.seen();
+        if let Some(wake) = wake {
+            if self.policy.next_tick() != SimTime::NEVER {
+                assert_eq!(self.policy.next_tick(), wake, "policy and strategy tick together");
+            }
+            self.view.now = wake;
+        }
+        seen
+    }
+
+    /// Lets the strategy act until it asks for nothing more; the next instant it names.
+    fn drive(&mut self, mut signal: Signal) -> Option<SimTime> {
+        for _ in 0..100 {
+            let step = self.strategy.next(signal, &self.view);
+            self.progress = step.progress;
+            if step.actions.is_empty() {
+                return step.wake;
+            }
+            for action in step.actions {
+                self.obey(action);
+            }
+            signal = Signal::Changed;
+        }
+        panic!("the strategy never rests");
+    }
+
+    fn obey(&mut self, action: Action) {
+        match action {
+            Action::Route(routing) => self.view.routing = routing,
+            Action::Weight(weight) => self.view.weight = weight,
+            Action::Scale(set, count) => {
+                let broken = self.broken == Some(set);
+                let ready = if broken { 0 } else { count };
+                self.view.sets[set.index()] =
+                    SetView { desired: count, created: count, ready, available: ready, ..SetView::default() };
+            }
+            Action::SyntheticLoad(rate) => self.synthetic_load = rate,
+        }
+    }
+
+    fn seen(&self) -> Seen {
+        let phase = match self.strategy.status().kind {
+            _ if self.failed => "Failed",
+            StepKind::Done => "Succeeded",
+            StepKind::Promoting if self.view.weight == 0.0 => "Finalising",
+            StepKind::Promoting => "Promoting",
+            _ => "Progressing",
+        };
+        Seen { phase, weight: (self.view.weight * 100.0).round() }
+    }
+
+    fn ticks(&mut self, count: usize) -> Vec<Seen> {
+        (0..count).map(|_| self.tick(100.0)).collect()
+    }
+}
+
+fn pods(count: u32) -> SetView {
+    SetView { desired: count, created: count, ready: count, available: count, ..SetView::default() }
+}
+
+fn table() -> Option<Json> {
+    let folder = shared::folder()?;
+    let text = std::fs::read_to_string(folder.join("conformance/flagger/scheduler.json")).unwrap();
+    Some(serde_json::from_str(&text).unwrap())
+}
+
+fn case<'t>(table: &'t Json, list: &str, name: &str) -> &'t Json {
+    let all = table[list].as_array().unwrap();
+    all.iter().find(|case| case["name"] == name).unwrap_or_else(|| panic!("no case {name}"))
+}
+
+#[test]
+fn phases_and_weights_of_upstream_cases() {
+    let Some(table) = table() else { return };
+    let names = ["canary stepWeight 100 stepWeightPromotion 50", "blue-green iterations 1"];
+    for name in names {
+        let case = case(&table, "cases", name);
+        let mut play = Play::new(&canary(spec(case["analysis"].clone())));
+        for (number, tick) in case["ticks"].as_array().unwrap().iter().enumerate() {
+            let seen = play.tick(100.0);
+            if name.starts_with("blue-green") && tick["phase"] == "Finalising" {
+                // The upstream test has traffic back on the primary in the tick that finalises.
+                assert_eq!(seen.weight, 0.0);
+            }
+            assert_eq!(Some(seen.phase), tick["phase"].as_str(), "{name}, tick {number}");
+            if let Some(weight) = tick["canaryWeight"].as_f64() {
+                assert_eq!(seen.weight, weight, "{name}, tick {number}");
+            }
+        }
+    }
+}
+
+#[test]
+fn skipping_the_analysis_succeeds_on_the_second_tick() {
+    let Some(table) = table() else { return };
+    let case = case(&table, "cases", "skipAnalysis");
+    let mut spec = spec(case["analysis"].clone());
+    spec["skipAnalysis"] = case["spec"]["skipAnalysis"].clone();
+    let mut play = Play::new(&canary(spec));
+    assert_eq!(play.ticks(2).last(), Some(&Seen { phase: "Succeeded", weight: 0.0 }));
+    assert_eq!(play.view.set(SetName::Promoted).ready, 2, "the primary has the new revision");
+    assert_eq!(play.view.set(SetName::New).desired, 0);
+}
+
+#[test]
+fn matching_requests_go_to_the_canary_from_the_first_iteration_on() {
+    let Some(table) = table() else { return };
+    let case = case(&table, "cases", "A/B");
+    let mut play = Play::new(&canary(spec(case["analysis"].clone())));
+    let seen = play.ticks(14);
+    assert_eq!(seen[1].weight, 10.0, "the share that stands for the matching requests");
+    let phases: Vec<&str> = seen.iter().map(|seen| seen.phase).collect();
+    assert_eq!(&phases[10..], ["Progressing", "Promoting", "Finalising", "Succeeded"]);
+}
+
+#[test]
+fn a_primary_that_is_stuck_leaves_the_traffic_on_the_canary() {
+    let Some(table) = table() else { return };
+    let case = case(&table, "cases", "primary not ready while Promoting: traffic goes to the canary");
+    let wanted = &case["ticks"][0];
+    let mut play = Play::new(&canary(spec(json!({"interval": "1m", "stepWeight": 50, "maxWeight": 50}))));
+    play.broken = Some(SetName::Promoted);
+    assert_eq!(play.ticks(3).last(), Some(&Seen { phase: "Promoting", weight: 50.0 }));
+    let seen = play.ticks(12);
+    let end = seen.last().unwrap();
+    assert_eq!(Some(end.weight), wanted["canaryWeight"].as_f64());
+    assert_eq!(play.view.set(SetName::New).desired, 2, "the canary is not scaled down");
+    let waited = seen.iter().filter(|seen| seen.weight == 50.0).count();
+    assert_eq!(waited, 10, "until the progress deadline of 10 minutes is over");
+}
+
+#[test]
+fn the_threshold_is_acted_on_one_tick_later() {
+    let Some(table) = table() else { return };
+    let case = case(&table, "cases", "rollback: weights and counters");
+    let mut play = Play::new(&canary(spec(case["analysis"].clone())));
+    play.ticks(2);
+    for _ in 0..10 {
+        assert_eq!(play.tick(-1.0), Seen { phase: "Progressing", weight: 10.0 });
+    }
+    assert_eq!(play.tick(100.0), Seen { phase: "Failed", weight: 0.0 });
+    assert!(
+        play.said
+            .iter()
+            .any(|line| line == "Rolling back podinfo.default failed checks threshold reached 10")
+    );
+}
+
+#[test]
+fn rollback_delays_of_the_rule() {
+    let Some(table) = table() else { return };
+    let examples =
+        case(&table, "derived_not_from_a_test", "rollback delay")["examples"].as_array().unwrap().clone();
+    for example in examples {
+        let number = |key: &str| example[key].as_u64().unwrap();
+        let (interval, threshold) = (number("interval_s"), number("threshold"));
+        let analysis = json!({"interval": format!("{interval}s"), "threshold": threshold, "stepWeight": 1});
+        let mut play = Play::new(&canary(spec(analysis)));
+        let first_bad = number("first_failing_tick");
+        let rollback = (0..100).find(|tick| {
+            let answer = if *tick >= first_bad { -1.0 } else { 100.0 };
+            play.tick(answer).phase == "Failed"
+        });
+        assert_eq!(rollback, Some(number("rollback_tick")));
+        let passed = (rollback.unwrap() - first_bad) * interval;
+        assert_eq!(passed, number("rollback_after_first_failure_s"));
+    }
+}
+
+#[test]
+fn failed_checks_add_up_over_the_analysis() {
+    let Some(table) = table() else { return };
+    let case = case(&table, "derived_not_from_a_test", "failed checks are cumulative");
+    let mut play = Play::new(&canary(spec(case["analysis"].clone())));
+    play.ticks(2);
+    let outcomes = case["check_outcomes_from_2nd_tick"].as_str().unwrap();
+    let weights: Vec<f64> =
+        outcomes.chars().map(|c| play.tick(if c == 'F' { -1.0 } else { 100.0 }).weight).collect();
+    let wanted: Vec<f64> =
+        case["weights_after_each"].as_array().unwrap().iter().map(|w| w.as_f64().unwrap()).collect();
+    assert_eq!(weights, wanted);
+    assert_eq!(play.tick(100.0).phase, "Failed");
+}
+
+#[test]
+fn a_promotion_without_failures_takes_the_ticks_of_the_rule() {
+    let Some(table) = table() else { return };
+    let example = &case(&table, "derived_not_from_a_test", "time to promote, no failure")["examples"][0];
+    let analysis = json!({
+        "interval": format!("{}s", example["interval_s"]),
+        "stepWeight": example["stepWeight"],
+        "maxWeight": example["maxWeight"],
+    });
+    let mut play = Play::new(&canary(spec(analysis)));
+    let began = play.view.now;
+    let seen = play.ticks(9);
+    let ticks = &example["ticks_after_detection"];
+    let first = |wanted: &dyn Fn(&Seen) -> bool| seen.iter().position(wanted).map(|at| at as u64);
+    assert_eq!(first(&|seen| seen.weight > 0.0), ticks["first_weight"].as_u64());
+    assert_eq!(first(&|seen| seen.weight == 50.0), ticks["max_weight"].as_u64());
+    for (phase, key) in [("Promoting", "promoting"), ("Finalising", "finalising"), ("Succeeded", "succeeded")]
+    {
+        assert_eq!(first(&|seen| seen.phase == phase), ticks[key].as_u64(), "{phase}");
+    }
+    let seconds = play.view.now.since(began).as_secs_f64();
+    assert_eq!(Some(seconds), example["seconds_to_succeeded"].as_f64());
+}
+
+#[test]
+fn weights_overshoot_follow_lists_or_never_move() {
+    let Some(table) = table() else { return };
+    for name in ["overshoot", "no stepWeight and no stepWeights", "stepWeights"] {
+        let case = case(&table, "derived_not_from_a_test", name);
+        let analysis = if case["analysis"].is_null() { json!({}) } else { case["analysis"].clone() };
+        let mut play = Play::new(&canary(spec(analysis)));
+        play.tick(100.0);
+        for wanted in case["weights"].as_array().unwrap() {
+            let seen = play.tick(100.0);
+            assert_eq!((seen.phase, Some(seen.weight)), ("Progressing", wanted.as_f64()), "{name}");
+        }
+        let next = play.tick(100.0).phase;
+        assert_eq!(next, if name.starts_with("no ") { "Progressing" } else { "Promoting" }, "{name}");
+    }
+}
+
+#[test]
+fn strategies_are_chosen_as_flagger_chooses_them() {
+    let Some(table) = table() else { return };
+    for row in table["strategy"].as_array().unwrap() {
+        let wanted = row["strategy"].as_str().unwrap();
+        if row["analysis"].is_null() {
+            // Upstream only asks the object for the name of its strategy; nothing could be analysed.
+            let error = canaries(&json!({"targetRef": {"name": "podinfo"}})).err().unwrap();
+            assert!(error.contains("analysis"), "{error}");
+            continue;
+        }
+        let summary = canary(spec(row["analysis"].clone())).summary.to_lowercase().replace("a/b ", "ab-");
+        assert!(summary.contains(&format!("({wanted})")), "{summary} is not {wanted}");
+    }
+}
+
+#[test]
+fn metric_checks_of_upstream_tests() {
+    let Some(table) = table() else { return };
+    let mut played = 0;
+    for row in table["metric_checks"].as_array().unwrap() {
+        let range = json!({"min": row["range"][0], "max": row["range"][1]});
+        let mut metric = json!({"name": row["metric"], "thresholdRange": range});
+        if row["query"] == "given" {
+            metric["query"] = json!("up");
+        }
+        let mut spec = spec(json!({"stepWeight": 10}));
+        spec["analysis"]["metrics"] = json!([metric]);
+        let mut play = Play::new(&canary(spec));
+        play.ticks(2);
+        let advanced = play.tick(row["value"].as_f64().unwrap_or(100.0)).weight > 10.0;
+        assert_eq!(Some(advanced), row["ok"].as_bool(), "{row}");
+        played += 1;
+    }
+    assert_eq!(played, 3);
+}
+
+#[test]
+fn synthetic_load_begins_with_the_first_analysis_and_ends_with_the_promotion() {
+    let mut spec = spec(json!({"stepWeight": 50, "maxWeight": 50}));
+    spec["analysis"]["webhooks"] = json!([{
+        "name": "load", "url": "http://loadtester/", "metadata": {"cmd": "hey -z 1m -q 10 -c 2 http://podinfo-canary/"},
+    }]);
+    let mut play = Play::new(&canary(spec));
+    let loads: Vec<f64> = (0..6)
+        .map(|_| {
+            play.tick(100.0);
+            play.synthetic_load
+        })
+        .collect();
+    assert_eq!(loads, [0.0, 0.0, 20.0, 20.0, 0.0, 0.0]);
+}
+
+#[test]
+fn mirroring_is_listed_as_not_simulated() {
+    let loaded = canary(spec(json!({"stepWeight": 10, "maxWeight": 50, "mirror": true})));
+    assert!(loaded.unsupported.iter().any(|u| u.path == "spec.analysis.mirror"), "{:?}", loaded.unsupported);
+}
