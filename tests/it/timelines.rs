@@ -205,6 +205,29 @@ fn a_decision_is_marked_once_and_its_values_are_those_of_the_record() {
 }
 
 #[test]
+fn readings_and_decisions_of_others_on_the_same_branch_are_left_out() {
+    let mut hasty = studies::threshold("hasty", 0.004, 1);
+    hasty.checks[0].name = "somebody else's".to_owned();
+    let blind = studies::threshold("blind", 2.0, 1);
+    let scenario = studies::shared(studies::canary(FidelityChoice::Flow, 100.0));
+    let records = Study::new(&[scenario], &[hasty, blind.clone()], SEED, PrepareOptions::default())
+        .unwrap()
+        .with_replications(Replications { flow: 12, request: 1 })
+        .with_options(Options { timeline: true, ..Options::default() })
+        .play(&Progress::default())
+        .unwrap();
+    let alone = flow(&blind, 12);
+    for (record, alone) in records.iter().zip(&alone) {
+        for twin in [Twin::Bad, Twin::Healthy] {
+            assert_eq!(plain(record, &blind, twin), plain(alone, &blind, twin));
+        }
+    }
+    let shared =
+        |r: &ReplicationRecord| own(r, Twin::Bad).timeline.iter().any(|e| e.text.contains("somebody"));
+    assert!(records.iter().all(shared), "the branch was not shared, so nothing was left out");
+}
+
+#[test]
 fn a_stored_record_tells_the_same() {
     let tight = studies::threshold("tight", 0.01, 2);
     for record in flow(&tight, 3) {

@@ -144,7 +144,7 @@ fn figures(readings: &[Reading]) -> String {
     if let Some(range) = Scale::spanning(values()) {
         parts.push(format!("min {}, max {}", words::value(range.low), words::value(range.high)));
     }
-    if let Some(last) = values().last() {
+    if let Some(last) = values().next_back() {
         let last = if last.is_finite() { words::value(last) } else { last.to_string() };
         parts.push(format!("last {last}"));
     }

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use crate::replication::record::{DecisionKind, DecisionRecord, Lane, Nanos, RunRecord, TimelineEntry};
 use crate::report::support::lines::{pad, wrap};
 use crate::report::support::paint::{Tone, paint};
+use crate::report::support::sparkline::Scale;
 use crate::score::words;
 
 use super::checks::{Found, Reading, reading};
@@ -312,13 +313,12 @@ fn told(page: &Page<'_>, readings: &[Reading]) -> String {
         Found::Error => return format!("{name}: the query failed {n} times"),
     };
     let values = || readings.iter().filter_map(|r| r.value);
-    let finite = values().filter(|v| v.is_finite());
-    let (low, high) = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
-    let range = if low <= high {
-        let (low, high) = (words::value(low), words::value(high));
-        if low == high { low } else { format!("{low}..{high}") }
-    } else {
-        values().last().unwrap_or(f64::NAN).to_string()
+    let range = match Scale::spanning(values()) {
+        Some(Scale { low, high }) => {
+            let (low, high) = (words::value(low), words::value(high));
+            if low == high { low } else { format!("{low}..{high}") }
+        }
+        None => values().next_back().unwrap_or(f64::NAN).to_string(),
     };
     if n == 1 { format!("{name}: {range} {word}") } else { format!("{name}: {n} {word} readings {range}") }
 }

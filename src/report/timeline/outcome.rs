@@ -40,7 +40,7 @@ pub(super) fn lines(page: &Page<'_>, told: &Told<'_>) -> Vec<String> {
         Twin::Bad => detection(told, judged.as_ref()),
         Twin::Healthy => healthy(page, told),
     });
-    facts.extend(told.run.rollback.as_ref().map(|rollback| rolled_back(rollback)));
+    facts.extend(told.run.rollback.as_ref().map(rolled_back));
     facts.push(harm(told.run));
     facts.extend(recovery(told));
     facts.extend(why(told, judged.as_ref()));
