@@ -1,5 +1,6 @@
 //! A procedure under way.
 
+use super::undo::KubectlUndo;
 use super::{PlannedStep, ProcedureSpec, RollbackConditions, StepKind};
 use crate::effect::{Action, RolloutView, Routing, SetName};
 use crate::rng::{Key, Purpose};
@@ -52,6 +53,11 @@ pub struct Execution {
 impl Execution {
     /// Begins a procedure. `key` is the replication's; draws do not depend on when it begins.
     pub fn begin(spec: &ProcedureSpec, conditions: RollbackConditions, key: Key, view: &RolloutView) -> Self {
+        // Once the primary runs the new revision Flagger has nothing to go back to; what is left is to undo the
+        // primary's own Deployment.
+        let promoted = view.set(SetName::Promoted).created > 0;
+        let undo = ProcedureSpec::KubectlUndo(KubectlUndo::default());
+        let spec = if promoted && matches!(spec, ProcedureSpec::Flagger(_)) { &undo } else { spec };
         let mut execution = Execution {
             name: spec.name(),
             steps: spec.plan(),
@@ -73,8 +79,7 @@ impl Execution {
     /// Old pods that still run are a target by themselves; otherwise the previous revision must still exist.
     fn has_target(&self, view: &RolloutView) -> bool {
         let stable_runs = view.set(SetName::Old).created >= view.replicas;
-        let flagger_promoted = self.name == "flagger" && view.set(SetName::Promoted).created > 0;
-        !flagger_promoted && (stable_runs || !self.conditions.no_target)
+        stable_runs || !self.conditions.no_target
     }
 
     fn begin_step(&mut self, now: SimTime) {
@@ -95,29 +100,20 @@ impl Execution {
     /// What to do now.
     pub fn next(&mut self, view: &RolloutView) -> Step {
         let mut actions = Vec::new();
-        loop {
-            let Some(step) = self.steps.get(self.index).copied() else { break };
+        while let Some(step) = self.steps.get(self.index).copied() {
             match self.phase {
                 Phase::Command(at) if view.now < at => {
                     return Step { actions, wake: Some(at), progress: Progress::Running };
                 }
-                Phase::Command(_) if self.command_fails() => {
-                    let pause = step.retry.unwrap_or(self.conditions.person_after);
-                    self.unattended &= step.retry.is_some();
-                    self.close_step(view.now, true);
-                    self.attempt += 1;
-                    self.log.push(StepLog { name: step.name, began: view.now, ended: None, failed: false });
-                    self.phase = Phase::Command(view.now + pause.max(step.command));
-                }
+                Phase::Command(_) if self.command_fails() => self.fail(&step, view.now),
                 Phase::Command(_) => self.phase = Phase::Waiting,
                 Phase::Waiting => {
-                    if !self.drive(&step, view, &mut actions) || !actions.is_empty() {
-                        let wake = None;
-                        if !actions.is_empty() && matches!(step.what, StepKind::FlipWeight) {
-                            self.end_step(view.now);
-                            continue;
-                        }
-                        return Step { actions, wake, progress: Progress::Running };
+                    let before = actions.len();
+                    let over = self.drive(&step, view, &mut actions);
+                    // A flip is over with its command; other steps are looked at again once their actions show.
+                    let flipped = matches!(step.what, StepKind::FlipWeight);
+                    if !over || (actions.len() > before && !flipped) {
+                        break;
                     }
                     self.end_step(view.now);
                 }
@@ -125,6 +121,16 @@ impl Execution {
             }
         }
         Step { actions, wake: None, progress: Progress::Running }
+    }
+
+    /// The command of a step failed: the controller, or a person, tries again later.
+    fn fail(&mut self, step: &PlannedStep, now: SimTime) {
+        let pause = step.retry.unwrap_or(self.conditions.person_after);
+        self.unattended &= step.retry.is_some();
+        self.close_step(now, true);
+        self.attempt += 1;
+        self.log.push(StepLog { name: step.name, began: now, ended: None, failed: false });
+        self.phase = Phase::Command(now + pause.max(step.command));
     }
 
     fn close_step(&mut self, now: SimTime, failed: bool) {

@@ -88,7 +88,7 @@ fn messages_about_wrong_input() {
     let mut all = String::new();
     for (code, words) in [
         (10, vec!["score", "missing.yaml"]),
-        (10, vec!["score", "eror-ratio"]),
+        (10, vec!["score", "golden-signal"]),
         (10, vec!["score", "--scenario", "crash-lop"]),
         (10, vec!["validate", "typo.yaml", "name.yaml"]),
         (0, vec!["validate", "late.yaml"]),
@@ -128,7 +128,7 @@ fn it_works_in_an_empty_folder() {
     let (list, err) = folder.expect(0, &["list"]);
     assert!(list.contains("fault/crash-loop") && list.contains("error_burst") && err.is_empty());
     let (run, err) = folder.expect(0, &["run", "canary/error-regression", "five-xx-10pct-2m"]);
-    assert!(run.contains("rolls back") && run.contains("repeat: backout run"), "{run}");
+    assert!(run.contains("WHAT THE POLICY SAW") && run.contains("repeat: backout run"), "{run}");
     assert!(err.is_empty(), "{err}");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is left behind");
 }
@@ -176,8 +176,11 @@ fn init_takes_the_rollout_of_a_file() {
     let folder = Folder::new();
     folder.file("rollout.yaml", backout::scenario::embedded::policy("argo-checkout").unwrap().text);
     let (scenario, _) = folder.expect(0, &["init", "-", "--from", "rollout.yaml"]);
-    assert!(scenario.contains("  web:\n    replicas: 10\n"), "{scenario}");
-    assert!(scenario.contains("{bake: 10m, ") && scenario.contains("weight: 25%"), "{scenario}");
+    assert!(scenario.contains("  checkout:\n    replicas: 4\n"), "{scenario}");
+    assert!(
+        scenario.contains("{bake: 5m, kind: analysis}") && scenario.contains("weight: 30%"),
+        "{scenario}"
+    );
     folder.file("s.yaml", &scenario).expect(0, &["validate", "s.yaml"]);
     folder.file("native.yaml", backout::scenario::embedded::policy("five-xx-10pct-2m").unwrap().text);
     let (_, err) = folder.expect(2, &["init", "-", "--from", "native.yaml"]);
@@ -254,13 +257,13 @@ fn standard_input_is_a_file_like_any_other() {
 #[test]
 fn explain_tells_checks_queries_and_what_has_no_effect() {
     let folder = Folder::new();
-    let (out, _) = folder.expect(0, &["explain", "argo-checkout", "golden-signals"]);
+    let (out, _) = folder.expect(0, &["explain", "flagger-checkout", "argo-checkout", "golden-signals"]);
     for part in [
         "Rollout: its own, from the file",
         "Rollout: the scenario's",
         "Queries, as asked of `canary/error-regression`",
         "istio_requests_total (istio)",
-        "What has no effect here\n  line 7: `spec.replicas`",
+        "What has no effect here\n  line 10: `spec.replicas`",
     ] {
         assert!(out.contains(part), "{part}: {out}");
     }
@@ -323,7 +326,8 @@ fn schemas_and_completions_are_complete() {
 fn the_same_seed_is_the_same_result_and_another_is_another() {
     let folder = Folder::new();
     let run = |seed: &str| {
-        let words = ["run", "canary/clean-low-traffic", "five-xx-10pct-2m", "--format", "json", "--seed", seed];
+        let words =
+            ["run", "canary/clean-low-traffic", "five-xx-10pct-2m", "--format", "json", "--seed", seed];
         folder.expect(0, &words).0
     };
     assert_eq!(run("1"), run("1"));

@@ -9,8 +9,9 @@ use super::super::exit::Failure;
 use super::super::ui::Ui;
 use super::super::{files, inputs};
 use crate::policy::loaded::{Loaded, StandIn, Unsupported};
-use crate::replication::prepared::explain_bindings;
+use crate::replication::prepared::{explain_bindings, world_names};
 use crate::scenario::Scenario;
+use crate::telemetry::binding::Bound;
 use crate::telemetry::dialect;
 
 /// Everything that is told about one policy.
@@ -50,7 +51,9 @@ struct Selector {
     text: String,
     /// Metrics with the exporters they are from.
     metrics: Vec<String>,
-    /// Series of the simulated world it can read.
+    /// Whose series of the simulated world it can read: `stable`, `candidate` or the names of other services.
+    roles: Vec<String>,
+    /// How many kinds of series of the simulated world it can read.
     series: usize,
     /// What was inferred or has to be known.
     notes: Vec<String>,
@@ -83,6 +86,7 @@ fn explained(policy: &Loaded, scenario: &Scenario) -> Explained {
                 .map(|selector| Selector {
                     text: selector.text.clone(),
                     metrics: selector.bound.families.iter().map(|family| metric(&family.metric)).collect(),
+                    roles: roles(&selector.bound, scenario),
                     series: selector.bound.feeds.len(),
                     notes: selector.bound.notes.clone(),
                 })
@@ -141,6 +145,20 @@ fn line(line: usize) -> String {
     if line == 0 { String::new() } else { format!("line {line}: ") }
 }
 
+/// Whose series a selector reads, in a fixed order.
+fn roles(bound: &Bound, scenario: &Scenario) -> Vec<String> {
+    let world = world_names(scenario);
+    let mut roles: Vec<String> =
+        bound.roles(&world).iter().map(|role| format!("the {}", role.word())).collect();
+    for feed in bound.feeds.iter().filter(|feed| feed.service != world.target) {
+        let name = format!("`{}`", world.services[feed.service.0 as usize]);
+        if !roles.contains(&name) {
+            roles.push(name);
+        }
+    }
+    roles
+}
+
 fn section(text: &mut String, title: &str, lines: &[String]) {
     if lines.is_empty() {
         return;
@@ -163,7 +181,8 @@ fn query_text(text: &mut String, query: &Query) {
     }
     for selector in &query.selectors {
         let metrics = selector.metrics.join(", ");
-        let _ = writeln!(text, "    {} reads {metrics}: {} kinds of series", selector.text, selector.series);
+        let roles = selector.roles.join(" and ");
+        let _ = writeln!(text, "    {} reads {metrics} of {roles}", selector.text);
         for note in &selector.notes {
             let _ = writeln!(text, "      {note}");
         }

@@ -7,7 +7,6 @@ mod list;
 mod run;
 mod schema;
 mod score;
-mod timeline;
 mod validate;
 
 use std::num::NonZeroUsize;

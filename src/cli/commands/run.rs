@@ -7,24 +7,52 @@ use super::super::exit::Failure;
 use super::super::plan::RunPlan;
 use super::super::ui::Ui;
 use super::super::{files, inputs, repeat};
-use super::{score, timeline};
+use super::score;
+use crate::policy::loaded::Loaded;
 use crate::replication::prepared::PrepareOptions;
 use crate::replication::record::ReplicationRecord;
 use crate::replication::{Options, replicate};
+use crate::report::Screen;
+use crate::report::timeline::{self, Glyphs, TimelineInput, Twin};
 use crate::study::Study;
 
 pub(super) fn run(global: &Global, run: &Run, ui: &Ui) -> Result<(), Failure> {
     let format = super::format(global, &["text", "json"])?;
     let sink = super::sink(global)?;
     let (plan, source) = plan(global, run, ui)?;
-    let record = play(&plan)?;
     let bytes = if format == "json" {
-        super::json(&record)?
+        super::json(&play(&plan, &plan.policies)?.0)?
     } else {
-        let repeat = repeat_command(run, &source, plan.seed);
-        timeline::text(&record, &plan, &repeat).into_bytes()
+        let screen = Screen { width: Ui::width(), colour: sink.colour() };
+        let mut text = timelines(&plan, &source, screen)?;
+        text.push_str(&format!("\nrepeat: {}\n", repeat_command(run, &source, plan.seed)));
+        text.into_bytes()
     };
     sink.write(&bytes)
+}
+
+/// One timeline a policy. Each is played alone: its row is the same in company, and nobody else's words are in it.
+fn timelines(plan: &RunPlan, source: &str, screen: Screen) -> Result<String, Failure> {
+    let scenario = score::scenario_meta(&plan.scenario, source);
+    let twin = match plan.twin {
+        super::super::args::Twin::Bad => Twin::Bad,
+        super::super::args::Twin::Healthy => Twin::Healthy,
+    };
+    let mut texts = Vec::new();
+    for policy in &plan.policies {
+        let (record, study) = play(plan, std::slice::from_ref(policy))?;
+        let input = TimelineInput {
+            record: &record,
+            scenario: &scenario,
+            policy: &score::policy_meta(policy, &study),
+            seed: plan.seed,
+            twin,
+            screen,
+            glyphs: Glyphs::Blocks,
+        };
+        texts.push(timeline::render(&input));
+    }
+    Ok(texts.join("\n"))
 }
 
 fn plan(global: &Global, run: &Run, ui: &Ui) -> Result<(RunPlan, String), Failure> {
@@ -43,16 +71,17 @@ fn plan(global: &Global, run: &Run, ui: &Ui) -> Result<(RunPlan, String), Failur
 }
 
 /// Plays the one replication, with timelines.
-fn play(plan: &RunPlan) -> Result<ReplicationRecord, Failure> {
+fn play(plan: &RunPlan, policies: &[Loaded]) -> Result<(ReplicationRecord, Study), Failure> {
     let prepare = PrepareOptions {
         allow_missing: plan.allow_missing,
         scenario_rollout: plan.rollout == RolloutFrom::Scenario,
     };
-    let study = Study::new(&[Arc::clone(&plan.scenario)], &plan.policies, plan.seed, prepare)
+    let study = Study::new(&[Arc::clone(&plan.scenario)], policies, plan.seed, prepare)
         .map_err(score::study_failed)?;
     let prepared = study.prepared().first();
     let prepared = prepared.ok_or_else(|| Failure::Unexpected("no scenario was prepared".to_owned()))?;
-    Ok(replicate(prepared, plan.replication, Options { timeline: true, ..Options::default() }))
+    let record = replicate(prepared, plan.replication, Options { timeline: true, ..Options::default() });
+    Ok((record, study))
 }
 
 fn repeat_command(run: &Run, source: &str, seed: u64) -> String {

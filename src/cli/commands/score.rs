@@ -9,6 +9,7 @@ use super::super::repeat::{self, Invocation};
 use super::super::ui::Ui;
 use super::super::{files, inputs, progress};
 use crate::diagnostic::Diagnostics;
+use crate::policy::loaded::{CheckDef, Loaded};
 use crate::replication::prepared::PrepareOptions;
 use crate::replication::record::ReplicationRecord;
 use crate::report::{self, Report, Screen};
@@ -64,7 +65,7 @@ fn play(plan: &StudyPlan, ui: &Ui) -> Result<(Vec<ReplicationRecord>, Vec<Policy
     if let Some(replications) = plan.replications {
         study = study.with_replications(Replications { flow: replications, request: replications });
     }
-    let metas = policy_metas(plan, &study);
+    let metas = plan.policies.iter().map(|policy| policy_meta(policy, &study)).collect();
     let done = Progress::default();
     let records = progress::with_bar(ui, study.total(), || done.done(), || study.play(&done));
     Ok((records.map_err(study_failed)?, metas))
@@ -82,7 +83,8 @@ pub(super) fn study_failed(error: StudyError) -> Failure {
     }
 }
 
-fn scenario_meta(scenario: &Scenario, source: &str) -> ScenarioMeta {
+/// What the scores need to know of a scenario.
+pub(super) fn scenario_meta(scenario: &Scenario, source: &str) -> ScenarioMeta {
     ScenarioMeta {
         name: scenario.name.clone(),
         source: source.to_owned(),
@@ -96,32 +98,25 @@ fn scenario_meta(scenario: &Scenario, source: &str) -> ScenarioMeta {
     }
 }
 
-fn policy_metas(plan: &StudyPlan, study: &Study) -> Vec<PolicyMeta> {
-    let label = |name: &str| {
-        let plans = study.prepared().iter().flat_map(|prepared| &prepared.rollouts);
-        let mut watched = plans.filter(|plan| plan.players.iter().any(|player| player.name == name));
-        watched.next().map_or_else(|| "scenario".to_owned(), |plan| plan.label.clone())
+/// What the scores need to know of a policy.
+pub(super) fn policy_meta(policy: &Loaded, study: &Study) -> PolicyMeta {
+    let plans = study.prepared().iter().flat_map(|prepared| &prepared.rollouts);
+    let mut watched = plans.filter(|plan| plan.players.iter().any(|player| player.name == policy.name));
+    let rollout = watched.next().map_or_else(|| "scenario".to_owned(), |plan| plan.label.clone());
+    let check = |check: &CheckDef| CheckMeta {
+        name: check.name.clone(),
+        good: check.good.clone(),
+        query: check.query.clone(),
     };
-    plan.policies
-        .iter()
-        .map(|policy| PolicyMeta {
-            name: policy.name.clone(),
-            source: policy.source.clone(),
-            engine: policy.engine.name().to_owned(),
-            rollout: label(&policy.name),
-            checks: policy
-                .checks
-                .iter()
-                .map(|check| CheckMeta {
-                    name: check.name.clone(),
-                    good: check.good.clone(),
-                    query: check.query.clone(),
-                })
-                .collect(),
-            unsupported: policy.unsupported.len() as u32,
-            stand_ins: policy.stand_ins.len() as u32,
-        })
-        .collect()
+    PolicyMeta {
+        name: policy.name.clone(),
+        source: policy.source.clone(),
+        engine: policy.engine.name().to_owned(),
+        rollout,
+        checks: policy.checks.iter().map(check).collect(),
+        unsupported: policy.unsupported.len() as u32,
+        stand_ins: policy.stand_ins.len() as u32,
+    }
 }
 
 /// What a reader of the scores should doubt.
