@@ -138,6 +138,11 @@ impl Panel {
         &self.needs
     }
 
+    /// Under which program's names the queries of a policy are computed; `None` if it has none.
+    pub fn program_of(&self, policy: usize) -> Option<usize> {
+        self.query(policy, 0).map(|query| query.place.group)
+    }
+
     /// What the selectors of a query were bound to; nothing if there is no such query.
     pub fn selectors(&self, policy: usize, query: usize) -> &[BoundSelector] {
         self.query(policy, query).map_or(&[], |query| &query.selectors)
@@ -294,6 +299,7 @@ fn seat(groups: &mut Vec<Group>, input: &PanelInput<'_>, policy: BoundPolicy) ->
 struct Desk {
     view: View<Labels>,
     evaluator: Evaluator,
+    /// Instant and rows of the store, visible or not, for which the answers hold.
     at: (i64, usize),
     answers: Vec<Option<Result<Value, EvalError>>>,
 }
@@ -332,15 +338,15 @@ impl PanelState {
         let (program, slots, _) = panel.programs.get(place.group).ok_or(EvalError::UnknownQuery)?;
         let id = *slots.get(place.slot).ok_or(EvalError::UnknownQuery)?;
         let desk = self.desks.get_mut(place.group).ok_or(EvalError::UnknownQuery)?;
-        desk.view.extend(store);
-        let at = desk.view.at(store, now_ms);
-        if desk.at != (now_ms, at.rows()) {
-            desk.at = (now_ms, at.rows());
+        if desk.at != (now_ms, store.rows()) {
+            desk.at = (now_ms, store.rows());
+            desk.view.extend(store);
             desk.answers.iter_mut().for_each(|answer| *answer = None);
         }
         let answer = desk.answers.get_mut(place.slot).ok_or(EvalError::UnknownQuery)?;
-        let evaluator = &mut desk.evaluator;
-        let known = answer.get_or_insert_with(|| evaluator.eval(program, &Visible(at), id, now_ms));
+        let (view, evaluator) = (&desk.view, &mut desk.evaluator);
+        let known = answer
+            .get_or_insert_with(|| evaluator.eval(program, &Visible(view.at(store, now_ms)), id, now_ms));
         known.as_ref().map_err(Clone::clone)
     }
 

@@ -1,7 +1,6 @@
 //! Plays a branch to its end, forking wherever its riders act differently.
 
-use crate::policy::{Observation, RolloutStatus, Truth, Verdict};
-use crate::rng::Purpose;
+use crate::policy::{CheckOutcome, Observation, RolloutStatus, Truth, Verdict};
 use crate::rollback::ProcedureSpec;
 use crate::strategy::Signal;
 use crate::time::{SimDuration, SimTime};
@@ -71,6 +70,18 @@ pub fn play(stage: &Stage<'_>, root: Branch) -> Vec<Finished> {
     finished
 }
 
+/// Plays a branch whose riders never part up to and including its next scrape, or to its end.
+pub fn play_slot(stage: &Stage<'_>, branch: &mut Branch) -> Option<BranchEnd> {
+    let scrape = branch.scrape;
+    let mut open = Vec::new();
+    while branch.scrape == scrape {
+        if let Some(end) = step(stage, branch, &mut open) {
+            return Some(end);
+        }
+    }
+    None
+}
+
 /// One instant of a branch; an end when there is nothing more to follow.
 fn step(stage: &Stage<'_>, branch: &mut Branch, open: &mut Vec<Branch>) -> Option<BranchEnd> {
     if branch.riders.is_empty() {
@@ -92,7 +103,7 @@ fn step(stage: &Stage<'_>, branch: &mut Branch, open: &mut Vec<Branch>) -> Optio
     if ask_at == until {
         ask(stage, branch, open);
     }
-    if branch.wake() <= until || branch.hold != riders_hold(branch) {
+    if branch.wake() <= until || branch.hold != branch.roll.some_hold {
         advance(branch, open);
     }
     if until < stage.counted_until {
@@ -107,7 +118,7 @@ fn next_question(stage: &Stage<'_>, branch: &Branch) -> SimTime {
     if branch.rollback.as_ref().is_some_and(|r| r.execution.is_pending()) {
         return SimTime::NEVER;
     }
-    let due = branch.riders.iter().map(Rider::due).min().unwrap_or(SimTime::NEVER);
+    let due = branch.roll.due;
     if due > stage.watched_until { SimTime::NEVER } else { due.max(branch.world.now()) }
 }
 
@@ -137,15 +148,11 @@ fn ended(stage: &Stage<'_>, branch: &Branch, now: SimTime) -> Option<BranchEnd> 
         .then_some(BranchEnd::Settled)
 }
 
-fn riders_hold(branch: &Branch) -> bool {
-    branch.riders.iter().any(|r| r.holding)
-}
-
 /// Lets the controller act; riders who hold part from those who do not when that makes a difference.
 fn advance(branch: &mut Branch, open: &mut Vec<Branch>) {
     branch.hold = false;
     let wants = branch.strategy.as_ref().is_some_and(|s| s.wants_to_advance(&branch.view()));
-    if wants && riders_hold(branch) {
+    if wants && branch.roll.some_hold {
         let (holders, others): (Vec<Rider>, Vec<Rider>) =
             std::mem::take(&mut branch.riders).into_iter().partition(|r| r.holding);
         if others.is_empty() {
@@ -158,37 +165,72 @@ fn advance(branch: &mut Branch, open: &mut Vec<Branch>) {
             held.control(Signal::Changed);
             open.push(held);
             branch.riders = others;
+            branch.call_roll();
         }
     } else {
-        branch.hold = riders_hold(branch) && branch.riders.iter().all(|r| r.holding);
+        branch.hold = branch.roll.all_hold;
     }
     branch.control(Signal::Changed);
 }
 
 /// Asks every rider that is due, and parts those who act differently.
 fn ask(stage: &Stage<'_>, branch: &mut Branch, open: &mut Vec<Branch>) {
-    let now = branch.world.now();
     let mut riders = std::mem::take(&mut branch.riders);
-    let mut groups: Vec<(Act, Vec<Rider>)> = vec![(Act::Nothing, Vec::new())];
-    for mut rider in riders.drain(..) {
-        let act = if rider.due() <= now { question(stage, branch, &mut rider) } else { Act::Nothing };
-        match groups.iter_mut().find(|(other, _)| *other == act) {
-            Some((_, members)) => members.push(rider),
-            None => groups.push((act, vec![rider])),
+    let mut desk = Desk::at(stage, branch);
+    // Nearly always nobody acts; only those who do are moved anywhere.
+    let mut acts: Vec<(Act, Vec<usize>)> = Vec::new();
+    let mut idle = 0;
+    for (index, rider) in riders.iter_mut().enumerate() {
+        let due = rider.due <= desk.now;
+        let act = if due { desk.question(stage, branch, rider) } else { Act::Nothing };
+        if due {
+            rider.look_ahead();
+        }
+        if act == Act::Nothing {
+            idle += 1;
+            continue;
+        }
+        match acts.iter_mut().find(|(other, _)| *other == act) {
+            Some((_, members)) => members.push(index),
+            None => acts.push((act, vec![index])),
         }
     }
-    let mut groups: Vec<(Act, Vec<Rider>)> = groups.into_iter().filter(|(_, m)| !m.is_empty()).collect();
-    // The last group keeps the branch, the others get clones; nothing first, so that it keeps the timeline's order.
-    let Some((kept_act, kept)) = (if groups.is_empty() { None } else { Some(groups.remove(0)) }) else {
-        return;
+    let groups = part(riders, &acts);
+    let mut acts: Vec<Act> = acts.into_iter().map(|(act, _)| act).collect();
+    let mut groups = groups.into_iter();
+    // Those who do nothing keep the branch, or else the first group, so that it keeps the timeline's order; the
+    // others get clones.
+    let idlers = groups.next().unwrap_or_default();
+    let (kept_act, kept) = if idle > 0 || acts.is_empty() {
+        (Act::Nothing, idlers)
+    } else {
+        (acts.remove(0), groups.next().unwrap_or_default())
     };
-    for (act, members) in groups {
+    for (act, members) in acts.into_iter().zip(groups) {
         let mut other = branch.fork(members);
         act_on(stage, &mut other, &act);
         open.push(other);
     }
     branch.riders = kept;
+    branch.call_roll();
     act_on(stage, branch, &kept_act);
+}
+
+/// Those who do nothing, then one group per act, each in the order of the riders.
+fn part(riders: Vec<Rider>, acts: &[(Act, Vec<usize>)]) -> Vec<Vec<Rider>> {
+    if acts.is_empty() {
+        return vec![riders];
+    }
+    let mut group_of = vec![0; riders.len()];
+    for (group, (_, members)) in acts.iter().enumerate() {
+        members.iter().for_each(|&index| group_of[index] = group + 1);
+    }
+    let mut groups: Vec<Vec<Rider>> = Vec::new();
+    groups.resize_with(acts.len() + 1, Vec::new);
+    for (rider, group) in riders.into_iter().zip(group_of) {
+        groups[group].push(rider);
+    }
+    groups
 }
 
 fn act_on(stage: &Stage<'_>, branch: &mut Branch, act: &Act) {
@@ -206,22 +248,84 @@ fn act_on(stage: &Stage<'_>, branch: &mut Branch, act: &Act) {
     }
 }
 
-/// Asks one rider and notes what it says.
-fn question(stage: &Stage<'_>, branch: &mut Branch, rider: &mut Rider) -> Act {
-    let now = branch.world.now();
-    let mut verdict = due_verdict(rider, now);
-    if !rider.silenced && rider.policy.next_tick() <= now {
-        verdict = verdict.stronger(observe(stage, branch, rider));
-        rider.silenced = rider.policy.next_tick() <= now;
+/// What all riders of a branch are shown alike at one instant, and the buffers they write into.
+struct Desk {
+    now: SimTime,
+    status: RolloutStatus,
+    /// Whether monitoring fails to answer at this instant.
+    queries_fail: bool,
+    after_onset: bool,
+    findings: Vec<(usize, CheckOutcome)>,
+    sentences: Vec<String>,
+}
+
+impl Desk {
+    fn at(stage: &Stage<'_>, branch: &Branch) -> Self {
+        let now = branch.world.now();
+        Desk {
+            now,
+            status: RolloutStatus {
+                view: branch.view(),
+                step: branch.step,
+                progress: branch.progress,
+                progressed_at: branch.progressed_at,
+            },
+            queries_fail: stage.setting.sampler.query_fails(now),
+            after_onset: stage.onset.is_some_and(|onset| now >= onset),
+            findings: Vec::new(),
+            sentences: Vec::new(),
+        }
     }
-    if let Verdict::After { delay, verdict: later } = verdict {
-        rider.pending.push((now + delay, *later));
-        return Act::Nothing;
+
+    /// Asks one rider and notes what it says.
+    fn question(&mut self, stage: &Stage<'_>, branch: &mut Branch, rider: &mut Rider) -> Act {
+        let now = self.now;
+        let mut verdict = due_verdict(rider, now);
+        if !rider.silenced && rider.policy.next_tick() <= now {
+            verdict = verdict.stronger(self.observe(stage, branch, rider));
+            rider.silenced = rider.policy.next_tick() <= now;
+        }
+        if let Verdict::After { delay, verdict: later } = verdict {
+            rider.pending.push((now + delay, *later));
+            return Act::Nothing;
+        }
+        rider.holding = verdict.holds();
+        rider.paused = matches!(verdict, Verdict::Inconclusive { .. });
+        note_verdict(branch, &verdict);
+        decide(stage, rider, now, verdict)
     }
-    rider.holding = verdict.holds();
-    rider.paused = matches!(verdict, Verdict::Inconclusive { .. });
-    note_verdict(branch, &verdict);
-    decide(stage, rider, now, verdict)
+
+    fn observe(&mut self, stage: &Stage<'_>, branch: &mut Branch, rider: &mut Rider) -> Verdict {
+        let player = &stage.players[rider.player];
+        let listening = branch.timeline.is_some();
+        let verdict = {
+            let mut answers =
+                Answers::new(stage.prepared, player, &mut branch.station, self.now, self.queries_fail);
+            rider.policy.observe(&mut Observation {
+                now: self.now,
+                rollout: self.status,
+                chance: rider.chance.id(self.now.as_nanos()).uniform(),
+                truth: player.needs_truth.then_some(stage.truth),
+                queries: &mut answers,
+                findings: &mut self.findings,
+                log: listening.then_some(&mut self.sentences),
+            })
+        };
+        for (check, outcome) in self.findings.drain(..) {
+            if rider.checks.len() <= check {
+                rider.checks.resize(check + 1, Default::default());
+            }
+            rider.checks[check].note(outcome, self.after_onset);
+            if listening {
+                let name = player.checks.get(check).map_or("", String::as_str);
+                branch.note_finding(check, name, outcome);
+            }
+        }
+        for sentence in self.sentences.drain(..) {
+            branch.note(Lane::Policy, || sentence);
+        }
+        verdict
+    }
 }
 
 fn due_verdict(rider: &mut Rider, now: SimTime) -> Verdict {
@@ -232,52 +336,6 @@ fn due_verdict(rider: &mut Rider, now: SimTime) -> Verdict {
         }
         *at > now
     });
-    verdict
-}
-
-fn observe(stage: &Stage<'_>, branch: &mut Branch, rider: &mut Rider) -> Verdict {
-    let now = branch.world.now();
-    let player = &stage.players[rider.player];
-    let status = RolloutStatus {
-        view: branch.view(),
-        step: branch.step,
-        progress: branch.progress,
-        progressed_at: branch.progressed_at,
-    };
-    let mut findings = Vec::new();
-    let mut sentences = Vec::new();
-    let listening = branch.timeline.is_some();
-    let verdict = {
-        let mut answers = Answers::new(stage.prepared, stage.setting, player, &mut branch.station, now);
-        let mut observation = Observation {
-            now,
-            rollout: status,
-            chance: stage
-                .setting
-                .key
-                .purpose(Purpose::Policy)
-                .entity(&player.name)
-                .id(now.as_nanos())
-                .uniform(),
-            truth: player.needs_truth.then_some(stage.truth),
-            queries: &mut answers,
-            findings: &mut findings,
-            log: listening.then_some(&mut sentences),
-        };
-        rider.policy.observe(&mut observation)
-    };
-    let after_onset = stage.onset.is_some_and(|onset| now >= onset);
-    for (check, outcome) in findings {
-        if rider.checks.len() <= check {
-            rider.checks.resize(check + 1, Default::default());
-        }
-        rider.checks[check].note(outcome, after_onset);
-        let name = player.checks.get(check).map_or("", String::as_str);
-        branch.note_finding(check, name, outcome);
-    }
-    for sentence in sentences {
-        branch.note(Lane::Policy, || sentence);
-    }
     verdict
 }
 

@@ -82,10 +82,16 @@ impl RequestCounters {
     /// Adds a share of other counts, rounded down per counter.
     pub fn add(&mut self, other: &RequestCounters, share: f64) {
         let part = |n: u64| if share >= 1.0 { n } else { (n as f64 * share) as u64 };
-        for (own, &n) in self.by_code.iter_mut().zip(&other.by_code) {
+        for (own, &n) in self.buckets.iter_mut().zip(&other.buckets) {
             *own += part(n);
         }
-        for (own, &n) in self.buckets.iter_mut().zip(&other.buckets) {
+        self.add_answers(other, share);
+    }
+
+    /// As [`RequestCounters::add`], where no latency buckets are kept.
+    pub fn add_answers(&mut self, other: &RequestCounters, share: f64) {
+        let part = |n: u64| if share >= 1.0 { n } else { (n as f64 * share) as u64 };
+        for (own, &n) in self.by_code.iter_mut().zip(&other.by_code) {
             *own += part(n);
         }
         self.seconds += other.seconds * share;
