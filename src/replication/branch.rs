@@ -36,6 +36,8 @@ pub struct Rider {
     pub checks: Vec<CheckAccount>,
     /// It asked for a tick that is not in the future: it is not asked again.
     pub silenced: bool,
+    /// When its policy wants to be asked next, as of [`Rider::look_ahead`].
+    pub tick: SimTime,
     /// When it has something to say next, as of [`Rider::look_ahead`].
     pub due: SimTime,
     /// Keys what chance it is given.
@@ -92,7 +94,8 @@ impl Rider {
     /// Notes when it has something to say next; to be called whenever its policy was spoken to.
     pub fn look_ahead(&mut self) {
         let pending = self.pending.iter().map(|(at, _)| *at).min().unwrap_or(SimTime::NEVER);
-        self.due = if self.silenced { pending } else { self.policy.next_tick().min(pending) };
+        self.tick = if self.silenced { SimTime::NEVER } else { self.policy.next_tick() };
+        self.due = self.tick.min(pending);
     }
 }
 

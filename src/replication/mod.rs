@@ -183,6 +183,7 @@ fn rider(index: usize, player: &PlayerSpec, setting: &Setting, end: SimTime) -> 
         pages: 0,
         checks: vec![Default::default(); player.checks.len()],
         silenced: false,
+        tick: SimTime::NEVER,
         due: SimTime::NEVER,
         chance: setting.key.purpose(Purpose::Policy).entity(&player.name),
     }

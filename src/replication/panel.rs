@@ -7,6 +7,7 @@
 //! Traps: values are those of what is *visible* at the instant of asking, also for range queries about the past. The
 //! candidate-only value hides the samples of all other pods of the rolled-out service, but not of other services.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::effect::SetName;
@@ -86,7 +87,7 @@ struct Group {
 }
 
 /// A bound query of a policy.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct PanelQuery {
     place: Place,
     selectors: Vec<BoundSelector>,
@@ -112,8 +113,22 @@ impl Panel {
     ) -> Result<Panel, Vec<PanelError>> {
         let mut errors = Vec::new();
         let mut groups: Vec<Group> = Vec::new();
-        let mut queries = Vec::with_capacity(inputs.len());
+        let mut queries: Vec<Vec<PanelQuery>> = Vec::with_capacity(inputs.len());
+        // Variants of a file differ in what they make of the values: what they ask is bound once.
+        let mut known: BTreeMap<&[&str], Vec<usize>> = BTreeMap::new();
         for (policy, input) in inputs.iter().enumerate() {
+            let alike = known.entry(&input.queries).or_default();
+            let same = |other: &usize| {
+                let other = &inputs[*other];
+                other.naming == input.naming && other.allow_missing == input.allow_missing
+            };
+            if errors.is_empty() {
+                if let Some(bound) = alike.iter().copied().find(same).and_then(|other| queries.get(other)) {
+                    queries.push(bound.clone());
+                    continue;
+                }
+                alike.push(policy);
+            }
             match bind_policy(policy, input, dialects, world) {
                 Ok(bound) => queries.push(seat(&mut groups, input, bound)),
                 Err(wrong) => errors.extend(wrong),
@@ -335,8 +350,6 @@ impl PanelState {
         now_ms: i64,
     ) -> Result<&Value, EvalError> {
         let place = panel.query(policy, query).ok_or(EvalError::UnknownQuery)?.place;
-        let (program, slots, _) = panel.programs.get(place.group).ok_or(EvalError::UnknownQuery)?;
-        let id = *slots.get(place.slot).ok_or(EvalError::UnknownQuery)?;
         let desk = self.desks.get_mut(place.group).ok_or(EvalError::UnknownQuery)?;
         if desk.at != (now_ms, store.rows()) {
             desk.at = (now_ms, store.rows());
@@ -345,8 +358,11 @@ impl PanelState {
         }
         let answer = desk.answers.get_mut(place.slot).ok_or(EvalError::UnknownQuery)?;
         let (view, evaluator) = (&desk.view, &mut desk.evaluator);
-        let known = answer
-            .get_or_insert_with(|| evaluator.eval(program, &Visible(view.at(store, now_ms)), id, now_ms));
+        let known = answer.get_or_insert_with(|| {
+            let (program, slots, _) = panel.programs.get(place.group).ok_or(EvalError::UnknownQuery)?;
+            let id = *slots.get(place.slot).ok_or(EvalError::UnknownQuery)?;
+            evaluator.eval(program, &Visible(view.at(store, now_ms)), id, now_ms)
+        });
         known.as_ref().map_err(Clone::clone)
     }
 

@@ -46,7 +46,6 @@ pub struct Finished {
 /// What a group of riders does that others do not.
 #[derive(Clone, Debug, PartialEq)]
 enum Act {
-    Nothing,
     RollBack(ProcedureSpec),
     ForwardFix,
     Stop,
@@ -95,10 +94,10 @@ fn step(stage: &Stage<'_>, branch: &mut Branch, open: &mut Vec<Branch>) -> Optio
         branch.control(Signal::Changed);
         return None;
     }
-    if scrape_at == until {
-        if let Some(end) = scrape(stage, branch, scrape_at) {
-            return Some(end);
-        }
+    if scrape_at == until
+        && let Some(end) = scrape(stage, branch, scrape_at)
+    {
+        return Some(end);
     }
     if ask_at == until {
         ask(stage, branch, open);
@@ -179,22 +178,17 @@ fn ask(stage: &Stage<'_>, branch: &mut Branch, open: &mut Vec<Branch>) {
     let mut desk = Desk::at(stage, branch);
     // Nearly always nobody acts; only those who do are moved anywhere.
     let mut acts: Vec<(Act, Vec<usize>)> = Vec::new();
-    let mut idle = 0;
     for (index, rider) in riders.iter_mut().enumerate() {
-        let due = rider.due <= desk.now;
-        let act = if due { desk.question(stage, branch, rider) } else { Act::Nothing };
-        if due {
-            rider.look_ahead();
-        }
-        if act == Act::Nothing {
-            idle += 1;
+        if rider.due > desk.now {
             continue;
         }
+        let Some(act) = desk.question(stage, branch, rider) else { continue };
         match acts.iter_mut().find(|(other, _)| *other == act) {
             Some((_, members)) => members.push(index),
             None => acts.push((act, vec![index])),
         }
     }
+    let idle = riders.len() - acts.iter().map(|(_, members)| members.len()).sum::<usize>();
     let groups = part(riders, &acts);
     let mut acts: Vec<Act> = acts.into_iter().map(|(act, _)| act).collect();
     let mut groups = groups.into_iter();
@@ -202,9 +196,9 @@ fn ask(stage: &Stage<'_>, branch: &mut Branch, open: &mut Vec<Branch>) {
     // others get clones.
     let idlers = groups.next().unwrap_or_default();
     let (kept_act, kept) = if idle > 0 || acts.is_empty() {
-        (Act::Nothing, idlers)
+        (None, idlers)
     } else {
-        (acts.remove(0), groups.next().unwrap_or_default())
+        (Some(acts.remove(0)), groups.next().unwrap_or_default())
     };
     for (act, members) in acts.into_iter().zip(groups) {
         let mut other = branch.fork(members);
@@ -213,7 +207,9 @@ fn ask(stage: &Stage<'_>, branch: &mut Branch, open: &mut Vec<Branch>) {
     }
     branch.riders = kept;
     branch.call_roll();
-    act_on(stage, branch, &kept_act);
+    if let Some(act) = kept_act {
+        act_on(stage, branch, &act);
+    }
 }
 
 /// Those who do nothing, then one group per act, each in the order of the riders.
@@ -235,7 +231,6 @@ fn part(riders: Vec<Rider>, acts: &[(Act, Vec<usize>)]) -> Vec<Vec<Rider>> {
 
 fn act_on(stage: &Stage<'_>, branch: &mut Branch, act: &Act) {
     match act {
-        Act::Nothing => {}
         Act::Advance => branch.control(Signal::Advance),
         Act::RollBack(procedure) => {
             branch.roll_back(procedure, stage.setting.draw.rollback, stage.setting.key);
@@ -277,20 +272,42 @@ impl Desk {
         }
     }
 
-    /// Asks one rider and notes what it says.
-    fn question(&mut self, stage: &Stage<'_>, branch: &mut Branch, rider: &mut Rider) -> Act {
+    /// Asks one rider that is due, notes what it says, and returns what it does.
+    fn question(&mut self, stage: &Stage<'_>, branch: &mut Branch, rider: &mut Rider) -> Option<Act> {
         let now = self.now;
-        let mut verdict = due_verdict(rider, now);
-        if !rider.silenced && rider.policy.next_tick() <= now {
-            verdict = verdict.stronger(self.observe(stage, branch, rider));
+        let mut verdict = Verdict::Continue;
+        if !rider.pending.is_empty() {
+            verdict = due_verdict(rider, now);
+        }
+        if rider.tick <= now {
+            let said = self.observe(stage, branch, rider);
+            if !matches!(said, Verdict::Continue) {
+                verdict = verdict.stronger(said);
+            }
             rider.silenced = rider.policy.next_tick() <= now;
         }
+        let act = self.weigh(stage, branch, rider, verdict);
+        rider.look_ahead();
+        act
+    }
+
+    fn weigh(
+        &self,
+        stage: &Stage<'_>,
+        branch: &mut Branch,
+        rider: &mut Rider,
+        verdict: Verdict,
+    ) -> Option<Act> {
+        let now = self.now;
         if let Verdict::After { delay, verdict: later } = verdict {
             rider.pending.push((now + delay, *later));
-            return Act::Nothing;
+            return None;
         }
         rider.holding = verdict.holds();
         rider.paused = matches!(verdict, Verdict::Inconclusive { .. });
+        if matches!(verdict, Verdict::Continue) {
+            return None;
+        }
         note_verdict(branch, &verdict);
         decide(stage, rider, now, verdict)
     }
@@ -353,28 +370,28 @@ fn note_verdict(branch: &mut Branch, verdict: &Verdict) {
 }
 
 /// Turns a verdict into what the branch does.
-fn decide(stage: &Stage<'_>, rider: &mut Rider, now: SimTime, verdict: Verdict) -> Act {
+fn decide(stage: &Stage<'_>, rider: &mut Rider, now: SimTime, verdict: Verdict) -> Option<Act> {
     let mut record = |kind, reasons: Vec<String>| {
         rider.decision.get_or_insert(DecisionRecord { at: now.as_nanos(), kind, reasons });
     };
     match verdict {
         Verdict::RollBack { reasons } => {
             record(DecisionKind::RollBack, reasons);
-            Act::RollBack(stage.players[rider.player].procedure)
+            Some(Act::RollBack(stage.players[rider.player].procedure))
         }
         Verdict::ForwardFix { reasons } => {
             record(DecisionKind::ForwardFix, reasons);
-            Act::ForwardFix
+            Some(Act::ForwardFix)
         }
         Verdict::Stop { reasons } => {
             record(DecisionKind::Stop, reasons);
-            Act::Stop
+            Some(Act::Stop)
         }
         Verdict::Page { .. } => {
             rider.pages += 1;
-            Act::Nothing
+            None
         }
-        Verdict::Advance | Verdict::Promote => Act::Advance,
-        _ => Act::Nothing,
+        Verdict::Advance | Verdict::Promote => Some(Act::Advance),
+        _ => None,
     }
 }

@@ -158,15 +158,13 @@ impl Flow {
         self.accumulate(now, cluster, around);
         let mut harm = 0;
         let mut tally = tally;
-        for index in 0..around.spec.services.len() {
+        for (index, turned_away) in no_pod.iter_mut().enumerate() {
             let service = ServiceId(index as u16);
             let exposure = std::mem::take(&mut self.exposures[index]);
             let rate = arrival_rate(around.spec, around.climate, service, slot);
             let key = around.key.id(index as u64).id(slot as u64).id(part);
             let drawn = draw(&exposure, rate, slot, service, &key, around);
-            for d in 0..2 {
-                no_pod[index][d] += drawn.no_pod[d];
-            }
+            turned_away.iter_mut().zip(drawn.no_pod).for_each(|(sum, more)| *sum += more);
             if let Some(tally) = tally.as_deref_mut() {
                 count(tally, &drawn, now);
             }

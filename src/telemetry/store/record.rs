@@ -141,24 +141,18 @@ impl SampleStore {
     ) {
         let Some(service) = self.recorder.services.get_mut(index) else { return };
         let pod_side = service.pod_side.clone();
-        let before = std::mem::take(&mut service.pods);
+        let mut pods = std::mem::take(&mut service.pods);
         let mut sets = service.sets;
         let (id, has_client) = (service.id, service.has_client);
-        let mut pods = Vec::with_capacity(found.pods.len());
-        let mut known = before.iter().copied();
-        for pod in &found.pods {
-            let mut tracked = loop {
-                match known.next() {
-                    Some(seen) if seen.key == pod.key => break seen,
-                    Some(gone) => self.retire(row, &gone, &pod_side, &mut sets),
-                    None => break self.welcome(pod, pod_side.len()),
-                }
-            };
-            self.record_pod(row, &mut tracked, pod, found, &pod_side, health);
-            pods.push(tracked);
+        let known = pods.iter().map(|tracked| tracked.key);
+        if !known.eq(found.pods.iter().map(|pod| pod.key)) {
+            pods = self.follow(row, pods, &found.pods, &pod_side, &mut sets);
         }
-        for gone in known {
-            self.retire(row, &gone, &pod_side, &mut sets);
+        for (tracked, pod) in pods.iter_mut().zip(&found.pods) {
+            if has_client {
+                tracked.client = pod.client;
+            }
+            self.record_pod(row, tracked, pod, found, &pod_side, health);
         }
         let totals = if has_client { client_totals(&pods, &sets) } else { Default::default() };
         for set in SetName::ALL {
@@ -169,6 +163,32 @@ impl SampleStore {
             service.pods = pods;
             service.sets = sets;
         }
+    }
+
+    /// The pods found, each with what was last seen of it; those that are gone are retired. Both are in order of
+    /// creation.
+    fn follow(
+        &mut self,
+        row: usize,
+        before: Vec<Tracked>,
+        found: &[PodInstruments],
+        side: &[Instrument],
+        sets: &mut [TrackedSet; 3],
+    ) -> Vec<Tracked> {
+        let mut known = before.into_iter();
+        let mut pods = Vec::with_capacity(found.len());
+        for pod in found {
+            let tracked = loop {
+                match known.next() {
+                    Some(seen) if seen.key == pod.key => break seen,
+                    Some(gone) => self.retire(row, &gone, side, sets),
+                    None => break self.welcome(pod, side.len()),
+                }
+            };
+            pods.push(tracked);
+        }
+        known.for_each(|gone| self.retire(row, &gone, side, sets));
+        pods
     }
 
     fn welcome(&mut self, pod: &PodInstruments, width: usize) -> Tracked {
@@ -200,7 +220,6 @@ impl SampleStore {
         side: &[Instrument],
         health: &ScrapeHealth,
     ) {
-        tracked.client = pod.client;
         let scraped = pod.up && health.answers(Target::Pod, pod.key);
         let kubelet = pod.up && health.answers(Target::Kubelet, pod.key);
         let cluster = health.answers(Target::Cluster, pod.key);
