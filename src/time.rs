@@ -78,7 +78,7 @@ impl SimDuration {
     }
     /// The nearest whole nanosecond to `secs` seconds; negative and NaN become zero, too large saturates.
     pub fn from_secs_f64(secs: f64) -> Self {
-        SimDuration((secs * NANOS_PER_SECOND as f64).round() as u64)
+        SimDuration(nearest(secs * NANOS_PER_SECOND as f64))
     }
     /// Nanoseconds.
     pub const fn as_nanos(self) -> u64 {
@@ -98,12 +98,20 @@ impl SimDuration {
     }
     /// This span times `factor`; negative and NaN factors give zero.
     pub fn scale(self, factor: f64) -> SimDuration {
-        SimDuration((self.0 as f64 * factor).round() as u64)
+        SimDuration(nearest(self.0 as f64 * factor))
     }
     /// This span less `other`, not below zero.
     pub const fn saturating_sub(self, other: SimDuration) -> SimDuration {
         SimDuration(self.0.saturating_sub(other.0))
     }
+}
+
+/// What `x.round() as u64` is, halves away from zero; without the call that rounding is on processors that the portable
+/// build must suit. Negative and NaN become zero, too large saturates.
+#[inline]
+fn nearest(x: f64) -> u64 {
+    let whole = x as u64;
+    whole.saturating_add(u64::from(x - whole as f64 >= 0.5))
 }
 
 impl Add<SimDuration> for SimTime {
@@ -293,6 +301,30 @@ mod tests {
         assert!(matches!("5 parsecs".parse::<SimDuration>(), Err(DurationError::UnknownUnit { .. })));
         assert!(matches!("".parse::<SimDuration>(), Err(DurationError::Malformed(_))));
         assert!(matches!("-5s".parse::<SimDuration>(), Err(DurationError::Malformed(_))));
+    }
+
+    #[test]
+    fn nearest_is_rounding() {
+        let mut xs = vec![
+            0.0,
+            -0.0,
+            0.25,
+            0.5,
+            0.499_999_999_999_999_94,
+            1.5,
+            2.5,
+            -0.5,
+            -3.7,
+            f64::NAN,
+            f64::INFINITY,
+        ];
+        xs.extend((0..70).flat_map(|p| {
+            let x = libm::exp2(f64::from(p));
+            [x, x - 0.5, x + 0.5, x + 0.25, x * 1.000_000_1]
+        }));
+        for x in xs {
+            assert_eq!(nearest(x), x.round() as u64, "{x}");
+        }
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! Why: the cause of each miss, and of each false rollback.
 
-use crate::promql::{self, Value};
+use crate::promql::Value;
 use crate::strategy::Signal;
 
 use super::baseline::{Baseline, Warm};
 use super::play::{Finished, Stage, play};
 use super::prepared::{PlayerSpec, Prepared, RolloutPlan};
+use super::question::Hindsight;
 use super::record::{DecisionKind, MissCause, Player, RollbackOutcome, RunRecord};
 use super::setting::Setting;
 use super::station::Station;
@@ -17,21 +18,23 @@ pub fn misses(stage: &Stage<'_>, finished: &[Finished], runs: &mut [RunRecord]) 
     let Some(first_harm) = stage.truth.first_harm else { return };
     let watch_end = (first_harm + stage.prepared.scenario.watch).as_nanos();
     let Some(never) = finished.iter().find(|f| f.branch.riders.iter().any(|r| r.player == 0)) else { return };
-    let mut station = never.branch.station.clone();
-    for (index, run) in runs.iter_mut().enumerate() {
+    let station = never.branch.station.clone();
+    let mut hindsight = Hindsight::new(stage.prepared, station, stage.watched_until, stage.onset);
+    let mut paused = vec![false; runs.len()];
+    for rider in finished.iter().flat_map(|f| &f.branch.riders) {
+        if let Some(paused) = paused.get_mut(rider.player) {
+            *paused = rider.paused;
+        }
+    }
+    for ((run, player), paused) in runs.iter_mut().zip(stage.players).zip(paused) {
         if !matches!(run.player, Player::Policy(_)) {
             continue;
         }
-        let player = &stage.players[index];
         let decided = run.decision.as_ref().filter(|d| d.at <= watch_end);
         run.miss = match decided {
             Some(_) if rollback_failed(run) => Some(MissCause::RollbackFailed),
             Some(_) => None,
-            None => {
-                let paused =
-                    finished.iter().flat_map(|f| &f.branch.riders).any(|r| r.player == index && r.paused);
-                Some(cause(stage, player, run, paused, &mut station))
-            }
+            None => Some(cause(stage, player, run, paused, &mut hindsight)),
         };
     }
 }
@@ -45,12 +48,13 @@ fn rollback_failed(run: &RunRecord) -> bool {
     })
 }
 
+/// The first cause that holds, in the order of [`MissCause`].
 fn cause(
     stage: &Stage<'_>,
     player: &PlayerSpec,
     run: &RunRecord,
     paused: bool,
-    station: &mut Station,
+    hindsight: &mut Hindsight<'_>,
 ) -> MissCause {
     let after: u32 = run.checks.iter().map(|c| c.after_onset).sum();
     let silent: u32 = run.checks.iter().map(|c| c.no_data + c.errors).sum();
@@ -60,13 +64,14 @@ fn cause(
     if after > 0 && silent * 2 > after {
         return MissCause::NoData;
     }
-    if let Some(check) = longest_bad(run) {
-        return if paused { MissCause::Paused } else { MissCause::TooShort { check } };
+    let crosses = candidate_crosses(player, hindsight);
+    match (crosses, longest_bad(run)) {
+        (None, _) if player.questions.iter().any(Option::is_some) => MissCause::BelowThreshold,
+        (_, _) if paused => MissCause::Paused,
+        (_, Some(check)) => MissCause::TooShort { check },
+        (Some(check), None) => MissCause::Diluted { check },
+        (None, None) => MissCause::BelowThreshold,
     }
-    if let Some(check) = candidate_crosses(stage, player, station) {
-        return MissCause::Diluted { check };
-    }
-    if paused { MissCause::Paused } else { MissCause::BelowThreshold }
 }
 
 fn longest_bad(run: &RunRecord) -> Option<usize> {
@@ -84,19 +89,13 @@ fn never_bound(stage: &Stage<'_>, player: &PlayerSpec) -> bool {
 }
 
 /// The first check whose value for the candidate alone, over all the time since the onset, is on the bad side.
-fn candidate_crosses(stage: &Stage<'_>, player: &PlayerSpec, station: &mut Station) -> Option<usize> {
-    let policy = player.asks_as?;
-    let now = stage.counted_until;
-    let window = now.since(stage.onset?);
-    player.check_defs.iter().enumerate().find_map(|(index, check)| {
-        let text = promql::pin(check.query.as_deref()?, &[], Some(window)).ok()?;
-        let value = station.candidate_only(stage.prepared, policy, &text, now)?;
-        let bad = match value {
-            Value::Scalar(value) => check.limits.is_bad(value),
-            Value::Vector(samples) => samples.iter().any(|s| check.limits.is_bad(s.value)),
+fn candidate_crosses(player: &PlayerSpec, hindsight: &mut Hindsight<'_>) -> Option<usize> {
+    player.check_defs.iter().zip(&player.questions).position(|(check, question)| {
+        match question.and_then(|question| hindsight.stretched(question)) {
+            Some(Value::Scalar(value)) => check.limits.is_bad(*value),
+            Some(Value::Vector(samples)) => samples.iter().any(|s| check.limits.is_bad(s.value)),
             _ => false,
-        };
-        bad.then_some(index)
+        }
     })
 }
 
@@ -115,10 +114,10 @@ pub fn false_causes(prepared: &Prepared, replication: u32, plan: &RolloutPlan, r
         }
         let still = decide_without(prepared, replication, plan, &open, without);
         let name = crate::catalogue::Catalogue::name(confounder);
-        for &index in open.iter().filter(|i| !still.contains(i)) {
+        for &index in open.iter().filter(|&&index| !still[index]) {
             runs[index].false_cause = Some(format!("{name} ({path})"));
         }
-        open = still;
+        open.retain(|&index| still[index]);
     }
     for index in open {
         runs[index].false_cause = Some("noise".to_owned());
@@ -129,14 +128,14 @@ fn rolled_back(run: &RunRecord) -> bool {
     run.decision.as_ref().is_some_and(|d| d.kind == DecisionKind::RollBack)
 }
 
-/// Which of these players still roll the healthy release back when one confounder is left out.
+/// Which of these players, by their index among all, still roll the healthy release back without one confounder.
 fn decide_without(
     prepared: &Prepared,
     replication: u32,
     plan: &RolloutPlan,
     players: &[usize],
     without: usize,
-) -> Vec<usize> {
+) -> Vec<bool> {
     let setting = Setting::new(&prepared.scenario, prepared.seed, replication, Some(without));
     let world = World::new(
         std::sync::Arc::clone(&setting.common),
@@ -161,10 +160,9 @@ fn decide_without(
     let no_baseline: Option<&Baseline> = None;
     let mut branch = super::begin(&setting, &warm, plan, false, riders, no_baseline);
     branch.control(Signal::Start);
-    play(&stage, branch)
-        .iter()
-        .flat_map(|f| &f.branch.riders)
-        .filter(|r| r.decision.as_ref().is_some_and(|d| d.kind == DecisionKind::RollBack))
-        .map(|r| r.player)
-        .collect()
+    let mut still = vec![false; plan.players.len()];
+    for rider in play(&stage, branch).iter().flat_map(|f| &f.branch.riders) {
+        still[rider.player] = rider.decision.as_ref().is_some_and(|d| d.kind == DecisionKind::RollBack);
+    }
+    still
 }

@@ -6,6 +6,7 @@
 
 use crate::effect::{Action, RolloutView};
 use crate::policy::{CheckOutcome, Policy, Verdict};
+use crate::rng::Key;
 use crate::rollback::{Execution, ProcedureSpec};
 use crate::strategy::{Progress, Signal, StepStatus, Strategy};
 use crate::time::SimTime;
@@ -35,6 +36,24 @@ pub struct Rider {
     pub checks: Vec<CheckAccount>,
     /// It asked for a tick that is not in the future: it is not asked again.
     pub silenced: bool,
+    /// When its policy wants to be asked next, as of [`Rider::look_ahead`].
+    pub tick: SimTime,
+    /// When it has something to say next, as of [`Rider::look_ahead`].
+    pub due: SimTime,
+    /// Keys what chance it is given.
+    pub chance: Key,
+}
+
+/// What the riders of a branch want, taken together; kept because it is asked at every instant, by a thousand riders'
+/// branch as by one.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Roll {
+    /// When the first of them has something to say.
+    pub due: SimTime,
+    /// Whether any of them holds the rollout.
+    pub some_hold: bool,
+    /// Whether all of them do.
+    pub all_hold: bool,
 }
 
 /// A check's findings so far.
@@ -72,10 +91,11 @@ impl CheckAccount {
 }
 
 impl Rider {
-    /// When it has something to say next.
-    pub fn due(&self) -> SimTime {
+    /// Notes when it has something to say next; to be called whenever its policy was spoken to.
+    pub fn look_ahead(&mut self) {
         let pending = self.pending.iter().map(|(at, _)| *at).min().unwrap_or(SimTime::NEVER);
-        if self.silenced { pending } else { self.policy.next_tick().min(pending) }
+        self.tick = if self.silenced { SimTime::NEVER } else { self.policy.next_tick() };
+        self.due = self.tick.min(pending);
     }
 }
 
@@ -126,6 +146,8 @@ pub struct Branch {
     pub rollback: Option<Rollback>,
     /// Who watches.
     pub riders: Vec<Rider>,
+    /// What they want, as of [`Branch::call_roll`].
+    pub roll: Roll,
     /// Number of the next scrape.
     pub scrape: usize,
     /// Whether the riders of this branch hold the rollout.
@@ -141,13 +163,14 @@ pub struct Branch {
 impl Branch {
     /// The same branch without its riders, for those who act differently from now on.
     pub fn fork(&self, riders: Vec<Rider>) -> Branch {
-        Branch {
+        let mut fork = Branch {
             world: self.world.clone(),
             station: self.station.clone(),
             strategy: self.strategy.clone(),
             rollback: self.rollback.clone(),
             timeline: self.timeline.clone(),
             riders,
+            roll: self.roll,
             strategy_wake: self.strategy_wake,
             progress: self.progress,
             step: self.step,
@@ -157,7 +180,20 @@ impl Branch {
             hold: self.hold,
             quiet: self.quiet,
             deploy_at: self.deploy_at,
+        };
+        fork.call_roll();
+        fork
+    }
+
+    /// Notes what the riders want; to be called whenever they were spoken to or parted.
+    pub fn call_roll(&mut self) {
+        let mut roll = Roll { due: SimTime::NEVER, some_hold: false, all_hold: !self.riders.is_empty() };
+        for rider in &self.riders {
+            roll.due = roll.due.min(rider.due);
+            roll.some_hold |= rider.holding;
+            roll.all_hold &= rider.holding;
         }
+        self.roll = roll;
     }
 
     /// What controllers see now.
@@ -242,7 +278,9 @@ impl Branch {
             let now = self.world.now();
             for rider in &mut self.riders {
                 rider.policy.on_step(&status, now);
+                rider.look_ahead();
             }
+            self.call_roll();
         }
     }
 

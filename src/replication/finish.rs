@@ -1,15 +1,15 @@
 //! From a finished branch to the records of its riders.
 
+use std::borrow::Cow;
+
 use crate::rollback::StepLog;
 use crate::time::{SimDuration, SimTime};
-use crate::world::tally::{Counts, Minute};
+use crate::world::tally::{Counts, Minute, Tally};
 
 use super::baseline::Baseline;
 use super::branch::{Branch, Rider, Rollback};
 use super::play::Finished;
-use super::record::{
-    BranchEnd, DecisionRecord, Player, RollbackOutcome, RollbackRecord, RollbackStep, RunRecord,
-};
+use super::record::{BranchEnd, Player, RollbackOutcome, RollbackRecord, RollbackStep, RunRecord};
 
 /// A rollback that took longer than this after the decision was slow.
 const SLOW_AFTER: SimDuration = SimDuration::from_secs(60);
@@ -29,41 +29,64 @@ pub struct Twin<'a> {
     pub users: f64,
 }
 
-/// The record of one rider, miss and false causes left open.
-pub fn record(finished: &Finished, rider: &Rider, player: &Player, twin: &Twin<'_>) -> RunRecord {
-    let branch = &finished.branch;
-    let tally = branch.world.tally().cloned().unwrap_or_default();
-    let counts = match finished.end {
-        BranchEnd::Span => tally.counts,
-        BranchEnd::Merged | BranchEnd::Settled => twin.baseline.continued(&tally.counts, branch.scrape),
-    };
-    let decision = rider.decision.clone();
-    RunRecord {
-        player: player.clone(),
-        rollback: decision.as_ref().and_then(|d| rollback(branch, d, &tally.counts)),
-        decision,
-        promoted_at: branch.promoted_at.map(SimTime::as_nanos),
-        recovered_at: twin
-            .first_harm
-            .and_then(|harm| recovered(branch, &tally.minutes, harm, finished.end, twin))
-            .map(SimTime::as_nanos),
-        pages: rider.pages,
-        counts,
-        harmed: tally.harm,
-        users_harmed: users_harmed(&tally, branch.world.is_flow(), twin.users),
-        downtime: tally.downtime.as_nanos(),
-        rows_lost: 0,
-        end: finished.end,
-        ended_at: branch.world.now().as_nanos(),
-        checks: rider.checks.iter().map(|c| c.summary).collect(),
-        miss: None,
-        false_cause: None,
-        timeline: branch.timeline.as_ref().map(|t| t.entries.clone()).unwrap_or_default(),
-        trace: branch.timeline.as_ref().map(|t| t.trace.clone()).unwrap_or_default(),
+/// What all riders of a finished branch have in common.
+pub struct Fate<'a> {
+    finished: &'a Finished,
+    tally: Cow<'a, Tally>,
+    counts: Counts,
+    recovered_at: Option<SimTime>,
+    users_harmed: f64,
+    rollback: Option<RollbackRecord>,
+}
+
+impl<'a> Fate<'a> {
+    /// How a branch ended.
+    pub fn of(finished: &'a Finished, twin: &Twin<'_>) -> Self {
+        let branch = &finished.branch;
+        let tally = branch.world.tally().map_or_else(|| Cow::Owned(Tally::default()), Cow::Borrowed);
+        let counts = match finished.end {
+            BranchEnd::Span => tally.counts,
+            BranchEnd::Merged | BranchEnd::Settled => twin.baseline.continued(&tally.counts, branch.scrape),
+        };
+        Fate {
+            finished,
+            counts,
+            recovered_at: twin
+                .first_harm
+                .and_then(|harm| recovered(branch, &tally.minutes, harm, finished.end, twin)),
+            users_harmed: users_harmed(&tally, branch.world.is_flow(), twin.users),
+            rollback: branch.rollback.as_ref().map(rollback),
+            tally,
+        }
+    }
+
+    /// The record of one rider, miss and false causes left open.
+    pub fn record(&self, rider: &Rider, player: &Player) -> RunRecord {
+        let branch = &self.finished.branch;
+        RunRecord {
+            player: player.clone(),
+            rollback: self.rollback.clone().filter(|_| rider.decision.is_some()),
+            decision: rider.decision.clone(),
+            promoted_at: branch.promoted_at.map(SimTime::as_nanos),
+            recovered_at: self.recovered_at.map(SimTime::as_nanos),
+            pages: rider.pages,
+            counts: self.counts,
+            harmed: self.tally.harm,
+            users_harmed: self.users_harmed,
+            downtime: self.tally.downtime.as_nanos(),
+            rows_lost: 0,
+            end: self.finished.end,
+            ended_at: branch.world.now().as_nanos(),
+            checks: rider.checks.iter().map(|c| c.summary).collect(),
+            miss: None,
+            false_cause: None,
+            timeline: branch.timeline.as_ref().map(|t| t.entries.clone()).unwrap_or_default(),
+            trace: branch.timeline.as_ref().map(|t| t.trace.clone()).unwrap_or_default(),
+        }
     }
 }
 
-fn users_harmed(tally: &crate::world::tally::Tally, is_flow: bool, users: f64) -> f64 {
+fn users_harmed(tally: &Tally, is_flow: bool, users: f64) -> f64 {
     if !is_flow {
         return tally.harmed_users.len() as f64;
     }
@@ -77,12 +100,10 @@ fn users_harmed(tally: &crate::world::tally::Tally, is_flow: bool, users: f64) -
     users * (1.0 - libm::pow(1.0 + harmed / (users * shape), -shape))
 }
 
-fn rollback(branch: &Branch, decision: &DecisionRecord, counts: &Counts) -> Option<RollbackRecord> {
-    let rollback = branch.rollback.as_ref()?;
+fn rollback(rollback: &Rollback) -> RollbackRecord {
     let execution = &rollback.execution;
     let nanos = |at: Option<SimTime>| at.map(SimTime::as_nanos);
-    let _ = (decision, counts);
-    Some(RollbackRecord {
+    RollbackRecord {
         procedure: execution.name().to_owned(),
         began: rollback.began.as_nanos(),
         drained: nanos(rollback.drained),
@@ -91,7 +112,7 @@ fn rollback(branch: &Branch, decision: &DecisionRecord, counts: &Counts) -> Opti
         outcome: outcome(rollback),
         unattended: execution.is_unattended() && !execution.is_impossible(),
         steps: execution.log.iter().map(step).collect(),
-    })
+    }
 }
 
 fn step(log: &StepLog) -> RollbackStep {

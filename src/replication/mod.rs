@@ -5,7 +5,7 @@
 //! reference players (`never`, `always`, `oracle`, `random`) ride along like everybody else.
 //!
 //! Traps: the first harm must be known before the twins are scored (it decides how long everybody is followed, and
-//! it is all the oracle sees), so both twins are scouted once under `never` without monitoring. Causes of false
+//! it is all the oracle sees), so both twins are scouted under `never`, without monitoring, until it comes. Causes of false
 //! rollbacks are found by playing again without one confounder at a time, under the same keys.
 
 pub mod baseline;
@@ -16,6 +16,7 @@ pub mod finish;
 pub mod panel;
 pub mod play;
 pub mod prepared;
+pub mod question;
 pub mod record;
 pub mod scout;
 pub mod setting;
@@ -55,7 +56,6 @@ pub struct Options {
 struct Scouted<'a> {
     plan: &'a RolloutPlan,
     first_harm: Option<SimTime>,
-    touched: u64,
 }
 
 /// Plays one replication.
@@ -75,8 +75,10 @@ pub fn replicate(prepared: &Prepared, replication: u32, options: Options) -> Rep
     for scouted in &scouted {
         let tree =
             Tree { prepared, setting: &setting, warm: &warm, baseline: &baseline, counted_until, options };
-        let bad = tree.twin(scouted, true, followed(scouted.first_harm), &mut fingerprint);
+        let mut bad = tree.twin(scouted, true, followed(scouted.first_harm), &mut fingerprint);
         let mut healthy = tree.twin(scouted, false, setting.horizon_at, &mut fingerprint);
+        // What the release itself does to requests, faults or not, is in both.
+        bad.touched = bad.touched.saturating_sub(std::mem::take(&mut healthy.touched));
         if !options.no_blame {
             blame::false_causes(prepared, replication, scouted.plan, &mut healthy.runs);
         }
@@ -121,7 +123,9 @@ fn begin(
     let faults = if bad { Arc::clone(&setting.draw.faults) } else { no_faults() };
     world.begin_counting(baseline.and_then(|b| b.outcomes.clone()), baseline.is_none());
     world.deploy(faults, plan.min_ready);
-    Branch {
+    let mut riders = riders;
+    riders.iter_mut().for_each(Rider::look_ahead);
+    let mut branch = Branch {
         world,
         station: warm.station.clone(),
         strategy: Some(plan.strategy.start()),
@@ -132,17 +136,20 @@ fn begin(
         progressed_at: setting.deploy_at,
         rollback: None,
         riders,
+        roll: Default::default(),
         scrape: warm.scrape,
         hold: false,
         quiet: (0, setting.deploy_at),
         timeline: None,
         deploy_at: setting.deploy_at,
-    }
+    };
+    branch.call_roll();
+    branch
 }
 
-/// Plays both twins under `never`, without monitoring, to the horizon.
+/// Looks for the first harm: both twins under `never`, without monitoring, until it has come or to the horizon.
 fn scout<'a>(prepared: &Prepared, setting: &Setting, warm: &Warm, plan: &'a RolloutPlan) -> Scouted<'a> {
-    let blind = Warm { station: Station::blind(), ..warm.clone() };
+    let blind = Warm { world: warm.world.clone(), station: Station::blind(), scrape: warm.scrape };
     let stage = Stage {
         prepared,
         players: &plan.players,
@@ -157,17 +164,9 @@ fn scout<'a>(prepared: &Prepared, setting: &Setting, warm: &Warm, plan: &'a Roll
         let rider = rider(0, &plan.players[0], setting, setting.horizon_at);
         let mut branch = begin(setting, &blind, plan, bad, vec![rider], None);
         branch.control(Signal::Start);
-        play::play(&stage, branch).pop().map(|f| f.branch.world)
+        branch
     };
-    let (Some(bad), Some(healthy)) = (never(true), never(false)) else {
-        return Scouted { plan, first_harm: None, touched: 0 };
-    };
-    let touched = |world: &World| world.tally().map_or(0, |t| t.touched);
-    Scouted {
-        plan,
-        first_harm: scout::first_harm(&bad, &healthy, setting.key),
-        touched: touched(&bad).saturating_sub(touched(&healthy)),
-    }
+    Scouted { plan, first_harm: scout::first_harm(&stage, never(true), never(false)) }
 }
 
 fn rider(index: usize, player: &PlayerSpec, setting: &Setting, end: SimTime) -> Rider {
@@ -184,6 +183,9 @@ fn rider(index: usize, player: &PlayerSpec, setting: &Setting, end: SimTime) -> 
         pages: 0,
         checks: vec![Default::default(); player.checks.len()],
         silenced: false,
+        tick: SimTime::NEVER,
+        due: SimTime::NEVER,
+        chance: setting.key.purpose(Purpose::Policy).entity(&player.name),
     }
 }
 
@@ -248,7 +250,7 @@ impl Tree<'_> {
         TwinRecord {
             onset: onset.map(SimTime::as_nanos),
             first_harm: first_harm.map(SimTime::as_nanos),
-            touched: if bad { scouted.touched } else { 0 },
+            touched: touched_under_never(&finished),
             runs,
         }
     }
@@ -285,18 +287,23 @@ impl Tree<'_> {
             availability: spec.slo.availability.get(),
             users,
         };
-        let mut runs: Vec<(usize, RunRecord)> = finished
-            .iter()
-            .flat_map(|one| one.branch.riders.iter().map(move |rider| (one, rider)))
-            .map(|(one, rider)| {
-                (rider.player, finish::record(one, rider, &plan.players[rider.player].player, &twin))
-            })
-            .collect();
+        let mut runs: Vec<(usize, RunRecord)> = Vec::with_capacity(plan.players.len());
+        for one in finished {
+            let fate = finish::Fate::of(one, &twin);
+            let record = |rider: &Rider| fate.record(rider, &plan.players[rider.player].player);
+            runs.extend(one.branch.riders.iter().map(|rider| (rider.player, record(rider))));
+        }
         runs.sort_by_key(|(player, _)| *player);
         let mut runs: Vec<RunRecord> = runs.into_iter().map(|(_, run)| run).collect();
         made_worse(&mut runs);
         runs
     }
+}
+
+/// Requests that were touched where nobody rolls back.
+fn touched_under_never(finished: &[Finished]) -> u64 {
+    let never = finished.iter().find(|one| one.branch.riders.iter().any(|rider| rider.player == 0));
+    never.and_then(|one| one.branch.world.tally()).map_or(0, |tally| tally.touched)
 }
 
 /// A rollback after which more requests were harmed than without any made things worse.

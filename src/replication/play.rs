@@ -1,7 +1,6 @@
 //! Plays a branch to its end, forking wherever its riders act differently.
 
-use crate::policy::{Observation, RolloutStatus, Truth, Verdict};
-use crate::rng::Purpose;
+use crate::policy::{CheckOutcome, Observation, RolloutStatus, Truth, Verdict};
 use crate::rollback::ProcedureSpec;
 use crate::strategy::Signal;
 use crate::time::{SimDuration, SimTime};
@@ -47,7 +46,6 @@ pub struct Finished {
 /// What a group of riders does that others do not.
 #[derive(Clone, Debug, PartialEq)]
 enum Act {
-    Nothing,
     RollBack(ProcedureSpec),
     ForwardFix,
     Stop,
@@ -71,6 +69,18 @@ pub fn play(stage: &Stage<'_>, root: Branch) -> Vec<Finished> {
     finished
 }
 
+/// Plays a branch whose riders never part up to and including its next scrape, or to its end.
+pub fn play_slot(stage: &Stage<'_>, branch: &mut Branch) -> Option<BranchEnd> {
+    let scrape = branch.scrape;
+    let mut open = Vec::new();
+    while branch.scrape == scrape {
+        if let Some(end) = step(stage, branch, &mut open) {
+            return Some(end);
+        }
+    }
+    None
+}
+
 /// One instant of a branch; an end when there is nothing more to follow.
 fn step(stage: &Stage<'_>, branch: &mut Branch, open: &mut Vec<Branch>) -> Option<BranchEnd> {
     if branch.riders.is_empty() {
@@ -84,15 +94,15 @@ fn step(stage: &Stage<'_>, branch: &mut Branch, open: &mut Vec<Branch>) -> Optio
         branch.control(Signal::Changed);
         return None;
     }
-    if scrape_at == until {
-        if let Some(end) = scrape(stage, branch, scrape_at) {
-            return Some(end);
-        }
+    if scrape_at == until
+        && let Some(end) = scrape(stage, branch, scrape_at)
+    {
+        return Some(end);
     }
     if ask_at == until {
         ask(stage, branch, open);
     }
-    if branch.wake() <= until || branch.hold != riders_hold(branch) {
+    if branch.wake() <= until || branch.hold != branch.roll.some_hold {
         advance(branch, open);
     }
     if until < stage.counted_until {
@@ -107,7 +117,7 @@ fn next_question(stage: &Stage<'_>, branch: &Branch) -> SimTime {
     if branch.rollback.as_ref().is_some_and(|r| r.execution.is_pending()) {
         return SimTime::NEVER;
     }
-    let due = branch.riders.iter().map(Rider::due).min().unwrap_or(SimTime::NEVER);
+    let due = branch.roll.due;
     if due > stage.watched_until { SimTime::NEVER } else { due.max(branch.world.now()) }
 }
 
@@ -137,15 +147,11 @@ fn ended(stage: &Stage<'_>, branch: &Branch, now: SimTime) -> Option<BranchEnd> 
         .then_some(BranchEnd::Settled)
 }
 
-fn riders_hold(branch: &Branch) -> bool {
-    branch.riders.iter().any(|r| r.holding)
-}
-
 /// Lets the controller act; riders who hold part from those who do not when that makes a difference.
 fn advance(branch: &mut Branch, open: &mut Vec<Branch>) {
     branch.hold = false;
     let wants = branch.strategy.as_ref().is_some_and(|s| s.wants_to_advance(&branch.view()));
-    if wants && riders_hold(branch) {
+    if wants && branch.roll.some_hold {
         let (holders, others): (Vec<Rider>, Vec<Rider>) =
             std::mem::take(&mut branch.riders).into_iter().partition(|r| r.holding);
         if others.is_empty() {
@@ -158,42 +164,73 @@ fn advance(branch: &mut Branch, open: &mut Vec<Branch>) {
             held.control(Signal::Changed);
             open.push(held);
             branch.riders = others;
+            branch.call_roll();
         }
     } else {
-        branch.hold = riders_hold(branch) && branch.riders.iter().all(|r| r.holding);
+        branch.hold = branch.roll.all_hold;
     }
     branch.control(Signal::Changed);
 }
 
 /// Asks every rider that is due, and parts those who act differently.
 fn ask(stage: &Stage<'_>, branch: &mut Branch, open: &mut Vec<Branch>) {
-    let now = branch.world.now();
     let mut riders = std::mem::take(&mut branch.riders);
-    let mut groups: Vec<(Act, Vec<Rider>)> = vec![(Act::Nothing, Vec::new())];
-    for mut rider in riders.drain(..) {
-        let act = if rider.due() <= now { question(stage, branch, &mut rider) } else { Act::Nothing };
-        match groups.iter_mut().find(|(other, _)| *other == act) {
-            Some((_, members)) => members.push(rider),
-            None => groups.push((act, vec![rider])),
+    let mut desk = Desk::at(stage, branch);
+    // Nearly always nobody acts; only those who do are moved anywhere.
+    let mut acts: Vec<(Act, Vec<usize>)> = Vec::new();
+    for (index, rider) in riders.iter_mut().enumerate() {
+        if rider.due > desk.now {
+            continue;
+        }
+        let Some(act) = desk.question(stage, branch, rider) else { continue };
+        match acts.iter_mut().find(|(other, _)| *other == act) {
+            Some((_, members)) => members.push(index),
+            None => acts.push((act, vec![index])),
         }
     }
-    let mut groups: Vec<(Act, Vec<Rider>)> = groups.into_iter().filter(|(_, m)| !m.is_empty()).collect();
-    // The last group keeps the branch, the others get clones; nothing first, so that it keeps the timeline's order.
-    let Some((kept_act, kept)) = (if groups.is_empty() { None } else { Some(groups.remove(0)) }) else {
-        return;
+    let idle = riders.len() - acts.iter().map(|(_, members)| members.len()).sum::<usize>();
+    let groups = part(riders, &acts);
+    let mut acts: Vec<Act> = acts.into_iter().map(|(act, _)| act).collect();
+    let mut groups = groups.into_iter();
+    // Those who do nothing keep the branch, or else the first group, so that it keeps the timeline's order; the
+    // others get clones.
+    let idlers = groups.next().unwrap_or_default();
+    let (kept_act, kept) = if idle > 0 || acts.is_empty() {
+        (None, idlers)
+    } else {
+        (Some(acts.remove(0)), groups.next().unwrap_or_default())
     };
-    for (act, members) in groups {
+    for (act, members) in acts.into_iter().zip(groups) {
         let mut other = branch.fork(members);
         act_on(stage, &mut other, &act);
         open.push(other);
     }
     branch.riders = kept;
-    act_on(stage, branch, &kept_act);
+    branch.call_roll();
+    if let Some(act) = kept_act {
+        act_on(stage, branch, &act);
+    }
+}
+
+/// Those who do nothing, then one group per act, each in the order of the riders.
+fn part(riders: Vec<Rider>, acts: &[(Act, Vec<usize>)]) -> Vec<Vec<Rider>> {
+    if acts.is_empty() {
+        return vec![riders];
+    }
+    let mut group_of = vec![0; riders.len()];
+    for (group, (_, members)) in acts.iter().enumerate() {
+        members.iter().for_each(|&index| group_of[index] = group + 1);
+    }
+    let mut groups: Vec<Vec<Rider>> = Vec::new();
+    groups.resize_with(acts.len() + 1, Vec::new);
+    for (rider, group) in riders.into_iter().zip(group_of) {
+        groups[group].push(rider);
+    }
+    groups
 }
 
 fn act_on(stage: &Stage<'_>, branch: &mut Branch, act: &Act) {
     match act {
-        Act::Nothing => {}
         Act::Advance => branch.control(Signal::Advance),
         Act::RollBack(procedure) => {
             branch.roll_back(procedure, stage.setting.draw.rollback, stage.setting.key);
@@ -206,22 +243,106 @@ fn act_on(stage: &Stage<'_>, branch: &mut Branch, act: &Act) {
     }
 }
 
-/// Asks one rider and notes what it says.
-fn question(stage: &Stage<'_>, branch: &mut Branch, rider: &mut Rider) -> Act {
-    let now = branch.world.now();
-    let mut verdict = due_verdict(rider, now);
-    if !rider.silenced && rider.policy.next_tick() <= now {
-        verdict = verdict.stronger(observe(stage, branch, rider));
-        rider.silenced = rider.policy.next_tick() <= now;
+/// What all riders of a branch are shown alike at one instant, and the buffers they write into.
+struct Desk {
+    now: SimTime,
+    status: RolloutStatus,
+    /// Whether monitoring fails to answer at this instant.
+    queries_fail: bool,
+    after_onset: bool,
+    findings: Vec<(usize, CheckOutcome)>,
+    sentences: Vec<String>,
+}
+
+impl Desk {
+    fn at(stage: &Stage<'_>, branch: &Branch) -> Self {
+        let now = branch.world.now();
+        Desk {
+            now,
+            status: RolloutStatus {
+                view: branch.view(),
+                step: branch.step,
+                progress: branch.progress,
+                progressed_at: branch.progressed_at,
+            },
+            queries_fail: stage.setting.sampler.query_fails(now),
+            after_onset: stage.onset.is_some_and(|onset| now >= onset),
+            findings: Vec::new(),
+            sentences: Vec::new(),
+        }
     }
-    if let Verdict::After { delay, verdict: later } = verdict {
-        rider.pending.push((now + delay, *later));
-        return Act::Nothing;
+
+    /// Asks one rider that is due, notes what it says, and returns what it does.
+    fn question(&mut self, stage: &Stage<'_>, branch: &mut Branch, rider: &mut Rider) -> Option<Act> {
+        let now = self.now;
+        let mut verdict = Verdict::Continue;
+        if !rider.pending.is_empty() {
+            verdict = due_verdict(rider, now);
+        }
+        if rider.tick <= now {
+            let said = self.observe(stage, branch, rider);
+            if !matches!(said, Verdict::Continue) {
+                verdict = verdict.stronger(said);
+            }
+            rider.silenced = rider.policy.next_tick() <= now;
+        }
+        let act = self.weigh(stage, branch, rider, verdict);
+        rider.look_ahead();
+        act
     }
-    rider.holding = verdict.holds();
-    rider.paused = matches!(verdict, Verdict::Inconclusive { .. });
-    note_verdict(branch, &verdict);
-    decide(stage, rider, now, verdict)
+
+    fn weigh(
+        &self,
+        stage: &Stage<'_>,
+        branch: &mut Branch,
+        rider: &mut Rider,
+        verdict: Verdict,
+    ) -> Option<Act> {
+        let now = self.now;
+        if let Verdict::After { delay, verdict: later } = verdict {
+            rider.pending.push((now + delay, *later));
+            return None;
+        }
+        rider.holding = verdict.holds();
+        rider.paused = matches!(verdict, Verdict::Inconclusive { .. });
+        if matches!(verdict, Verdict::Continue) {
+            return None;
+        }
+        note_verdict(branch, &verdict);
+        decide(stage, rider, now, verdict)
+    }
+
+    fn observe(&mut self, stage: &Stage<'_>, branch: &mut Branch, rider: &mut Rider) -> Verdict {
+        let player = &stage.players[rider.player];
+        let listening = branch.timeline.is_some();
+        let verdict = {
+            let mut answers =
+                Answers::new(stage.prepared, player, &mut branch.station, self.now, self.queries_fail);
+            rider.policy.observe(&mut Observation {
+                now: self.now,
+                rollout: self.status,
+                chance: rider.chance.id(self.now.as_nanos()).uniform(),
+                truth: player.needs_truth.then_some(stage.truth),
+                queries: &mut answers,
+                findings: &mut self.findings,
+                log: listening.then_some(&mut self.sentences),
+            })
+        };
+        for (check, outcome) in self.findings.drain(..) {
+            if rider.checks.len() <= check {
+                rider.checks.resize(check + 1, Default::default());
+            }
+            rider.checks[check].note(outcome, self.after_onset);
+            if listening {
+                let name = player.checks.get(check).map_or("", String::as_str);
+                branch.note_finding(check, name, outcome);
+            }
+        }
+        for sentence in self.sentences.drain(..) {
+            branch.note(Lane::Policy, || sentence);
+        }
+        verdict
+    }
 }
 
 fn due_verdict(rider: &mut Rider, now: SimTime) -> Verdict {
@@ -232,52 +353,6 @@ fn due_verdict(rider: &mut Rider, now: SimTime) -> Verdict {
         }
         *at > now
     });
-    verdict
-}
-
-fn observe(stage: &Stage<'_>, branch: &mut Branch, rider: &mut Rider) -> Verdict {
-    let now = branch.world.now();
-    let player = &stage.players[rider.player];
-    let status = RolloutStatus {
-        view: branch.view(),
-        step: branch.step,
-        progress: branch.progress,
-        progressed_at: branch.progressed_at,
-    };
-    let mut findings = Vec::new();
-    let mut sentences = Vec::new();
-    let listening = branch.timeline.is_some();
-    let verdict = {
-        let mut answers = Answers::new(stage.prepared, stage.setting, player, &mut branch.station, now);
-        let mut observation = Observation {
-            now,
-            rollout: status,
-            chance: stage
-                .setting
-                .key
-                .purpose(Purpose::Policy)
-                .entity(&player.name)
-                .id(now.as_nanos())
-                .uniform(),
-            truth: player.needs_truth.then_some(stage.truth),
-            queries: &mut answers,
-            findings: &mut findings,
-            log: listening.then_some(&mut sentences),
-        };
-        rider.policy.observe(&mut observation)
-    };
-    let after_onset = stage.onset.is_some_and(|onset| now >= onset);
-    for (check, outcome) in findings {
-        if rider.checks.len() <= check {
-            rider.checks.resize(check + 1, Default::default());
-        }
-        rider.checks[check].note(outcome, after_onset);
-        let name = player.checks.get(check).map_or("", String::as_str);
-        branch.note_finding(check, name, outcome);
-    }
-    for sentence in sentences {
-        branch.note(Lane::Policy, || sentence);
-    }
     verdict
 }
 
@@ -295,28 +370,28 @@ fn note_verdict(branch: &mut Branch, verdict: &Verdict) {
 }
 
 /// Turns a verdict into what the branch does.
-fn decide(stage: &Stage<'_>, rider: &mut Rider, now: SimTime, verdict: Verdict) -> Act {
+fn decide(stage: &Stage<'_>, rider: &mut Rider, now: SimTime, verdict: Verdict) -> Option<Act> {
     let mut record = |kind, reasons: Vec<String>| {
         rider.decision.get_or_insert(DecisionRecord { at: now.as_nanos(), kind, reasons });
     };
     match verdict {
         Verdict::RollBack { reasons } => {
             record(DecisionKind::RollBack, reasons);
-            Act::RollBack(stage.players[rider.player].procedure)
+            Some(Act::RollBack(stage.players[rider.player].procedure))
         }
         Verdict::ForwardFix { reasons } => {
             record(DecisionKind::ForwardFix, reasons);
-            Act::ForwardFix
+            Some(Act::ForwardFix)
         }
         Verdict::Stop { reasons } => {
             record(DecisionKind::Stop, reasons);
-            Act::Stop
+            Some(Act::Stop)
         }
         Verdict::Page { .. } => {
             rider.pages += 1;
-            Act::Nothing
+            None
         }
-        Verdict::Advance | Verdict::Promote => Act::Advance,
-        _ => Act::Nothing,
+        Verdict::Advance | Verdict::Promote => Some(Act::Advance),
+        _ => None,
     }
 }

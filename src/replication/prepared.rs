@@ -15,6 +15,7 @@ use crate::time::SimDuration;
 use crate::world::Level;
 
 use super::panel::{BoundSelector, Panel, PanelError, PanelInput};
+use super::question::Questions;
 use super::record::{Player, Reference};
 
 /// A scenario ready to be replicated.
@@ -29,6 +30,8 @@ pub struct Prepared {
     pub needs: Needs,
     /// The queries of all policies, bound.
     pub panel: Panel,
+    /// What may be asked after the fact.
+    pub questions: Questions,
     /// One per distinct rollout, in the order of first use.
     pub rollouts: Vec<RolloutPlan>,
 }
@@ -65,6 +68,8 @@ pub struct PlayerSpec {
     pub checks: Vec<String>,
     /// Its checks in full.
     pub check_defs: Vec<CheckDef>,
+    /// The questions of its checks in [`Prepared::questions`].
+    pub questions: Vec<Option<usize>>,
     /// Under which number its queries stand in the panel, if it asks anything.
     pub asks_as: Option<usize>,
     /// How many queries it has.
@@ -93,11 +98,13 @@ impl Prepared {
     ) -> Result<Self, Vec<Diagnostic>> {
         let panel = bind(&scenario, policies, options)?;
         let mut rollouts: Vec<RolloutPlan> = Vec::new();
+        let mut questions = Questions::default();
         for (index, policy) in policies.iter().enumerate() {
             let plan = rollout_of(policy, &scenario, &mut rollouts, options);
             let procedure = procedure(Some(policy), &plan.strategy, &scenario);
             let asks_as = (!policy.queries.is_empty()).then_some(index);
-            let player = player(policy, &plan.strategy, procedure, asks_as);
+            let mut player = player(policy, &plan.strategy, procedure, asks_as);
+            player.questions = questions.of_policy(&panel, index, policy);
             plan.players.push(player);
         }
         if rollouts.is_empty() {
@@ -105,7 +112,7 @@ impl Prepared {
         }
         let needs = panel.needs().clone();
         let level = level(&scenario, &needs);
-        Ok(Prepared { scenario, seed, level, needs, panel, rollouts })
+        Ok(Prepared { scenario, seed, level, needs, panel, questions, rollouts })
     }
 }
 
@@ -214,6 +221,7 @@ fn references(procedure: ProcedureSpec) -> Vec<PlayerSpec> {
         phase_key: format!("reference/{}", kind.name()),
         checks: Vec::new(),
         check_defs: Vec::new(),
+        questions: Vec::new(),
         asks_as: None,
         queries: 0,
     };
@@ -241,6 +249,7 @@ fn player(
         phase_key: format!("{}/{}", policy.engine.name(), policy.identity),
         checks: policy.checks.iter().map(|c| c.name.clone()).collect(),
         check_defs: policy.checks.clone(),
+        questions: Vec::new(),
         asks_as,
         queries: policy.queries.len(),
     }

@@ -1,31 +1,76 @@
 //! Finds the first harm before anything is scored.
 //!
-//! Both twins are played once under `never`, without monitoring: the first request that is bad in the bad release
-//! and good under the same key in its healthy twin is the first harm. It fixes how long everybody is followed, and it
-//! is what the oracle knows.
+//! Both twins are played under `never`, without monitoring: the first request that is bad in the bad release and good
+//! under the same key in its healthy twin is the first harm. It fixes how long everybody is followed, and it is what
+//! the oracle knows. They are played side by side, scrape by scrape, only until it is found.
+//!
+//! Trap: a request that is bad here may not be answered there yet; then nothing after it can be the first harm before
+//! that is known.
 
 use crate::rng::{Key, Purpose};
 use crate::time::SimTime;
 use crate::world::World;
 use crate::world::flow::SlotHarm;
+use crate::world::outcomes::Outcomes;
+use crate::world::tally::Fate;
 
-/// The first harm of the bad release against its healthy twin, both played under `never` to the horizon.
-pub fn first_harm(bad: &World, healthy: &World, key: Key) -> Option<SimTime> {
-    match (bad.outcomes(), healthy.outcomes()) {
-        (Some(bad), Some(healthy)) => bad.first_harm(healthy),
-        _ => first_slot_harm(bad.slot_harm(), healthy.slot_harm(), key.purpose(Purpose::FirstHarm)),
+use super::branch::Branch;
+use super::play::{Stage, play_slot};
+
+/// What is known of the first harm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Found {
+    At(SimTime),
+    /// Not among what was looked at, the number of which is kept.
+    NotYet(usize),
+}
+
+/// The first harm of the bad release against its healthy twin, both under `never`; looked for until both have ended.
+pub fn first_harm(stage: &Stage<'_>, mut bad: Branch, mut healthy: Branch) -> Option<SimTime> {
+    let key = stage.setting.key;
+    let mut seen = 0;
+    loop {
+        let over = play_slot(stage, &mut bad).is_some();
+        let over = play_slot(stage, &mut healthy).is_some() && over;
+        match look(&bad.world, &healthy.world, seen, over, key) {
+            Found::At(at) => return Some(at),
+            Found::NotYet(_) if over => return None,
+            Found::NotYet(now_seen) => seen = now_seen,
+        }
     }
+}
+
+fn look(bad: &World, healthy: &World, seen: usize, over: bool, key: Key) -> Found {
+    match (bad.outcomes(), healthy.outcomes()) {
+        (Some(bad), Some(healthy)) => first_request(bad, healthy, seen, over),
+        _ => first_slot(bad.slot_harm(), healthy.slot_harm(), seen, key.purpose(Purpose::FirstHarm)),
+    }
+}
+
+/// The first request that is bad here and good there, among those after the first `seen` bad ones.
+fn first_request(bad: &Outcomes, healthy: &Outcomes, seen: usize, over: bool) -> Found {
+    for (index, &(at, source, intent)) in bad.bad.iter().enumerate().skip(seen) {
+        match healthy.fate(source as usize, intent) {
+            Fate::Good => return Found::At(at),
+            Fate::Open if !over => return Found::NotYet(index),
+            _ => {}
+        }
+    }
+    Found::NotYet(bad.bad.len())
 }
 
 /// At flow level the harm of a slot has no instants; the first of `k` harmed requests is placed by the law of the
 /// smallest of `k` uniform numbers, at one keyed draw.
-fn first_slot_harm(bad: &[SlotHarm], healthy: &[SlotHarm], key: Key) -> Option<SimTime> {
+fn first_slot(bad: &[SlotHarm], healthy: &[SlotHarm], seen: usize, key: Key) -> Found {
     let healthy = |index: usize| healthy.get(index).map_or(0, |slot| slot.harmed);
-    let (index, slot) = bad.iter().enumerate().find(|(index, slot)| slot.harmed > healthy(*index))?;
+    let more = |(index, slot): &(usize, &SlotHarm)| slot.harmed > healthy(*index);
+    let Some((index, slot)) = bad.iter().enumerate().skip(seen).find(more) else {
+        return Found::NotYet(bad.len());
+    };
     let more = f64::from(slot.harmed - healthy(index));
     let u = key.id(index as u64).uniform();
     let share = 1.0 - libm::pow(1.0 - u, 1.0 / more);
-    Some(slot.from + slot.until.since(slot.from).scale(share))
+    Found::At(slot.from + slot.until.since(slot.from).scale(share))
 }
 
 #[cfg(test)]
@@ -43,15 +88,36 @@ mod tests {
         let bad = [slot(3, 0, 15), slot(5, 15, 30)];
         let healthy = [slot(3, 0, 15), slot(2, 15, 30)];
         let key = Key::root(1, "scout");
-        let at = first_slot_harm(&bad, &healthy, key).unwrap().as_secs_f64();
-        assert!((15.0..30.0).contains(&at), "{at}");
-        assert_eq!(first_slot_harm(&healthy, &healthy, key), None);
+        let Found::At(at) = first_slot(&bad, &healthy, 0, key) else { panic!("no harm") };
+        assert!((15.0..30.0).contains(&at.as_secs_f64()), "{at:?}");
+        assert_eq!(first_slot(&bad, &healthy, 1, key), Found::At(at));
+        assert_eq!(first_slot(&healthy, &healthy, 0, key), Found::NotYet(2));
     }
 
     #[test]
     fn much_harm_begins_early_in_its_slot() {
         let bad = [slot(100_000, 10, 15)];
-        let at = first_slot_harm(&bad, &[], Key::root(1, "scout")).unwrap().as_secs_f64();
-        assert!((10.0..10.1).contains(&at), "{at}");
+        let Found::At(at) = first_slot(&bad, &[], 0, Key::root(1, "scout")) else { panic!("no harm") };
+        assert!((10.0..10.1).contains(&at.as_secs_f64()), "{at:?}");
+    }
+
+    #[test]
+    fn nothing_is_decided_before_an_unanswered_request() {
+        let at = |s| SimTime::ZERO + SimDuration::from_secs(s);
+        let mut both = [Outcomes::new(1), Outcomes::new(1)];
+        for outcomes in &mut both {
+            outcomes.keep = true;
+            (0..3).for_each(|intent| outcomes.begin(0, intent));
+        }
+        let [mut bad, mut healthy] = both;
+        bad.set(0, 0, Fate::Failed, at(1));
+        bad.set(0, 1, Fate::Failed, at(2));
+        bad.set(0, 2, Fate::Failed, at(3));
+        healthy.set(0, 0, Fate::Failed, at(1));
+        healthy.set(0, 2, Fate::Good, at(3));
+        assert_eq!(first_request(&bad, &healthy, 0, false), Found::NotYet(1));
+        assert_eq!(first_request(&bad, &healthy, 1, true), Found::At(at(3)));
+        healthy.set(0, 1, Fate::Good, at(9));
+        assert_eq!(first_request(&bad, &healthy, 1, false), Found::At(at(2)));
     }
 }

@@ -1,7 +1,7 @@
 //! The monitoring of one branch: its samples, and the values of the queries over them.
 
 use crate::policy::{Queries, QueryError};
-use crate::promql::{EvalError, Program, Value};
+use crate::promql::{EvalError, Program, QueryId, Value};
 use crate::telemetry::sampler::Sampler;
 use crate::telemetry::store::SampleStore;
 use crate::time::{SimDuration, SimTime};
@@ -10,7 +10,6 @@ use crate::world::instruments::ServiceInstruments;
 
 use super::panel::PanelState;
 use super::prepared::{PlayerSpec, Prepared};
-use super::setting::Setting;
 
 /// The monitoring of one branch.
 #[derive(Clone)]
@@ -45,19 +44,17 @@ impl Station {
         store.record_scrape(at.as_millis(), visible, &self.instruments, &health);
     }
 
-    /// The value of a query text, under the names of a policy, over the pods of the new revision alone; `None` when it
-    /// has none.
+    /// The value of a compiled query, under the names of a policy, over the pods of the new revision alone; `None` when
+    /// it has none.
     pub fn candidate_only(
         &mut self,
         prepared: &Prepared,
         policy: usize,
-        text: &str,
+        query: (&Program, QueryId),
         now: SimTime,
     ) -> Option<Value> {
         let (store, panel) = (self.store.as_ref()?, self.panel.as_mut()?);
-        let mut program = Program::new();
-        let query = program.add(text).ok()?;
-        panel.candidate_only(&prepared.panel, store, policy, (&program, query), now.as_millis()).ok()
+        panel.candidate_only(&prepared.panel, store, policy, query, now.as_millis()).ok()
     }
 }
 
@@ -71,15 +68,14 @@ pub struct Answers<'a> {
 }
 
 impl<'a> Answers<'a> {
-    /// The answers at `now`.
+    /// The answers at `now`; none if monitoring fails then.
     pub fn new(
         prepared: &'a Prepared,
-        setting: &Setting,
         player: &'a PlayerSpec,
         station: &'a mut Station,
         now: SimTime,
+        fails: bool,
     ) -> Self {
-        let fails = setting.sampler.query_fails(now);
         Answers { prepared, player, station, now, fails }
     }
 }

@@ -112,7 +112,7 @@ pub struct At<'a, L> {
 }
 
 impl<'a, L: LabelSet> At<'a, L> {
-    /// The same, but of the rolled-out service only the pods of one set have samples.
+    /// The same, but of the rolled-out service only the pods of one set's revision have samples.
     #[must_use]
     pub fn only(mut self, set: SetName) -> Self {
         self.only = Some((self.view.projection.world().target, set));
@@ -177,7 +177,9 @@ impl<'a, L: LabelSet> At<'a, L> {
         let mut total = None;
         let mut ended = false;
         for source in std::iter::once(&series.first).chain(&series.more) {
-            if self.only.is_some_and(|(target, set)| source.service == target && source.set != set) {
+            if self.only.is_some_and(|(target, set)| {
+                source.service == target && source.set.revision() != set.revision()
+            }) {
                 continue;
             }
             match self.store.sample(row, source.id) {

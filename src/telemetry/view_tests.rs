@@ -107,6 +107,9 @@ fn series_under_one_label_set_are_one_series() {
     assert_eq!(rig.values(primary[0], 60_000), [(0, 2.0), (15_000, 4.0)]);
     let at = rig.view.at(&rig.store, 60_000).only(SetName::Promoted);
     assert_eq!(at.latest(primary[0], -1, 60_000), Some((15_000, 3.0)));
+    assert_eq!(at.latest(canary[0], -1, 60_000), Some((15_000, 2.0)), "the canary runs the same revision");
+    let at = rig.view.at(&rig.store, 60_000).only(SetName::Old);
+    assert_eq!(at.latest(primary[0], -1, 60_000), Some((15_000, 1.0)));
     assert_eq!(at.latest(canary[0], -1, 60_000), None);
 }
 

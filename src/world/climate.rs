@@ -7,6 +7,8 @@
 //! Traps: the multipliers have mean 1 but their average over a short run does not; per-replica paths belong to a
 //! (set, ordinal), so the first new pod has its own luck in every branch alike.
 
+use std::sync::OnceLock;
+
 use super::spec::{NoiseSpec, WorldSpec};
 use crate::effect::{ServiceId, SetName};
 use crate::rng::{Ar1, Key, Purpose};
@@ -27,7 +29,34 @@ pub struct Climate {
 struct ServiceClimate {
     service_time: Path,
     errors: Path,
-    replica_time: Vec<Path>,
+    replicas: Option<Replicas>,
+}
+
+/// The paths of the replicas of a service, made when they are first asked for: few of them ever are.
+#[derive(Clone, Debug)]
+struct Replicas {
+    process: Ar1,
+    key: Key,
+    slot: SimDuration,
+    slots: usize,
+    paths: Vec<OnceLock<Path>>,
+}
+
+impl Replicas {
+    fn new(noise: &NoiseSpec, key: Key, slot: SimDuration, slots: usize) -> Option<Self> {
+        let cv = partial_cv(noise.cv, 1.0 - noise.shared.get());
+        (cv > 0.0).then(|| Replicas {
+            process: Ar1 { tau: noise.tau, cv },
+            key: key.purpose(Purpose::ReplicaNoise),
+            slot,
+            slots,
+            paths: vec![OnceLock::new(); SetName::ALL.len() * REPLICA_PATHS],
+        })
+    }
+
+    fn path(&self, index: usize) -> &Path {
+        self.paths[index].get_or_init(|| self.process.path(self.key.id(index as u64), self.slot, self.slots))
+    }
 }
 
 /// One multiplier path; empty = 1 throughout.
@@ -64,7 +93,7 @@ impl Climate {
                         slots,
                         1.0,
                     ),
-                    replica_time: replica_paths(&s.noise, key, spec.slot, slots),
+                    replicas: Replicas::new(&s.noise, key, spec.slot, slots),
                 }
             })
             .collect();
@@ -103,11 +132,8 @@ impl Climate {
     /// Multiplier of the service time of one replica, beyond the common one.
     #[inline]
     pub fn replica_time(&self, service: ServiceId, set: SetName, ordinal: u16, slot: usize) -> f64 {
-        let paths = &self.services[service.0 as usize].replica_time;
-        if paths.is_empty() {
-            return 1.0;
-        }
-        at(&paths[set.index() * REPLICA_PATHS + ordinal as usize % REPLICA_PATHS], slot)
+        let Some(replicas) = &self.services[service.0 as usize].replicas else { return 1.0 };
+        at(replicas.path(set.index() * REPLICA_PATHS + ordinal as usize % REPLICA_PATHS), slot)
     }
 }
 
@@ -124,15 +150,4 @@ fn partial_cv(cv: f64, share: f64) -> f64 {
 fn shared_path(noise: &NoiseSpec, key: Key, slot: SimDuration, slots: usize, share: f64) -> Path {
     let cv = partial_cv(noise.cv, share);
     if cv <= 0.0 { Vec::new() } else { Ar1 { tau: noise.tau, cv }.path(key, slot, slots) }
-}
-
-fn replica_paths(noise: &NoiseSpec, key: Key, slot: SimDuration, slots: usize) -> Vec<Path> {
-    let cv = partial_cv(noise.cv, 1.0 - noise.shared.get());
-    if cv <= 0.0 {
-        return Vec::new();
-    }
-    let key = key.purpose(Purpose::ReplicaNoise);
-    (0..SetName::ALL.len() * REPLICA_PATHS)
-        .map(|i| Ar1 { tau: noise.tau, cv }.path(key.id(i as u64), slot, slots))
-        .collect()
 }

@@ -15,6 +15,7 @@ use super::climate::Climate;
 use super::cluster::Cluster;
 use super::conditions::Conditions;
 use super::instruments::{BOUNDS, Code, RequestCounters};
+use super::pod::Pod;
 use super::spec::{ServiceSpec, WorldSpec};
 use super::tally::Tally;
 use crate::effect::{Destination, ServiceId, SetName};
@@ -157,15 +158,13 @@ impl Flow {
         self.accumulate(now, cluster, around);
         let mut harm = 0;
         let mut tally = tally;
-        for index in 0..around.spec.services.len() {
+        for (index, turned_away) in no_pod.iter_mut().enumerate() {
             let service = ServiceId(index as u16);
             let exposure = std::mem::take(&mut self.exposures[index]);
             let rate = arrival_rate(around.spec, around.climate, service, slot);
             let key = around.key.id(index as u64).id(slot as u64).id(part);
             let drawn = draw(&exposure, rate, slot, service, &key, around);
-            for d in 0..2 {
-                no_pod[index][d] += drawn.no_pod[d];
-            }
+            turned_away.iter_mut().zip(drawn.no_pod).for_each(|(sum, more)| *sum += more);
             if let Some(tally) = tally.as_deref_mut() {
                 count(tally, &drawn, now);
             }
@@ -204,9 +203,11 @@ impl Flow {
                 continue;
             }
             let fault_share = if exposure.set[i] > 0.0 { exposure.fault[i] / exposure.set[i] } else { 0.0 };
-            let bad = drawn.background[i]
-                + drawn.fault[i]
-                + binomial_quantile(extra, fault_share, key.id(40 + i as u64).uniform());
+            let synthetic = match extra {
+                0 => 0,
+                _ => binomial_quantile(extra, fault_share, key.id(40 + i as u64).uniform()),
+            };
+            let bad = drawn.background[i] + drawn.fault[i] + synthetic;
             let latency = Latency::of(spec, service, set, exposure, slot, around.climate);
             let mut whole = RequestCounters::default();
             whole.by_code[Code::Failed as usize] = bad.min(real + extra);
@@ -216,7 +217,8 @@ impl Flow {
             }
             whole.seconds = latency.mean() * (real + extra) as f64;
             let cpu = spec.cpu_per_request * latency.multiplier;
-            spread(cluster, service, set, &whole, cpu, key.id(60 + i as u64));
+            let whole = Served { whole, cpu_per_request: cpu, histograms: self.histograms };
+            spread(cluster, service, set, &whole, key.id(60 + i as u64));
         }
     }
 }
@@ -331,6 +333,9 @@ fn draw(
     for set in SetName::ALL {
         let i = set.index();
         let left = drawn.set[i] - drawn.background[i];
+        if left == 0 || exposure.fault[i] <= 0.0 {
+            continue;
+        }
         let share = ratio(exposure.fault[i], exposure.set[i]);
         drawn.fault[i] = binomial_quantile(left, share, key.purpose(Purpose::Fault).id(i as u64).uniform());
     }
@@ -347,6 +352,9 @@ fn route(drawn: &mut Slot, exposure: &Exposure, key: &Key) {
     let key = key.purpose(Purpose::Routing);
     let (mut left, mut mass) = (drawn.arrivals, exposure.total);
     let mut take = |part: f64, id: u64| {
+        if part <= 0.0 {
+            return 0;
+        }
         let count = binomial_quantile(left, ratio(part, mass), key.id(id).uniform());
         left -= count;
         mass -= part;
@@ -364,7 +372,10 @@ fn split(all: u64, drawn: &Slot, key: Key) -> ([u64; 3], [u64; 2]) {
     let places = [drawn.set[1], drawn.no_pod[1], drawn.set[2], drawn.no_pod[0], drawn.set[0]];
     let mut marked = [0; 5];
     let (mut left, mut pool) = (all, drawn.arrivals);
-    for (i, &size) in places.iter().enumerate() {
+    for (i, &size) in places.iter().enumerate().filter(|(_, size)| **size > 0) {
+        if left == 0 {
+            break;
+        }
         // Between the least that the other places leave over and the most that fits.
         let least = left.saturating_sub(pool - size);
         let most = left.min(size);
@@ -400,6 +411,9 @@ fn draw_slow(
     for set in SetName::ALL {
         let i = set.index();
         let left = drawn.set[i] - drawn.background[i] - drawn.fault[i];
+        if left == 0 {
+            continue;
+        }
         let here = Latency::of(spec, service, set, exposure, slot, around.climate).above(limit);
         let common = binomial_quantile(left, without.min(here), key.id(i as u64).uniform());
         let extra = ratio(here - without, 1.0 - without);
@@ -498,50 +512,60 @@ impl<'a> Latency<'a> {
     }
 }
 
+/// What a set served in a slot.
+struct Served {
+    whole: RequestCounters,
+    cpu_per_request: f64,
+    histograms: bool,
+}
+
 /// Gives each pod of a set its part of the set's counts: equal shares of what each was ready for, remainders going
 /// round from a keyed place; what a crashed process counted in this slot is lost to it but not to its callers.
-fn spread(
-    cluster: &mut Cluster,
-    service: ServiceId,
-    set: SetName,
-    whole: &RequestCounters,
-    cpu_per_request: f64,
-    key: Key,
-) {
-    let members = cluster.sets[service.0 as usize][set.index()].members.clone();
-    let weight = |cluster: &Cluster, m: u32| {
-        let pod = &cluster.pods[m as usize];
-        pod.exposure + pod.lost_exposure
-    };
-    let total: f64 = members.iter().map(|&m| weight(cluster, m)).sum();
+fn spread(cluster: &mut Cluster, service: ServiceId, set: SetName, served: &Served, key: Key) {
+    let Cluster { pods, sets, .. } = cluster;
+    let members = &sets[service.0 as usize][set.index()].members;
+    let weight = |pod: &Pod| pod.exposure + pod.lost_exposure;
+    let total: f64 = members.iter().map(|&m| weight(&pods[m as usize])).sum();
     if total <= 0.0 {
         return;
     }
     let offset = key.uniform();
     let mut done = 0.0;
-    for &member in &members {
-        let part = weight(cluster, member);
+    for &member in members {
+        let pod = &mut pods[member as usize];
+        let part = weight(pod);
         if part <= 0.0 {
             continue;
         }
-        let (low, high) = (done / total, (done + part) / total);
+        let span = (done / total, (done + part) / total);
         done += part;
+        let kept = pod.exposure / part;
+        let counts = served.part(span, offset);
+        let add = if served.histograms { RequestCounters::add } else { RequestCounters::add_answers };
+        add(&mut pod.client, &counts, 1.0);
+        add(&mut pod.server, &counts, kept);
+        pod.cpu_seconds += counts.total() as f64 * kept * served.cpu_per_request;
+    }
+}
+
+impl Served {
+    /// The counts that fall on the part from `low` to `high` of the whole, by systematic sampling: the differences of
+    /// floor(n * edge + offset) sum to n over the parts.
+    fn part(&self, (low, high): (f64, f64), offset: f64) -> RequestCounters {
         let cut = |n: u64| {
-            // Systematic sampling: floor(n * high + offset) - floor(n * low + offset) sums to n over the pods.
+            // Nothing is negative here, so the conversion is the floor.
             let n = n as f64;
-            ((n * high + offset).floor() - (n * low + offset).floor()) as u64
+            (n * high + offset) as u64 - (n * low + offset) as u64
         };
-        let mut counts = RequestCounters { seconds: whole.seconds * (high - low), ..Default::default() };
-        for (own, &all) in counts.by_code.iter_mut().zip(&whole.by_code) {
-            *own = cut(all);
+        let whole = &self.whole;
+        let mut counts = RequestCounters {
+            seconds: whole.seconds * (high - low),
+            by_code: whole.by_code.map(cut),
+            ..Default::default()
+        };
+        if self.histograms {
+            counts.buckets = whole.buckets.map(cut);
         }
-        for (own, &all) in counts.buckets.iter_mut().zip(&whole.buckets) {
-            *own = cut(all);
-        }
-        let pod = &mut cluster.pods[member as usize];
-        let kept = pod.exposure / (pod.exposure + pod.lost_exposure);
-        pod.client.add(&counts, 1.0);
-        pod.server.add(&counts, kept);
-        pod.cpu_seconds += counts.total() as f64 * kept * cpu_per_request;
+        counts
     }
 }

@@ -74,18 +74,30 @@ impl RequestCounters {
     /// Counts one answer.
     #[inline]
     pub fn count(&mut self, code: Code, seconds: f64) {
+        self.count_in(bucket(seconds), code, seconds);
+    }
+
+    /// As [`RequestCounters::count`], where the [`bucket`] is known.
+    #[inline]
+    pub fn count_in(&mut self, bucket: usize, code: Code, seconds: f64) {
         self.by_code[code as usize] += 1;
-        self.buckets[bucket(seconds)] += 1;
+        self.buckets[bucket] += 1;
         self.seconds += seconds;
     }
 
     /// Adds a share of other counts, rounded down per counter.
     pub fn add(&mut self, other: &RequestCounters, share: f64) {
         let part = |n: u64| if share >= 1.0 { n } else { (n as f64 * share) as u64 };
-        for (own, &n) in self.by_code.iter_mut().zip(&other.by_code) {
+        for (own, &n) in self.buckets.iter_mut().zip(&other.buckets) {
             *own += part(n);
         }
-        for (own, &n) in self.buckets.iter_mut().zip(&other.buckets) {
+        self.add_answers(other, share);
+    }
+
+    /// As [`RequestCounters::add`], where no latency buckets are kept.
+    pub fn add_answers(&mut self, other: &RequestCounters, share: f64) {
+        let part = |n: u64| if share >= 1.0 { n } else { (n as f64 * share) as u64 };
+        for (own, &n) in self.by_code.iter_mut().zip(&other.by_code) {
             *own += part(n);
         }
         self.seconds += other.seconds * share;
@@ -100,7 +112,8 @@ impl RequestCounters {
 /// Index of the first bucket whose bound is not below `seconds`.
 #[inline]
 pub fn bucket(seconds: f64) -> usize {
-    BOUNDS.iter().position(|&bound| seconds <= bound).unwrap_or(BOUNDS.len() - 1)
+    // Counting all of them has no branch to predict; the last bound is above everything.
+    BOUNDS.iter().filter(|&&bound| bound < seconds).count()
 }
 
 /// The identity of a pod: the `ordinal`-th pod ever made in its set.

@@ -208,10 +208,11 @@ impl World {
     /// Time up to `until` in which nobody could serve a request of the target counts as downtime.
     fn note_downtime(&mut self, until: SimTime) {
         let span = until.since(self.now);
-        if self.tally.is_some() && !span.is_zero() && self.cluster.is_down(self.common.spec.target) {
-            if let Some(tally) = &mut self.tally {
-                tally.downtime += span;
-            }
+        if let Some(tally) = &mut self.tally
+            && !span.is_zero()
+            && self.cluster.is_down(self.common.spec.target)
+        {
+            tally.downtime += span;
         }
     }
 

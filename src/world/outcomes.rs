@@ -59,12 +59,4 @@ impl Outcomes {
             .copied()
             .unwrap_or_default()
     }
-
-    /// The first request that is bad here and good there.
-    pub fn first_harm(&self, there: &Outcomes) -> Option<SimTime> {
-        self.bad
-            .iter()
-            .find(|(_, source, intent)| there.fate(*source as usize, *intent) == Fate::Good)
-            .map(|&(at, _, _)| at)
-    }
 }

@@ -16,7 +16,7 @@ use super::climate::Climate;
 use super::cluster::Cluster;
 use super::conditions::Conditions;
 use super::event::{CallEvent, Event, class};
-use super::instruments::Code;
+use super::instruments::{Code, bucket};
 use super::outcomes::Outcomes;
 use super::spec::{CallSpec, WorldSpec};
 use super::tally::{Fate, Tally};
@@ -356,11 +356,12 @@ impl Requests {
         let latency = around.now.since(call.issued_at).as_secs_f64();
         if let Some(pod) = call.pod {
             let state = &mut around.cluster.pods[pod as usize];
+            let bucket = bucket(latency);
             if !call.abandoned {
-                state.client.count(code, latency);
+                state.client.count_in(bucket, code, latency);
             }
             if call.in_service {
-                state.server.count(code, latency);
+                state.server.count_in(bucket, code, latency);
                 self.release(pod, around);
             }
         }

@@ -140,6 +140,11 @@ impl Panel {
         &self.needs
     }
 
+    /// Under which program's names the queries of a policy are computed; `None` if it has none.
+    pub fn program_of(&self, policy: usize) -> Option<usize> {
+        self.query(policy, 0).map(|query| query.place.group)
+    }
+
     /// What the selectors of a query were bound to; nothing if there is no such query.
     pub fn selectors(&self, policy: usize, query: usize) -> &[BoundSelector] {
         self.query(policy, query).map_or(&[], |query| &query.selectors)

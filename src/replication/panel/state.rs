@@ -14,6 +14,7 @@ use crate::telemetry::view::{At, View};
 pub(super) struct Desk {
     view: View<Labels>,
     evaluator: Evaluator,
+    /// Instant and rows of the store, visible or not, for which the answers hold.
     at: (i64, usize),
     answers: Vec<Option<Result<Value, EvalError>>>,
 }
@@ -73,18 +74,19 @@ impl PanelState {
         now_ms: i64,
     ) -> Result<&Value, EvalError> {
         let place = panel.query(policy, query).ok_or(EvalError::UnknownQuery)?.place;
-        let (program, slots, _) = panel.programs.get(place.group).ok_or(EvalError::UnknownQuery)?;
-        let id = *slots.get(place.slot).ok_or(EvalError::UnknownQuery)?;
         let desk = self.desks.get_mut(place.group).ok_or(EvalError::UnknownQuery)?;
-        desk.view.extend(store);
-        let at = desk.view.at(store, now_ms);
-        if desk.at != (now_ms, at.rows()) {
-            desk.at = (now_ms, at.rows());
+        if desk.at != (now_ms, store.rows()) {
+            desk.at = (now_ms, store.rows());
+            desk.view.extend(store);
             desk.answers.iter_mut().for_each(|answer| *answer = None);
         }
         let answer = desk.answers.get_mut(place.slot).ok_or(EvalError::UnknownQuery)?;
-        let evaluator = &mut desk.evaluator;
-        let known = answer.get_or_insert_with(|| evaluator.eval(program, &Visible(at), id, now_ms));
+        let (view, evaluator) = (&desk.view, &mut desk.evaluator);
+        let known = answer.get_or_insert_with(|| {
+            let (program, slots, _) = panel.programs.get(place.group).ok_or(EvalError::UnknownQuery)?;
+            let id = *slots.get(place.slot).ok_or(EvalError::UnknownQuery)?;
+            evaluator.eval(program, &Visible(view.at(store, now_ms)), id, now_ms)
+        });
         known.as_ref().map_err(Clone::clone)
     }
 
