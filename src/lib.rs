@@ -2,6 +2,7 @@
 //! them.
 
 pub mod catalogue;
+#[allow(clippy::disallowed_methods, reason = "the one place with environment, files, clocks and processes")]
 pub mod cli;
 pub mod diagnostic;
 pub mod document;

@@ -213,7 +213,7 @@ fn noisy(mut spec: WorldSpec) -> WorldSpec {
 pub(crate) fn start(spec: WorldSpec, level: Level) -> World {
     let key = Key::root(1, "bench").replication(0);
     let climate = Climate::new(&spec, key, SimTime::ZERO + SimDuration::from_mins(60));
-    World::new(Arc::new(Common { spec, climate, key }), Arc::new([]), level)
+    World::new(Arc::new(Common::new(spec, climate, key)), Arc::new([]), level)
 }
 
 /// Plays on, whatever changes on the way.

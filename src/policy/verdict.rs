@@ -53,6 +53,8 @@ pub enum Verdict {
         delay: SimDuration,
         /// What counts then.
         verdict: Box<Verdict>,
+        /// What counts now.
+        meanwhile: Box<Verdict>,
     },
 }
 
@@ -70,24 +72,43 @@ impl Verdict {
             Verdict::ForwardFix { .. } => 7,
             Verdict::RollBack { .. } => 8,
             Verdict::Stop { .. } => 9,
-            Verdict::After { verdict, .. } => verdict.precedence(),
+            Verdict::After { meanwhile, .. } => meanwhile.precedence(),
         }
     }
 
-    /// The stronger of two verdicts; the first of two equals.
+    /// A verdict that counts after `delay`, and nothing until then.
+    pub fn after(delay: SimDuration, verdict: Verdict) -> Verdict {
+        Verdict::After { delay, verdict: Box::new(verdict), meanwhile: Box::default() }
+    }
+
+    /// The stronger of two verdicts; the first of two equals. A verdict that counts later does not compete: it is
+    /// kept beside what counts now.
     #[must_use]
     pub fn stronger(self, other: Verdict) -> Verdict {
-        if other.precedence() > self.precedence() { other } else { self }
+        let (this, other) = match (self, other) {
+            (Verdict::After { delay, verdict, meanwhile }, other)
+            | (other, Verdict::After { delay, verdict, meanwhile }) => {
+                return Verdict::After { delay, verdict, meanwhile: Box::new(meanwhile.stronger(other)) };
+            }
+            pair => pair,
+        };
+        if other.precedence() > this.precedence() { other } else { this }
     }
 
     /// Whether this decides the fate of the release.
     pub fn is_decision(&self) -> bool {
-        matches!(self, Verdict::RollBack { .. } | Verdict::ForwardFix { .. } | Verdict::Stop { .. })
+        match self {
+            Verdict::After { meanwhile, .. } => meanwhile.is_decision(),
+            _ => matches!(self, Verdict::RollBack { .. } | Verdict::ForwardFix { .. } | Verdict::Stop { .. }),
+        }
     }
 
     /// Whether the strategy must not advance while this is the policy's last word.
     pub fn holds(&self) -> bool {
-        matches!(self, Verdict::Hold | Verdict::Inconclusive { .. })
+        match self {
+            Verdict::After { meanwhile, .. } => meanwhile.holds(),
+            _ => matches!(self, Verdict::Hold | Verdict::Inconclusive { .. }),
+        }
     }
 }
 
@@ -101,5 +122,13 @@ mod tests {
         assert_eq!(Verdict::Hold.stronger(back.clone()), back);
         assert_eq!(back.clone().stronger(Verdict::Hold), back);
         assert_eq!(Verdict::Continue.stronger(Verdict::Advance), Verdict::Advance);
+    }
+
+    #[test]
+    fn a_verdict_that_counts_later_swallows_nothing() {
+        let later = Verdict::after(SimDuration::from_mins(10), Verdict::RollBack { reasons: vec![] });
+        let both = later.clone().stronger(Verdict::Hold);
+        assert!(both.holds() && !both.is_decision());
+        assert_eq!(Verdict::Hold.stronger(later), both);
     }
 }

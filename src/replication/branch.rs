@@ -150,6 +150,8 @@ pub struct Branch {
     pub roll: Roll,
     /// Number of the next scrape.
     pub scrape: usize,
+    /// When the last one was.
+    pub scraped_at: SimTime,
     /// Whether the riders of this branch hold the rollout.
     pub hold: bool,
     /// Harm counted at the last look, and since when it has not grown.
@@ -177,6 +179,7 @@ impl Branch {
             promoted_at: self.promoted_at,
             progressed_at: self.progressed_at,
             scrape: self.scrape,
+            scraped_at: self.scraped_at,
             hold: self.hold,
             quiet: self.quiet,
             deploy_at: self.deploy_at,
@@ -253,10 +256,15 @@ impl Branch {
         self.stamp();
         if let Some(rollback) = &mut self.rollback {
             let view = self.world.view(self.deploy_at, self.hold);
+            let pending = rollback.execution.is_pending();
             let step = rollback.execution.next(&view);
             rollback.wake = step.wake;
+            let ended = pending && !rollback.execution.is_pending();
             self.perform(&step.actions);
             self.stamp();
+            if ended {
+                self.tell_riders_it_ended();
+            }
             return;
         }
         let Some(mut strategy) = self.strategy.take() else { return };
@@ -298,6 +306,17 @@ impl Branch {
             rollback.restored = Some(now);
             self.note(Lane::Rollback, || "restored: traffic and capacity as before the deploy".to_owned());
         }
+    }
+
+    /// Policies may re-arm when a rollback is over.
+    fn tell_riders_it_ended(&mut self) {
+        let now = self.world.now();
+        for rider in &mut self.riders {
+            rider.policy.on_rollback_end(now);
+            rider.silenced = false;
+            rider.look_ahead();
+        }
+        self.call_roll();
     }
 
     /// Begins to roll back.

@@ -14,6 +14,9 @@ use super::record::{BranchEnd, Player, RollbackOutcome, RollbackRecord, Rollback
 /// A rollback that took longer than this after the decision was slow.
 const SLOW_AFTER: SimDuration = SimDuration::from_secs(60);
 
+/// The latency objective is a 99th percentile: this share of requests may be slow.
+const SLOW_ALLOWED: f64 = 0.01;
+
 /// Shape of the gamma distribution of how active users are, when users are not followed one by one.
 const USER_ACTIVITY_SHAPE: f64 = 0.5;
 
@@ -156,9 +159,11 @@ fn recovered(
     };
     let last = twin.baseline.minutes.len();
     let good = |index: usize| {
-        let ratio = |m: Minute| f64::from(m.bad) / f64::from(m.answered.max(1));
-        let here = ratio(here(index));
-        here <= 1.0 - twin.availability || here <= ratio(without(index))
+        let share = |part: u32, m: Minute| f64::from(part) / f64::from(m.answered.max(1));
+        let (here, without) = (here(index), without(index));
+        let inside =
+            share(here.bad, here) <= 1.0 - twin.availability && share(here.slow, here) <= SLOW_ALLOWED;
+        inside || share(here.bad + here.slow, here) <= share(without.bad + without.slow, without)
     };
     // The minute of the first harm itself is over before anything can have recovered.
     (from + 1..last.saturating_sub(WINDOWS - 1))

@@ -22,6 +22,7 @@ pub mod scout;
 pub mod setting;
 pub mod station;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::policy::{Start, Truth};
@@ -68,21 +69,25 @@ pub fn replicate(prepared: &Prepared, replication: u32, options: Options) -> Rep
     let followed = |harm: Option<SimTime>| {
         harm.map_or(setting.horizon_at, |h| (h + scenario.watch).max(setting.horizon_at))
     };
-    let counted_until = scouted.iter().map(|s| followed(s.first_harm)).max().unwrap_or(setting.horizon_at);
-    let baseline = Baseline::play(&setting, &warm, counted_until);
-    let mut fingerprint = baseline.fingerprint;
+    let mut baselines: BTreeMap<SimTime, Baseline> = BTreeMap::new();
+    let mut fingerprint = 0;
     let mut rollouts = Vec::new();
     for scouted in &scouted {
-        let tree =
-            Tree { prepared, setting: &setting, warm: &warm, baseline: &baseline, counted_until, options };
-        let mut bad = tree.twin(scouted, true, followed(scouted.first_harm), &mut fingerprint);
+        let counted_until = followed(scouted.first_harm);
+        let baseline =
+            baselines.entry(counted_until).or_insert_with(|| Baseline::play(&setting, &warm, counted_until));
+        fingerprint = fingerprint_with(fingerprint, baseline.fingerprint);
+        let no_deploy = baseline.total;
+        let tree = Tree { prepared, setting: &setting, warm: &warm, baseline, counted_until, options };
+        let mut bad = tree.twin(scouted, true, counted_until, &mut fingerprint);
         let mut healthy = tree.twin(scouted, false, setting.horizon_at, &mut fingerprint);
         // What the release itself does to requests, faults or not, is in both.
         bad.touched = bad.touched.saturating_sub(std::mem::take(&mut healthy.touched));
         if !options.no_blame {
             blame::false_causes(prepared, replication, scouted.plan, &mut healthy.runs);
         }
-        rollouts.push(RolloutRecord { rollout: scouted.plan.label.clone(), bad, healthy });
+        let (rollout, counted_until) = (scouted.plan.label.clone(), counted_until.as_nanos());
+        rollouts.push(RolloutRecord { rollout, counted_until, no_deploy, bad, healthy });
     }
     ReplicationRecord {
         format: record::FORMAT,
@@ -91,13 +96,15 @@ pub fn replicate(prepared: &Prepared, replication: u32, options: Options) -> Rep
         fidelity: if scenario.is_flow() { Fidelity::Flow } else { Fidelity::Request },
         fingerprint,
         deploy_at: setting.deploy_at.as_nanos(),
-        counted_until: counted_until.as_nanos(),
         horizon_at: setting.horizon_at.as_nanos(),
         mean_rate: scenario.mean_rate(),
         draws: setting.draw.drawn.clone(),
-        no_deploy: baseline.total,
         rollouts,
     }
+}
+
+fn fingerprint_with(sum: u64, one: u64) -> u64 {
+    sum.rotate_left(7) ^ one
 }
 
 fn warm_up(prepared: &Prepared, setting: &Setting) -> Warm {
@@ -138,6 +145,7 @@ fn begin(
         riders,
         roll: Default::default(),
         scrape: warm.scrape,
+        scraped_at: SimTime::ZERO,
         hold: false,
         quiet: (0, setting.deploy_at),
         timeline: None,
@@ -241,7 +249,7 @@ impl Tree<'_> {
         branch.control(Signal::Start);
         let finished = play::play(&stage, branch);
         for one in &finished {
-            *fingerprint = fingerprint.rotate_left(7) ^ one.branch.world.fingerprint();
+            *fingerprint = fingerprint_with(*fingerprint, one.branch.world.fingerprint());
         }
         let mut runs = self.records(&finished, plan, first_harm);
         if bad {

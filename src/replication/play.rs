@@ -50,6 +50,7 @@ enum Act {
     ForwardFix,
     Stop,
     Advance,
+    Promote,
 }
 
 /// Plays a branch and all its forks; every rider ends on exactly one of the results.
@@ -61,6 +62,7 @@ pub fn play(stage: &Stage<'_>, root: Branch) -> Vec<Finished> {
             if let Some(end) = step(stage, &mut branch, &mut open) {
                 break end;
             }
+            finished.extend(done(stage, &mut branch));
         };
         if !branch.riders.is_empty() {
             finished.push(Finished { branch, end });
@@ -125,6 +127,7 @@ fn scrape(stage: &Stage<'_>, branch: &mut Branch, at: SimTime) -> Option<BranchE
     branch.world.end_slot(branch.scrape);
     branch.station.scrape(&stage.setting.sampler, branch.scrape, at, &branch.world);
     branch.scrape += 1;
+    branch.scraped_at = at;
     branch.trace();
     let harm = branch.world.tally().map_or(0, |t| t.harm.total());
     if harm != branch.quiet.0 {
@@ -137,14 +140,40 @@ fn scrape(stage: &Stage<'_>, branch: &mut Branch, at: SimTime) -> Option<BranchE
 fn ended(stage: &Stage<'_>, branch: &Branch, now: SimTime) -> Option<BranchEnd> {
     let rollback = branch.rollback.as_ref()?;
     let over = stage.merge && rollback.restored.is_some() && !rollback.execution.is_pending();
-    if !over || branch.riders.iter().any(|r| r.policy.next_tick() < stage.watched_until) {
+    if !over || branch.riders.iter().any(|rider| still_watches(stage, rider)) {
         return None;
     }
+    settled(branch, now)
+}
+
+/// Whether a rider will still be asked.
+fn still_watches(stage: &Stage<'_>, rider: &Rider) -> bool {
+    rider.due < stage.watched_until
+}
+
+/// Riders that are through end where their branch has settled, even if others on it watch on: nobody's end depends on
+/// the company.
+fn done(stage: &Stage<'_>, branch: &mut Branch) -> Option<Finished> {
+    let rollback = branch.rollback.as_ref()?;
+    let over = stage.merge && rollback.restored.is_some() && !rollback.execution.is_pending();
+    let just_scraped = branch.scraped_at == branch.world.now();
+    if !over || !just_scraped || branch.riders.iter().all(|rider| still_watches(stage, rider)) {
+        return None;
+    }
+    let end = settled(branch, branch.world.now())?;
+    let (watching, through): (Vec<Rider>, Vec<Rider>) =
+        std::mem::take(&mut branch.riders).into_iter().partition(|rider| still_watches(stage, rider));
+    branch.riders = watching;
+    branch.call_roll();
+    Some(Finished { branch: branch.fork(through), end })
+}
+
+fn settled(branch: &Branch, now: SimTime) -> Option<BranchEnd> {
+    let began = branch.rollback.as_ref()?.began;
     if branch.world.equals_never_deployed() {
         return Some(BranchEnd::Merged);
     }
-    (branch.world.is_clean() && now.since(branch.quiet.1.max(rollback.began)) >= SETTLE)
-        .then_some(BranchEnd::Settled)
+    (branch.world.is_clean() && now.since(branch.quiet.1.max(began)) >= SETTLE).then_some(BranchEnd::Settled)
 }
 
 /// Lets the controller act; riders who hold part from those who do not when that makes a difference.
@@ -232,6 +261,7 @@ fn part(riders: Vec<Rider>, acts: &[(Act, Vec<usize>)]) -> Vec<Vec<Rider>> {
 fn act_on(stage: &Stage<'_>, branch: &mut Branch, act: &Act) {
     match act {
         Act::Advance => branch.control(Signal::Advance),
+        Act::Promote => branch.control(Signal::Promote),
         Act::RollBack(procedure) => {
             branch.roll_back(procedure, stage.setting.draw.rollback, stage.setting.key);
         }
@@ -299,9 +329,10 @@ impl Desk {
         verdict: Verdict,
     ) -> Option<Act> {
         let now = self.now;
-        if let Verdict::After { delay, verdict: later } = verdict {
+        let mut verdict = verdict;
+        while let Verdict::After { delay, verdict: later, meanwhile } = verdict {
             rider.pending.push((now + delay, *later));
-            return None;
+            verdict = *meanwhile;
         }
         rider.holding = verdict.holds();
         rider.paused = matches!(verdict, Verdict::Inconclusive { .. });
@@ -391,7 +422,8 @@ fn decide(stage: &Stage<'_>, rider: &mut Rider, now: SimTime, verdict: Verdict) 
             rider.pages += 1;
             None
         }
-        Verdict::Advance | Verdict::Promote => Some(Act::Advance),
+        Verdict::Advance => Some(Act::Advance),
+        Verdict::Promote => Some(Act::Promote),
         _ => None,
     }
 }

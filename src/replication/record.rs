@@ -4,7 +4,7 @@
 //! again to the same bytes. All instants are nanoseconds since the start of the warm-up; subtract
 //! [`ReplicationRecord::deploy_at`] for "after the deploy".
 //!
-//! Traps: all runs of a replication are counted over the same span (deploy to [`ReplicationRecord::counted_until`]);
+//! Traps: all runs of a rollout are counted over the same span (deploy to [`RolloutRecord::counted_until`]);
 //! a branch that ended early because it had become equal to the world without a deploy carries that world's counts
 //! for the rest. `harmed` is counted against the same request without the deploy; `failed` and the like are gross.
 
@@ -44,16 +44,12 @@ pub struct ReplicationRecord {
     pub fingerprint: u64,
     /// When the new revision was deployed.
     pub deploy_at: Nanos,
-    /// Until when every run is counted: the horizon, or the end of the follow-up if that is later.
-    pub counted_until: Nanos,
     /// The scenario's horizon (deploy + horizon).
     pub horizon_at: Nanos,
     /// Mean arrival rate over all traffic, requests per second, as configured.
     pub mean_rate: f64,
     /// The numbers drawn once for this replication, by document path.
     pub draws: Vec<(String, f64)>,
-    /// Counts of the world without a deploy over the span.
-    pub no_deploy: Counts,
     /// One entry per distinct rollout.
     pub rollouts: Vec<RolloutRecord>,
 }
@@ -63,6 +59,11 @@ pub struct ReplicationRecord {
 pub struct RolloutRecord {
     /// `scenario`, or the name of the file that brings the rollout.
     pub rollout: String,
+    /// Until when every run is counted: the horizon, or the end of the follow-up if that is later. Every rollout has
+    /// its own, so that nobody's row depends on whose rollouts are played beside it.
+    pub counted_until: Nanos,
+    /// Counts of the world without a deploy over the span.
+    pub no_deploy: Counts,
     /// The release with its fault.
     pub bad: TwinRecord,
     /// The same release with the faults of the change removed.

@@ -28,11 +28,12 @@ enum Found {
 /// The first harm of the bad release against its healthy twin, both under `never`; looked for until both have ended.
 pub fn first_harm(stage: &Stage<'_>, mut bad: Branch, mut healthy: Branch) -> Option<SimTime> {
     let key = stage.setting.key;
+    let onset = stage.setting.draw.onset.unwrap_or(SimTime::ZERO);
     let mut seen = 0;
     loop {
         let over = play_slot(stage, &mut bad).is_some();
         let over = play_slot(stage, &mut healthy).is_some() && over;
-        match look(&bad.world, &healthy.world, seen, over, key) {
+        match look(&bad.world, &healthy.world, seen, over, (key, onset)) {
             Found::At(at) => return Some(at),
             Found::NotYet(_) if over => return None,
             Found::NotYet(now_seen) => seen = now_seen,
@@ -40,10 +41,14 @@ pub fn first_harm(stage: &Stage<'_>, mut bad: Branch, mut healthy: Branch) -> Op
     }
 }
 
-fn look(bad: &World, healthy: &World, seen: usize, over: bool, key: Key) -> Found {
+fn look(bad: &World, healthy: &World, seen: usize, over: bool, at: (Key, SimTime)) -> Found {
+    let (key, onset) = at;
     match (bad.outcomes(), healthy.outcomes()) {
         (Some(bad), Some(healthy)) => first_request(bad, healthy, seen, over),
-        _ => first_slot(bad.slot_harm(), healthy.slot_harm(), seen, key.purpose(Purpose::FirstHarm)),
+        _ => {
+            let key = key.purpose(Purpose::FirstHarm);
+            first_slot(bad.slot_harm(), healthy.slot_harm(), seen, (key, onset))
+        }
     }
 }
 
@@ -60,8 +65,9 @@ fn first_request(bad: &Outcomes, healthy: &Outcomes, seen: usize, over: bool) ->
 }
 
 /// At flow level the harm of a slot has no instants; the first of `k` harmed requests is placed by the law of the
-/// smallest of `k` uniform numbers, at one keyed draw.
-fn first_slot(bad: &[SlotHarm], healthy: &[SlotHarm], seen: usize, key: Key) -> Found {
+/// smallest of `k` uniform numbers over the part of the slot in which the fault acts, at one keyed draw.
+fn first_slot(bad: &[SlotHarm], healthy: &[SlotHarm], seen: usize, at: (Key, SimTime)) -> Found {
+    let (key, onset) = at;
     let healthy = |index: usize| healthy.get(index).map_or(0, |slot| slot.harmed);
     let more = |(index, slot): &(usize, &SlotHarm)| slot.harmed > healthy(*index);
     let Some((index, slot)) = bad.iter().enumerate().skip(seen).find(more) else {
@@ -70,7 +76,8 @@ fn first_slot(bad: &[SlotHarm], healthy: &[SlotHarm], seen: usize, key: Key) -> 
     let more = f64::from(slot.harmed - healthy(index));
     let u = key.id(index as u64).uniform();
     let share = 1.0 - libm::pow(1.0 - u, 1.0 / more);
-    Found::At(slot.from + slot.until.since(slot.from).scale(share))
+    let from = slot.from.max(onset).min(slot.until);
+    Found::At(from + slot.until.since(from).scale(share))
 }
 
 #[cfg(test)]
@@ -88,17 +95,24 @@ mod tests {
         let bad = [slot(3, 0, 15), slot(5, 15, 30)];
         let healthy = [slot(3, 0, 15), slot(2, 15, 30)];
         let key = Key::root(1, "scout");
-        let Found::At(at) = first_slot(&bad, &healthy, 0, key) else { panic!("no harm") };
+        let Found::At(at) = first_slot(&bad, &healthy, 0, (key, SimTime::ZERO)) else { panic!("no harm") };
         assert!((15.0..30.0).contains(&at.as_secs_f64()), "{at:?}");
-        assert_eq!(first_slot(&bad, &healthy, 1, key), Found::At(at));
-        assert_eq!(first_slot(&healthy, &healthy, 0, key), Found::NotYet(2));
+        assert_eq!(first_slot(&bad, &healthy, 1, (key, SimTime::ZERO)), Found::At(at));
+        assert_eq!(first_slot(&healthy, &healthy, 0, (key, SimTime::ZERO)), Found::NotYet(2));
     }
 
     #[test]
     fn much_harm_begins_early_in_its_slot() {
         let bad = [slot(100_000, 10, 15)];
-        let Found::At(at) = first_slot(&bad, &[], 0, Key::root(1, "scout")) else { panic!("no harm") };
+        let Found::At(at) = first_slot(&bad, &[], 0, (Key::root(1, "scout"), SimTime::ZERO)) else {
+            panic!("no harm")
+        };
         assert!((10.0..10.1).contains(&at.as_secs_f64()), "{at:?}");
+        let onset = SimTime::ZERO + SimDuration::from_secs(14);
+        let Found::At(at) = first_slot(&bad, &[], 0, (Key::root(1, "scout"), onset)) else {
+            panic!("no harm")
+        };
+        assert!(at >= onset, "harm before the fault: {at:?}");
     }
 
     #[test]

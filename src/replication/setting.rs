@@ -35,7 +35,7 @@ impl Setting {
         let draw = Draw::new(scenario, key, deploy_at, without);
         let sampler = Sampler::new(&scenario.telemetry, key, draw.monitoring.clone());
         let climate = Climate::new(&scenario.world, key, horizon_at + scenario.watch);
-        let common = Arc::new(Common { spec: scenario.world.clone(), climate, key });
+        let common = Arc::new(Common::new(scenario.world.clone(), climate, key));
         Setting { key, draw, sampler, common, deploy_at, horizon_at }
     }
 }

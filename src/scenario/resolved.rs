@@ -91,6 +91,12 @@ impl Scenario {
                 ));
             }
         }
+        if let Some(sticky) = self.world.traffic.iter().find(|t| t.sticky) {
+            return Some(format!(
+                "users of `{}` stay where they are, so harm falls on few of them",
+                sticky.name
+            ));
+        }
         let patient = self.world.traffic.iter().find(|t| t.timeout.is_some());
         patient.map(|t| format!("users of `{}` time out", t.name))
     }

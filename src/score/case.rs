@@ -149,7 +149,7 @@ pub fn case(
         mean_rate: record.mean_rate,
         fate,
         true_positive: bad.first_harm.is_some() && decided_at.is_some_and(|at| at >= onset),
-        detection: detection(fate, bad.first_harm, decided_at, meta.watch, record.counted_until),
+        detection: detection(fate, bad.first_harm, decided_at, meta.watch, rollout.counted_until),
         false_rollback,
         false_cause: if false_rollback { healthy_run.false_cause.clone() } else { None },
         harm: bad_run.harmed,
@@ -159,10 +159,10 @@ pub fn case(
         rows: bad_run.rows_lost,
         downtime_s: seconds(bad_run.downtime),
         error_budget: error_budget(&bad_run.harmed, record.mean_rate, meta.availability),
-        rollback: rollback(bad_run, record.counted_until),
-        recovery: recovery(bad.first_harm, bad_run, record.counted_until),
-        promotion: promotion(record, healthy_run, find(&rollout.healthy, Reference::Never)),
-        exposure_s: seconds(record.counted_until.saturating_sub(record.deploy_at)),
+        rollback: rollback(bad_run, rollout.counted_until),
+        recovery: recovery(bad.first_harm, bad_run, rollout.counted_until),
+        promotion: promotion(record, healthy_run, rollout),
+        exposure_s: seconds(record.horizon_at.saturating_sub(record.deploy_at)),
         bad: (bad_components(record, bad, bad_run, meta), bad_frame(record, bad, meta)),
         healthy: (healthy_components(record, rollout, healthy_run), healthy_frame(record, rollout)),
         miss: if missed { bad_run.miss.clone() } else { None },
@@ -232,12 +232,12 @@ fn recovery(first_harm: Option<Nanos>, run: &RunRecord, counted_until: Nanos) ->
     Some(until(first_harm, run.recovered_at, counted_until))
 }
 
-fn promotion(record: &ReplicationRecord, run: &RunRecord, never: Option<&RunRecord>) -> Promotion {
+fn promotion(record: &ReplicationRecord, run: &RunRecord, rollout: &RolloutRecord) -> Promotion {
     if run.decision.is_some() {
         return Promotion::RolledBack;
     }
-    let delay = until(record.deploy_at, run.promoted_at, record.counted_until);
-    let beyond = never
+    let delay = until(record.deploy_at, run.promoted_at, rollout.counted_until);
+    let beyond = find(&rollout.healthy, Reference::Never)
         .and_then(|never| never.promoted_at)
         .map(|at| Timed { seconds: delay.seconds - span(record.deploy_at, at), ended: delay.ended });
     Promotion::LeftAlone { delay, beyond }
@@ -254,7 +254,7 @@ fn bad_components(
 }
 
 fn healthy_components(record: &ReplicationRecord, rollout: &RolloutRecord, run: &RunRecord) -> Components {
-    let hours = match promotion(record, run, find(&rollout.healthy, Reference::Never)) {
+    let hours = match promotion(record, run, rollout) {
         Promotion::LeftAlone { beyond: Some(beyond), .. } => beyond.seconds.max(0.0) / 3600.0,
         Promotion::LeftAlone { beyond: None, .. } | Promotion::RolledBack => 0.0,
     };

@@ -161,6 +161,11 @@ impl Strategy for Running {
             let routing = if self.spec.traffic_routed { Routing::Weighted } else { Routing::Endpoints };
             actions.push(Action::Route(routing));
         }
+        if signal == Signal::Promote && matches!(self.state, State::Moving | State::Baking(_)) {
+            self.index = self.spec.steps.len();
+            self.state = State::Moving;
+            self.since = view.now;
+        }
         loop {
             let wake = match self.state {
                 State::Moving => match self.moving(view, &mut actions) {

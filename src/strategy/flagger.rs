@@ -233,6 +233,10 @@ impl Strategy for Running {
             self.since = view.now;
         }
         self.watch_progress(view);
+        if signal == Signal::Promote && self.phase == Phase::Progressing && self.spec.promotes {
+            self.advanced = self.spec.weights.len();
+            self.enter(Phase::Promoting(0), view);
+        }
         if view.now >= self.next_tick || signal == Signal::Advance {
             self.tick(view, &mut actions);
             self.next_tick = view.now + self.spec.interval;

@@ -27,6 +27,8 @@ pub enum Signal {
     Changed,
     /// A policy ends the present bake.
     Advance,
+    /// A policy gives all traffic to the candidate now, whatever steps are left.
+    Promote,
 }
 
 /// Where a rollout stands.

@@ -52,7 +52,8 @@ pub struct Cluster {
     /// Set whenever pods or weights changed; cleared by whoever acts on it.
     pub changed: bool,
     weight_seq: u32,
-    key: Key,
+    /// One key a service, by its name: other services coming or going change nobody's luck.
+    keys: Vec<Key>,
 }
 
 impl Cluster {
@@ -68,7 +69,7 @@ impl Cluster {
             min_ready: SimDuration::ZERO,
             changed: false,
             weight_seq: 0,
-            key,
+            keys: spec.services.iter().map(|s| key.entity(&s.name)).collect(),
         };
         for (index, service) in spec.services.iter().enumerate() {
             for _ in 0..service.replicas {
@@ -110,8 +111,7 @@ impl Cluster {
 
     fn pod_key(&self, pod: u32) -> Key {
         let p = &self.pods[pod as usize];
-        self.key
-            .id(u64::from(p.key.service.0))
+        self.keys[p.key.service.0 as usize]
             .id(p.key.set.index() as u64)
             .id(u64::from(p.key.ordinal))
             .id(u64::from(p.incarnation))

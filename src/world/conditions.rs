@@ -51,6 +51,17 @@ impl Conditions {
             .filter(move |&t| t > after && t < SimTime::NEVER)
     }
 
+    /// The first instant after `after` at which the arrival rate may change. Faults of the change never change it, so
+    /// arrivals are the same, to the nanosecond, in every branch.
+    pub fn next_arrival_change(&self, after: SimTime) -> Option<SimTime> {
+        self.confounders
+            .iter()
+            .filter(|d| matches!(d.what, WorldDisturbance::TrafficSpike { .. }))
+            .flat_map(|d| [d.from, d.until])
+            .filter(|&t| t > after && t < SimTime::NEVER)
+            .min()
+    }
+
     /// Multiplier of the arrival rate.
     pub fn arrival_factor(&self, now: SimTime) -> f64 {
         self.in_force(now)

@@ -59,7 +59,8 @@ pub(super) struct Surroundings<'a> {
     pub spec: &'a WorldSpec,
     pub climate: &'a Climate,
     pub conditions: &'a Conditions,
-    pub key: Key,
+    /// One key a service, by its name.
+    pub keys: &'a [Key],
 }
 
 /// The flow-level kernel.
@@ -67,6 +68,9 @@ pub(super) struct Surroundings<'a> {
 pub struct Flow {
     exposures: Vec<Exposure>,
     last: SimTime,
+    /// When the present slot (or part of one) began, and the slot of the climate that holds throughout it.
+    began: SimTime,
+    weather: usize,
     /// When the candidate began to get traffic in the present slot.
     harm_from: Option<SimTime>,
     /// Harm by slot since counting began.
@@ -97,6 +101,8 @@ impl Flow {
         Flow {
             exposures: vec![Exposure::default(); services],
             last: SimTime::ZERO,
+            began: SimTime::ZERO,
+            weather: 0,
             harm_from: None,
             slots: Vec::new(),
             histograms,
@@ -135,7 +141,13 @@ impl Flow {
                 if part > 0.0 && set != SetName::Old && self.harm_from.is_none() {
                     self.harm_from = Some(from);
                 }
-                let multiplier = pods_multiplier(cluster, service, set, part / ready as f64, from, around);
+                let multiplier = pods_multiplier(
+                    cluster,
+                    (service, set),
+                    part / ready as f64,
+                    (from, self.weather),
+                    around,
+                );
                 exposure.multiplier[set.index()] += part * multiplier;
             }
             if shares[1].share > 0.0 && shares[1].ready == 0 && self.harm_from.is_none() {
@@ -161,21 +173,23 @@ impl Flow {
         for (index, turned_away) in no_pod.iter_mut().enumerate() {
             let service = ServiceId(index as u16);
             let exposure = std::mem::take(&mut self.exposures[index]);
-            let rate = arrival_rate(around.spec, around.climate, service, slot);
-            let key = around.key.id(index as u64).id(slot as u64).id(part);
-            let drawn = draw(&exposure, rate, slot, service, &key, around);
+            let rate = arrival_rate(around.spec, around.climate, service, self.weather);
+            let key = around.keys[index].id(slot as u64).id(part);
+            let drawn = draw(&exposure, rate, (self.weather, self.began), service, &key, around);
             turned_away.iter_mut().zip(drawn.no_pod).for_each(|(sum, more)| *sum += more);
             if let Some(tally) = tally.as_deref_mut() {
                 count(tally, &drawn, now);
             }
             harm += drawn.harm_failed + drawn.harm_slow + drawn.harm_rejected;
-            self.serve(service, slot, &exposure, &drawn, &key, cluster, around);
+            self.serve(service, self.weather, &exposure, &drawn, &key, cluster, around);
         }
         if tally.is_some() {
             let from = self.harm_from.unwrap_or(now);
             self.slots.push(SlotHarm { harmed: harm.min(u64::from(u32::MAX)) as u32, from, until: now });
         }
         self.harm_from = None;
+        self.began = now;
+        self.weather = around.climate.slot_of(now);
         for pod in &mut cluster.pods {
             pod.exposure = 0.0;
             pod.lost_exposure = 0.0;
@@ -259,13 +273,11 @@ fn accumulate_set(
 /// Mean multiplier of the ready pods of a set; also notes each pod's share of the traffic.
 fn pods_multiplier(
     cluster: &mut Cluster,
-    service: ServiceId,
-    set: SetName,
+    (service, set): (ServiceId, SetName),
     part: f64,
-    at: SimTime,
+    (at, weather): (SimTime, usize),
     around: &Surroundings<'_>,
 ) -> f64 {
-    let slot = around.climate.slot_of(at);
     let cold = around.conditions.any_cold(at);
     let mut sum = 0.0;
     let ready = &cluster.sets[service.0 as usize][set.index()].ready;
@@ -273,7 +285,7 @@ fn pods_multiplier(
     for &pod in ready {
         let pod = &mut cluster.pods[pod as usize];
         pod.exposure += part;
-        let mut multiplier = around.climate.replica_time(service, set, pod.key.ordinal, slot);
+        let mut multiplier = around.climate.replica_time(service, set, pod.key.ordinal, weather);
         if cold {
             multiplier *= around.conditions.cold_factor(pod.uptime(at), at);
         }
@@ -314,7 +326,7 @@ fn ratio(part: f64, whole: f64) -> f64 {
 fn draw(
     exposure: &Exposure,
     rate: f64,
-    slot: usize,
+    (weather, began): (usize, SimTime),
     service: ServiceId,
     key: &Key,
     around: &Surroundings<'_>,
@@ -323,7 +335,7 @@ fn draw(
     drawn.arrivals = poisson_quantile(rate * exposure.total, key.purpose(Purpose::Arrivals).uniform_open());
     route(&mut drawn, exposure, key);
     let spec = &around.spec.services[service.0 as usize];
-    let background = (spec.error_ratio.get() * around.climate.errors(service, slot)).min(1.0);
+    let background = (spec.error_ratio.get() * around.climate.errors(service, weather)).min(1.0);
     let dependency = ratio(exposure.dependency, exposure.total);
     let share = 1.0 - (1.0 - background) * (1.0 - dependency);
     let all = binomial_quantile(drawn.arrivals, share, key.purpose(Purpose::BackgroundErrors).uniform());
@@ -342,7 +354,7 @@ fn draw(
     drawn.harm_failed = drawn.fault.iter().sum();
     drawn.harm_rejected = drawn.no_pod.iter().sum::<u64>() - none.iter().sum::<u64>();
     if let Some(limit) = around.spec.slo.latency {
-        draw_slow(&mut drawn, exposure, slot, service, limit, key, around);
+        draw_slow(&mut drawn, exposure, (weather, began), service, limit, key, around);
     }
     drawn
 }
@@ -387,11 +399,26 @@ fn split(all: u64, drawn: &Slot, key: Key) -> ([u64; 3], [u64; 2]) {
     ([marked[4], marked[0], marked[2]], [marked[3], marked[1]])
 }
 
+/// Mean multiplier of the pods that have always run: what the service has without a deploy.
+fn undisturbed_multiplier(
+    spec: &ServiceSpec,
+    service: ServiceId,
+    (weather, began): (usize, SimTime),
+    around: &Surroundings<'_>,
+) -> f64 {
+    let replicas = spec.replicas.max(1);
+    let own: f64 = (0..replicas)
+        .map(|ordinal| around.climate.replica_time(service, SetName::Old, ordinal as u16, weather))
+        .sum();
+    let cold = around.conditions.cold_factor(began.since(SimTime::ZERO), began);
+    own / f64::from(replicas) * cold
+}
+
 #[allow(clippy::too_many_arguments)]
 fn draw_slow(
     drawn: &mut Slot,
     exposure: &Exposure,
-    slot: usize,
+    (weather, began): (usize, SimTime),
     service: ServiceId,
     limit: SimDuration,
     key: &Key,
@@ -401,8 +428,8 @@ fn draw_slow(
     let limit = limit.as_secs_f64();
     let plain = Latency {
         spec,
-        multiplier: around.climate.service_time(service, slot)
-            * around.climate.replica_time(service, SetName::Old, 0, slot),
+        multiplier: around.climate.service_time(service, weather)
+            * undisturbed_multiplier(spec, service, (weather, began), around),
         slow_share: 0.0,
         slow_factor: 1.0,
     };
@@ -414,9 +441,10 @@ fn draw_slow(
         if left == 0 {
             continue;
         }
-        let here = Latency::of(spec, service, set, exposure, slot, around.climate).above(limit);
+        let here = Latency::of(spec, service, set, exposure, weather, around.climate).above(limit);
         let common = binomial_quantile(left, without.min(here), key.id(i as u64).uniform());
-        let extra = ratio(here - without, 1.0 - without);
+        // The same pods without the deploy differ by rounding only; that is no harm.
+        let extra = if here - without > 1e-9 { ratio(here - without, 1.0 - without) } else { 0.0 };
         let harmed = binomial_quantile(left - common, extra, key.id(20 + i as u64).uniform());
         drawn.slow[i] = common + harmed;
         drawn.harm_slow += harmed;
@@ -438,7 +466,7 @@ fn count(tally: &mut Tally, drawn: &Slot, now: SimTime) {
     tally.harm.slow += drawn.harm_slow;
     tally.harm.rejected += drawn.harm_rejected;
     tally.touched += drawn.harm_failed + drawn.harm_slow + drawn.harm_rejected;
-    tally.answered(now, drawn.arrivals, rejected + failed + drawn.slow_total);
+    tally.answered(now, drawn.arrivals, rejected + failed, drawn.slow_total);
 }
 
 /// The latency of a set in a slot: a mixture of plain and slow requests.

@@ -56,6 +56,16 @@ pub struct Common {
     pub climate: Climate,
     /// Root of the keys of this replication.
     pub key: Key,
+    service_keys: Vec<Key>,
+}
+
+impl Common {
+    /// The world of this description and weather under these keys.
+    pub fn new(spec: WorldSpec, climate: Climate, key: Key) -> Self {
+        let service_keys =
+            spec.services.iter().map(|s| key.entity(&s.name).purpose(Purpose::Arrivals)).collect();
+        Common { spec, climate, key, service_keys }
+    }
 }
 
 /// Why [`World::run_until`] came back.
@@ -223,7 +233,7 @@ impl World {
                 spec: &self.common.spec,
                 climate: &self.common.climate,
                 conditions: &self.conditions,
-                key: self.common.key,
+                keys: &self.common.service_keys,
             };
             flow.accumulate(self.now, &mut self.cluster, &around);
         }
@@ -355,7 +365,7 @@ impl World {
                 spec: &self.common.spec,
                 climate: &self.common.climate,
                 conditions: &self.conditions,
-                key: self.common.key,
+                keys: &self.common.service_keys,
             };
             flow.end_slot(
                 (slot, part),

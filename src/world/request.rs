@@ -481,7 +481,8 @@ fn count_fate(tally: &mut Tally, fate: Fate, now: SimTime) {
         Fate::TimedOut => counts.timed_out += 1,
         Fate::Rejected => counts.rejected += 1,
     }
-    tally.answered(now, 1, u64::from(fate.is_bad()));
+    let slow = fate == Fate::Slow;
+    tally.answered(now, 1, u64::from(fate.is_bad() && !slow), u64::from(slow));
 }
 
 /// Doubling back-off with full jitter.
@@ -546,7 +547,7 @@ fn next_arrival(
     for _ in 0..1_000_000 {
         let slot = around.climate.slot_of(at);
         let slot_end = SimTime::from_nanos((slot as u64 + 1).saturating_mul(slot_length.as_nanos()));
-        let end = around.conditions.boundaries(at).min().map_or(slot_end, |b| b.min(slot_end));
+        let end = around.conditions.next_arrival_change(at).map_or(slot_end, |b| b.min(slot_end));
         let rate = base * multiplier(slot) * around.conditions.arrival_factor(at);
         let mass = rate * end.since(at).as_secs_f64();
         if mass >= need {

@@ -124,8 +124,10 @@ impl Fate {
 pub struct Minute {
     /// Answered in it.
     pub answered: u32,
-    /// Of those: bad.
+    /// Of those: bad, slow ones not counted.
     pub bad: u32,
+    /// Of those: slow.
+    pub slow: u32,
 }
 
 /// The running count of one branch.
@@ -149,7 +151,7 @@ pub struct Tally {
 
 impl Tally {
     /// Notes answers for the minute in which they came.
-    pub fn answered(&mut self, at: SimTime, answered: u64, bad: u64) {
+    pub fn answered(&mut self, at: SimTime, answered: u64, bad: u64, slow: u64) {
         let minute = (at.since(self.since).as_nanos() / 60_000_000_000) as usize;
         if self.minutes.len() <= minute {
             self.minutes.resize(minute + 1, Minute::default());
@@ -157,6 +159,7 @@ impl Tally {
         let entry = &mut self.minutes[minute];
         entry.answered = entry.answered.saturating_add(answered.min(u64::from(u32::MAX)) as u32);
         entry.bad = entry.bad.saturating_add(bad.min(u64::from(u32::MAX)) as u32);
+        entry.slow = entry.slow.saturating_add(slow.min(u64::from(u32::MAX)) as u32);
     }
 
     /// Counts a harmed (or relieved) request.

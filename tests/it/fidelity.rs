@@ -49,7 +49,7 @@ fn figures(records: &[ReplicationRecord]) -> Figures {
         detection,
         false_rollbacks: twins().filter(|t| policy(&t.healthy.runs).decision.is_some()).count() as f64 / n,
         harmed_by_never: twins().map(|t| never(&t.bad.runs)).collect(),
-        bad_without: records.iter().map(|r| r.no_deploy.failed as f64).collect(),
+        bad_without: records.iter().map(|r| r.rollouts[0].no_deploy.failed as f64).collect(),
     }
 }
 

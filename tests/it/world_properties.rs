@@ -88,7 +88,7 @@ fn timed(faults: &[WorldDisturbance]) -> Arc<[TimedDisturbance]> {
 fn canary_and_back(spec: WorldSpec, level: Level, faults: &[WorldDisturbance], seed: u64) {
     let key = Key::root(seed, "properties").replication(0);
     let climate = Climate::new(&spec, key, at(600));
-    let mut world = World::new(Arc::new(Common { spec, climate, key }), Arc::new([]), level);
+    let mut world = World::new(Arc::new(Common::new(spec, climate, key)), Arc::new([]), level);
     worlds::play(&mut world, at(30));
     world.end_part(2, 1);
     world.begin_counting(None, true);
@@ -148,7 +148,7 @@ fn rollout_and_back(strategy: &StrategySpec, replicas: u32, back_at: SimTime, se
     let key = Key::root(seed, "capacity").replication(0);
     let climate = Climate::new(&spec, key, at(900));
     let level = Level::Flow { histograms: false };
-    let mut world = World::new(Arc::new(Common { spec, climate, key }), Arc::new([]), level);
+    let mut world = World::new(Arc::new(Common::new(spec, climate, key)), Arc::new([]), level);
     world.deploy(Arc::new([]), SimDuration::ZERO);
     let mut running = strategy.start();
     let mut back: Option<Execution> = None;

@@ -28,6 +28,9 @@ fn measure(
     let mut service = worlds::service("queue", time);
     service.concurrency = servers;
     service.queue = queue;
+    // A probe finds a full queue unhealthy; here a full queue is the point.
+    service.readiness.failure_threshold = u32::MAX;
+    service.liveness.failure_threshold = u32::MAX;
     let seconds = customers / rate;
     let end = SimTime::ZERO + SimDuration::from_secs_f64(seconds);
     let mut world = worlds::start(worlds::spec(vec![service], rate), Level::Request, seed, end);
@@ -105,7 +108,7 @@ fn mm1k_turns_the_right_share_away() {
     for (load, places, blocked) in [(0.8, 5, 0.088819), (1.0, 10, 0.090909), (2.0, 10, 0.500244)] {
         let run = measure(7, load, 1, places - 1, exponential(1.0), 200_000.0);
         let share = run.rejected as f64 / (run.rejected + run.answered) as f64;
-        close(share, blocked, 0.04, &format!("blocking at load {load}, {places} places"));
+        close(share, blocked, 0.025, &format!("blocking at load {load}, {places} places"));
     }
 }
 

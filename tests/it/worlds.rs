@@ -67,7 +67,7 @@ pub fn spec(services: Vec<ServiceSpec>, rate: f64) -> WorldSpec {
 pub fn start(spec: WorldSpec, level: Level, seed: u64, end: SimTime) -> World {
     let key = Key::root(seed, "test").replication(0);
     let climate = Climate::new(&spec, key, end);
-    World::new(Arc::new(Common { spec, climate, key }), Arc::new([]), level)
+    World::new(Arc::new(Common::new(spec, climate, key)), Arc::new([]), level)
 }
 
 /// Plays on, whatever changes on the way.

@@ -138,8 +138,8 @@ fn a_delayed_verdict_is_said_when_the_trigger_begins_to_fire() {
     let delay = SimDuration::from_mins(10);
     let then = Then::After(Delayed { delay, then: Box::new(Then::RollBack) });
     let mut bench = bench(vec![TriggerDef { then, ..def(at_once()) }]);
-    let inner = Box::new(Verdict::RollBack { reasons: vec!["five_xx".to_owned()] });
-    let first = Verdict::After { delay, verdict: inner };
+    let inner = Verdict::RollBack { reasons: vec!["five_xx".to_owned()] };
+    let first = Verdict::after(delay, inner);
     assert_eq!(bench.run(&[vector(&[1.0]), vector(&[1.0])]), [first, Verdict::Continue]);
 }
 

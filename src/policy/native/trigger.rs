@@ -307,9 +307,6 @@ fn verdict_of(then: &Then, reason: &str) -> Verdict {
         Then::Defer => Verdict::Defer { reasons },
         Then::Promote => Verdict::Promote,
         Then::Advance => Verdict::Advance,
-        Then::After(later) => {
-            let verdict = Box::new(verdict_of(&later.then, reason));
-            Verdict::After { delay: later.delay, verdict }
-        }
+        Then::After(later) => Verdict::after(later.delay, verdict_of(&later.then, reason)),
     }
 }

@@ -207,11 +207,11 @@ impl Told<'_> {
             BranchEnd::Span => format!("Followed until {until}."),
             BranchEnd::Merged => format!(
                 "Followed until {until}: from there on all is as without the deploy; counted until {}.",
-                page.clock(record.counted_until)
+                page.clock(self.rollout.counted_until)
             ),
             BranchEnd::Settled => format!(
                 "Followed until {until}: no harm and nothing to do any more; counted until {}.",
-                page.clock(record.counted_until)
+                page.clock(self.rollout.counted_until)
             ),
         };
         let mut lines = wrap(&title, page.width, "", "  ");
