@@ -23,6 +23,7 @@ mod queueing_theory;
 mod sampler_agreement;
 mod scenarios;
 mod shared;
+mod shipped;
 mod source;
 mod studies;
 mod telemetry_binding;
