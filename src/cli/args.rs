@@ -159,6 +159,26 @@ pub struct PolicyArgs {
     pub rollout: RolloutFrom,
 }
 
+/// How requests are played.
+#[derive(Clone, Copy, Debug, Default, clap::Args)]
+pub struct PlayArgs {
+    /// auto: counts per scrape window where no queue couples the requests, each request an event elsewhere
+    #[arg(long, value_name = "LEVEL", default_value = "auto")]
+    pub fidelity: FidelityArg,
+}
+
+/// The level of detail.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum FidelityArg {
+    /// As the scenario says, and where it says nothing, as it allows.
+    #[default]
+    Auto,
+    /// Counts per scrape window.
+    Flow,
+    /// Each request is an event.
+    Request,
+}
+
 /// Whose rollout is played.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum RolloutFrom {
@@ -191,6 +211,9 @@ pub struct Score {
     /// Replications of each scenario [default: 200, or 8 where each request is an event]
     #[arg(long, short = 'n', value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub replications: Option<u32>,
+    /// How requests are played.
+    #[command(flatten)]
+    pub play: PlayArgs,
     /// How policy files are read.
     #[command(flatten)]
     pub policy: PolicyArgs,
@@ -220,6 +243,9 @@ pub struct Run {
     /// Which release is shown
     #[arg(long, value_name = "TWIN", default_value = "bad")]
     pub twin: Twin,
+    /// How requests are played.
+    #[command(flatten)]
+    pub play: PlayArgs,
     /// How policy files are read.
     #[command(flatten)]
     pub policy: PolicyArgs,

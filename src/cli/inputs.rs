@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::args::{PolicyArgs, QuickArgs};
+use super::args::{FidelityArg, PlayArgs, PolicyArgs, QuickArgs};
 use super::exit::Failure;
 use super::files::{self, Shipped, Text};
 use super::plan::PlannedScenario;
@@ -12,7 +12,8 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Source, did_you_mean};
 use crate::import::{self, ImportOptions, SourceText};
 use crate::policy::loaded::Loaded;
 use crate::scenario::quick::{FAMILY, NUMBERS, Quick};
-use crate::scenario::{self, Resolved, embedded};
+use crate::scenario::resolved::FidelityChoice;
+use crate::scenario::{self, Resolved, Scenario, embedded};
 use crate::telemetry::dialect::{Signal, Unit};
 use crate::telemetry::naming::{LabelRole, MetricBinding};
 
@@ -65,6 +66,34 @@ pub(super) fn one_scenario(word: &str, quick: &QuickArgs, ui: &Ui) -> Result<Pla
     let name = format!("quick/{}", variant.name);
     let resolved = scenario::read(&name, Source::new(NUMBERS, &numbers.text(variant)));
     resolved.map(|resolved| of_quick(resolved, ui)).map_err(Failure::Input)
+}
+
+/// The same scenarios at the level asked for.
+///
+/// # Errors
+/// When the flow level is asked for and a service calls another one: it would leave those calls out.
+pub(super) fn at_fidelity(
+    planned: Vec<PlannedScenario>,
+    play: PlayArgs,
+) -> Result<Vec<PlannedScenario>, Failure> {
+    let choice = match play.fidelity {
+        FidelityArg::Auto => return Ok(planned),
+        FidelityArg::Flow => FidelityChoice::Flow,
+        FidelityArg::Request => FidelityChoice::Request,
+    };
+    let at = |planned: PlannedScenario| {
+        let calls = planned.scenario.world.services.iter().find(|s| !s.calls.is_empty());
+        if let Some(service) = calls.filter(|_| choice == FidelityChoice::Flow) {
+            let fact = format!(
+                "`{}` cannot be played at flow level: `{}` calls other services",
+                planned.scenario.name, service.name
+            );
+            return Err(Failure::usage(fact, "leave --fidelity out, or choose other scenarios".to_owned()));
+        }
+        let scenario = Scenario { fidelity: choice, ..planned.scenario.as_ref().clone() };
+        Ok(PlannedScenario { scenario: Arc::new(scenario), ..planned })
+    };
+    planned.into_iter().map(at).collect()
 }
 
 fn resolve(text: &Text, ui: &Ui) -> Result<PlannedScenario, Diagnostics> {

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use super::args::{DEFAULT_SEED, PolicyArgs, QuickArgs, RolloutFrom};
+use super::args::{DEFAULT_SEED, FidelityArg, PlayArgs, PolicyArgs, QuickArgs, RolloutFrom};
 
 /// How the program was started.
 pub(super) struct Invocation {
@@ -30,8 +30,13 @@ impl Invocation {
 }
 
 /// The options that change what a policy file and a quick scenario mean, to be repeated in replay commands.
-pub(super) fn options(policy: &PolicyArgs, quick: &QuickArgs) -> String {
+pub(super) fn options(play: PlayArgs, policy: &PolicyArgs, quick: &QuickArgs) -> String {
     let mut options = String::new();
+    match play.fidelity {
+        FidelityArg::Auto => {}
+        FidelityArg::Flow => options.push_str(" --fidelity flow"),
+        FidelityArg::Request => options.push_str(" --fidelity request"),
+    }
     let mut add = |name: &str, value: String| options.push_str(&format!(" --{name} {}", quoted(&value)));
     policy.bind.iter().for_each(|value| add("bind", value.clone()));
     policy.arg.iter().for_each(|value| add("arg", value.clone()));
@@ -93,8 +98,11 @@ mod tests {
         let policy =
             PolicyArgs { arg: vec!["a=b c".into()], allow_missing_series: true, ..PolicyArgs::default() };
         let quick = QuickArgs { rate: "300/s".parse().ok(), ..QuickArgs::default() };
-        assert_eq!(options(&policy, &quick), " --arg 'a=b c' --rate 300/s --allow-missing-series");
-        assert_eq!(options(&PolicyArgs::default(), &QuickArgs::default()), "");
+        assert_eq!(
+            options(PlayArgs::default(), &policy, &quick),
+            " --arg 'a=b c' --rate 300/s --allow-missing-series"
+        );
+        assert_eq!(options(PlayArgs::default(), &PolicyArgs::default(), &QuickArgs::default()), "");
         assert_eq!((seed_option(DEFAULT_SEED), seed_option(7)), (String::new(), " --seed 7".to_owned()));
     }
 }

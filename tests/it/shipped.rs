@@ -7,9 +7,10 @@ use backout::diagnostic::Source;
 use backout::import::{ImportOptions, SourceText, load};
 use backout::policy::loaded::Loaded;
 use backout::replication::prepared::PrepareOptions;
-use backout::replication::record::{Player, Reference, ReplicationRecord, RunRecord};
+use backout::replication::record::{Player, Reference, ReplicationRecord, RunRecord, TwinRecord};
 use backout::scenario::Scenario;
 use backout::scenario::embedded::{POLICIES, scenario};
+use backout::score::{CostWeights, Input, PolicyMeta, ScenarioMeta, scorecard};
 use backout::study::{Progress, Replications, Study};
 
 fn shipped(name: &str) -> Arc<Scenario> {
@@ -79,4 +80,60 @@ fn a_healthy_release_without_cold_caches_harms_nobody_by_itself() {
             assert_eq!(never.harmed.failed + never.harmed.rejected, 0, "{name} {}", record.replication);
         }
     }
+}
+
+/// What a run costs, in failed requests, by the definition of the scores and not by their code.
+fn cost(run: &RunRecord, false_alarm: bool, rate: f64) -> f64 {
+    let h = &run.harmed;
+    let harm = (h.failed + h.timed_out + h.rejected) as f64 + 3.0 * h.wrong as f64 + 0.2 * h.slow as f64;
+    harm + 10.0 * run.rows_lost as f64 + if false_alarm { 30.0 * rate } else { 0.0 }
+}
+
+/// The run of the cheapest reference player of a twin, under another name.
+fn cheapest(twin: &TwinRecord, rate: f64) -> RunRecord {
+    let alarm = |run: &RunRecord| match (&run.decision, twin.onset) {
+        (Some(decision), Some(onset)) => decision.at < onset,
+        (Some(_), None) => true,
+        (None, _) => false,
+    };
+    let known = [Reference::Never, Reference::Always, Reference::Oracle].map(Player::Reference);
+    let runs = twin.runs.iter().filter(|run| known.contains(&run.player));
+    let best = runs.min_by(|a, b| cost(a, alarm(a), rate).total_cmp(&cost(b, alarm(b), rate))).unwrap();
+    RunRecord { player: Player::Policy("hindsight".to_owned()), ..best.clone() }
+}
+
+#[test]
+fn the_cheapest_branch_in_hindsight_scores_100_never_0_and_always_less_on_mild_faults() {
+    let scenario = shipped("fault/mild-errors");
+    let mut records = play(&scenario, &[], 60);
+    for record in &mut records {
+        let rate = record.mean_rate;
+        let rollout = &mut record.rollouts[0];
+        for twin in [&mut rollout.bad, &mut rollout.healthy] {
+            let run = cheapest(twin, rate);
+            twin.runs.push(run);
+        }
+    }
+    let meta = ScenarioMeta {
+        base_rate: scenario.base_rate.get(),
+        watch: scenario.watch.as_nanos(),
+        ..ScenarioMeta::named(&scenario.name)
+    };
+    let policy = PolicyMeta {
+        name: "hindsight".to_owned(),
+        source: String::new(),
+        engine: "native".to_owned(),
+        rollout: "scenario".to_owned(),
+        checks: Vec::new(),
+        unsupported: 0,
+        stand_ins: 0,
+    };
+    let (scenarios, policies, weights) = ([meta], [policy], CostWeights::default());
+    let input = Input { records: &records, scenarios: &scenarios, policies: &policies, weights: &weights };
+    let card = scorecard(&input).unwrap();
+    let efficacy =
+        |name: &str| card.rows.iter().find(|row| row.name() == name).unwrap().efficacy.value.unwrap();
+    assert!((efficacy("hindsight") - 100.0).abs() < 1e-9, "{}", efficacy("hindsight"));
+    assert_eq!(efficacy("never"), 0.0);
+    assert!(efficacy("always") < 0.0, "{}", efficacy("always"));
 }

@@ -58,6 +58,8 @@ fn timelines(plan: &RunPlan, source: &str, screen: Screen) -> Result<String, Fai
 fn plan(global: &Global, run: &Run, ui: &Ui) -> Result<(RunPlan, String), Failure> {
     files::check_stdin_once(run.files.iter().chain([&run.scenario]))?;
     let planned = inputs::one_scenario(&run.scenario, &run.quick, ui)?;
+    let mut planned = inputs::at_fidelity(vec![planned], run.play)?;
+    let planned = planned.remove(0);
     let plan = RunPlan {
         scenario: planned.scenario,
         policies: inputs::policies(&run.files, &run.policy)?,
@@ -87,7 +89,7 @@ fn play(plan: &RunPlan, policies: &[Loaded]) -> Result<(ReplicationRecord, Study
 fn repeat_command(run: &Run, source: &str, seed: u64) -> String {
     let words = std::iter::once(source).chain(run.files.iter().map(String::as_str));
     let words: Vec<String> = words.map(repeat::quoted).collect();
-    let options = repeat::options(&run.policy, &run.quick);
+    let options = repeat::options(run.play, &run.policy, &run.quick);
     let replication = run.replication;
     let twin = match run.twin {
         super::super::args::Twin::Bad => "",

@@ -29,7 +29,7 @@ pub(super) fn run(global: &Global, score: &Score, ui: &Ui, invocation: &Invocati
     let card = scorecard(&input).map_err(|error| Failure::Unexpected(error.to_string()))?;
     let command = invocation.with_seed(plan.seed);
     let mut report = Report::new(&command, plan.seed, scenarios, policies, card);
-    let options = repeat::options(&score.policy, &score.quick);
+    let options = repeat::options(score.play, &score.policy, &score.quick);
     report.replays.iter_mut().for_each(|replay| replay.command.push_str(&options));
     report.warnings.extend(doubts(&plan));
     report.screen = Screen { width: Ui::width(), colour: sink.colour() };
@@ -41,7 +41,7 @@ pub(super) fn run(global: &Global, score: &Score, ui: &Ui, invocation: &Invocati
 fn plan(global: &Global, score: &Score, ui: &Ui) -> Result<StudyPlan, Failure> {
     files::check_stdin_once(score.files.iter().chain(&score.scenario))?;
     Ok(StudyPlan {
-        scenarios: inputs::scenarios(&score.scenario, &score.quick, ui)?,
+        scenarios: inputs::at_fidelity(inputs::scenarios(&score.scenario, &score.quick, ui)?, score.play)?,
         policies: inputs::policies(&score.files, &score.policy)?,
         seed: global.seed,
         replications: score.replications,
