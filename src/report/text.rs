@@ -17,9 +17,11 @@ use crate::score::{Note, Row, words};
 pub const OUTPUT: Output = Output { name: "text", summary: "the first screen, for people", render };
 
 /// Most policies that are told about below the table.
-const READINGS_MAX: usize = 6;
+const READINGS_MAX: usize = 12;
+/// Of those, so many are told in full; the others with what they do worst.
+const READINGS_FULL: usize = 6;
 /// Most policies of which replications are offered.
-const REPLAYS_MAX: usize = 4;
+const REPLAYS_MAX: usize = 2;
 /// Narrower screens are treated as this wide.
 const WIDTH_MIN: usize = 80;
 
@@ -79,7 +81,7 @@ fn summary(report: &Report) -> String {
 fn readings(report: &Report, width: usize) -> Vec<String> {
     let mut lines = vec!["Where each does worst, and why".to_owned()];
     let rows = ranking::policies(report);
-    for row in rows.iter().take(READINGS_MAX) {
+    for (index, row) in rows.iter().take(READINGS_MAX).enumerate() {
         let Some(reading) = &row.reading else { continue };
         lines.push(format!("  {}{}", clean(row.name()), ranking::mark(report, row)));
         if row.efficacy.note == Some(Note::NothingToGain) {
@@ -88,6 +90,9 @@ fn readings(report: &Report, width: usize) -> Vec<String> {
         let silent = row.detection.precision.note == Some(Note::NeverFires);
         let never = if silent { "never fires; " } else { "" };
         lines.extend(wrap(&format!("{never}{}", reading.worst), width, "    ", "      "));
+        if index >= READINGS_FULL {
+            continue;
+        }
         for also in &reading.also {
             lines.extend(wrap(&format!("also {also}"), width, "    ", "      "));
         }

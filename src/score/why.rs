@@ -137,6 +137,10 @@ fn reason(top: &CauseCount, missed: &[&Case], policy: &PolicyMeta) -> String {
 
 /// The effect stays on the good side: either of a kind nobody looks at, or too small for the limits.
 fn below_threshold(missed: &[&Case], policy: &PolicyMeta) -> String {
+    let looked = |case: &&Case| case.checks.iter().any(|check| check.after_onset > 0);
+    if !policy.checks.is_empty() && missed.iter().filter(|case| looked(case)).count() * 2 < missed.len() {
+        return "it has stopped looking when the fault begins".to_owned();
+    }
     if let Some(blind) = blind_spot(missed, policy) {
         return blind.to_owned();
     }

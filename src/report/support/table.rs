@@ -4,7 +4,7 @@ use owo_colors::OwoColorize;
 
 use super::lines::{pad, shorten, wrap};
 use super::{cells, ranking};
-use crate::replication::record::Player;
+use crate::replication::record::{Player, Reference};
 use crate::report::Report;
 use crate::score::Row;
 
@@ -46,8 +46,12 @@ pub fn table(report: &Report, width: usize) -> Vec<String> {
         lines.push(format!("... {} more in --format csv", policies.len() - ROWS_MAX));
     }
     lines.push("-".repeat(width));
-    lines.extend(ranking::frame(report).iter().take(ROWS_MAX).map(|row| coloured(report, row, &line(row))));
     let rollouts = ranking::rollouts(report);
+    // Chance is worth a row once; with several rollouts the frame is long enough without it (csv and json have it).
+    let chance = |row: &&&Row| rollouts.len() == 1 || row.player != Player::Reference(Reference::Random);
+    let frame = ranking::frame(report);
+    let framing = frame.iter().filter(chance).take(ROWS_MAX);
+    lines.extend(framing.map(|row| coloured(report, row, &line(row))));
     if rollouts.len() > 1 {
         let legend = rollouts.iter().enumerate();
         let legend: Vec<String> =
