@@ -114,7 +114,8 @@ impl PanelState {
 
     /// The value of another query under the names of a policy, with only the pods of the candidate set counted for the
     /// rolled-out service. The query's selectors must be among those of the policy, as they are when it was made from
-    /// one of its queries by [`crate::promql::pin`]; others read nothing.
+    /// one of its queries by [`crate::promql::pin`]; others read nothing. A query that has no value then, because it
+    /// compares the candidate with the stable pods, is answered with both in sight.
     ///
     /// # Errors
     /// As [`PanelState::value`].
@@ -129,8 +130,14 @@ impl PanelState {
         let group = panel.query(policy, 0).ok_or(EvalError::UnknownQuery)?.place.group;
         let desk = self.desks.get_mut(group).ok_or(EvalError::UnknownQuery)?;
         desk.view.extend(store);
-        let visible = Visible(desk.view.at(store, now_ms).only(SetName::New));
-        Evaluator::new().eval(program, &visible, query, now_ms)
+        let all = || desk.view.at(store, now_ms);
+        let alone = Evaluator::new().eval(program, &Visible(all().only(SetName::New)), query, now_ms)?;
+        match alone {
+            Value::Vector(samples) if samples.is_empty() => {
+                Evaluator::new().eval(program, &Visible(all()), query, now_ms)
+            }
+            value => Ok(value),
+        }
     }
 }
 
