@@ -1,6 +1,6 @@
 //! Rollbacks as procedures: step by step, able to be slow, to fail and to have nothing to go back to.
 //!
-//! A procedure speaks [`Action`]s to the cluster, as a strategy does, and is asked again whenever pods or weights
+//! A procedure speaks [actions](crate::effect::Action) to the cluster, as a strategy does, and is asked again whenever pods or weights
 //! change. Each step has a name, a moment at which its command goes out, and a condition that ends it.
 //!
 //! Traps: a weight flip is instantaneous only while the old pods still run; after the promotion every procedure must

@@ -83,7 +83,7 @@ pub(super) struct Around<'a> {
 }
 
 impl Requests {
-    /// A kernel without requests; call [`Requests::first_arrivals`] once.
+    /// A kernel without requests; its owner schedules the first arrivals.
     pub fn new(spec: &WorldSpec, key: Key) -> Self {
         Requests {
             calls: Vec::new(),
