@@ -8,9 +8,10 @@
 //! replication, not here; `verified` exists only where somebody looks.
 
 pub mod argo_abort;
-pub mod execution;
+
 pub mod flagger;
-pub mod undo;
+pub mod kubectl_undo;
+pub mod support;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -19,7 +20,7 @@ use crate::quantity::Ratio;
 use crate::strategy::StrategySpec;
 use crate::time::SimDuration;
 
-pub use execution::{Execution, StepLog};
+pub use support::execution::{Execution, StepLog};
 
 /// A rollback procedure as a scenario names it or an engine implies it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -30,7 +31,7 @@ pub enum ProcedureSpec {
     /// Argo Rollouts: abort.
     ArgoAbort(argo_abort::ArgoAbort),
     /// `kubectl rollout undo`: a rolling update back to the previous revision.
-    KubectlUndo(undo::KubectlUndo),
+    KubectlUndo(kubectl_undo::KubectlUndo),
 }
 
 impl ProcedureSpec {
@@ -43,9 +44,10 @@ impl ProcedureSpec {
                 bounds: canary.bounds,
                 ..argo_abort::ArgoAbort::default()
             }),
-            StrategySpec::Rolling(rolling) => {
-                ProcedureSpec::KubectlUndo(undo::KubectlUndo { bounds: rolling.bounds, ..Default::default() })
-            }
+            StrategySpec::Rolling(rolling) => ProcedureSpec::KubectlUndo(kubectl_undo::KubectlUndo {
+                bounds: rolling.bounds,
+                ..Default::default()
+            }),
         }
     }
 

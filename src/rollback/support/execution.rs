@@ -1,9 +1,9 @@
 //! A procedure under way.
 
-use super::undo::KubectlUndo;
-use super::{PlannedStep, ProcedureSpec, RollbackConditions, StepKind};
 use crate::effect::{Action, RolloutView, Routing, SetName};
 use crate::rng::{Key, Purpose};
+use crate::rollback::kubectl_undo::KubectlUndo;
+use crate::rollback::{PlannedStep, ProcedureSpec, RollbackConditions, StepKind};
 use crate::strategy::support::replicas::{Bounds, Goal, reconcile};
 use crate::strategy::{Progress, Step};
 use crate::time::SimTime;

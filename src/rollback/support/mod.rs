@@ -1,0 +1,3 @@
+//! What every procedure shares: how it is carried out.
+
+pub mod execution;
