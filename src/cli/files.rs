@@ -99,6 +99,14 @@ fn missing(word: &str, shipped: Shipped) -> Diagnostic {
     let names = shipped.names();
     let stems: Vec<&str> = names.iter().filter_map(|name| name.rsplit('/').next()).collect();
     let meant = did_you_mean(word, &names).or_else(|| did_you_mean(word, &stems));
+    let other = match shipped {
+        Shipped::Policies => embedded::scenario(word)
+            .map(|file| format!("`{word}` is a scenario: `--scenario {}` plays it", file.name())),
+        Shipped::Scenarios => {
+            embedded::policy(word).map(|_| format!("`{word}` is a policy: name it without `--scenario`"))
+        }
+        Shipped::Any | Shipped::None => None,
+    };
     let (kind, list) = match shipped {
         Shipped::Scenarios => ("no file and no shipped scenario", "`backout list scenarios` shows them"),
         Shipped::Policies => ("no file and no shipped policy", "`backout list policies` shows them"),
@@ -106,7 +114,8 @@ fn missing(word: &str, shipped: Shipped) -> Diagnostic {
         Shipped::None => ("no file", "check the path"),
     };
     let meant = meant.map(|meant| format!("did you mean `{meant}`? ")).unwrap_or_default();
-    Diagnostic::error(format!("there is {kind} `{word}`")).with_help(format!("{meant}{list}"))
+    let help = other.unwrap_or_else(|| format!("{meant}{list}"));
+    Diagnostic::error(format!("there is {kind} `{word}`")).with_help(help)
 }
 
 /// Refuses a second `-`: standard input can be read once.
