@@ -117,6 +117,9 @@ fn reason(top: &CauseCount, missed: &[&Case], policy: &PolicyMeta) -> String {
     match top.cause.as_str() {
         "no_such_series" => "none of its queries ever finds a series".to_owned(),
         "no_data" => "most of its evaluations after the fault had no data".to_owned(),
+        "below_threshold" | "diluted" if stopped(missed) => {
+            "it has stopped looking when the fault begins".to_owned()
+        }
         "below_threshold" => below_threshold(missed, policy),
         "diluted" => {
             let worst =
@@ -135,12 +138,17 @@ fn reason(top: &CauseCount, missed: &[&Case], policy: &PolicyMeta) -> String {
     }
 }
 
+/// Whether most of the misses were of a policy that had looked, but no longer did when the fault began.
+fn stopped(missed: &[&Case]) -> bool {
+    let stopped = |case: &&&Case| {
+        let looked = case.checks.iter().any(|check| check.evaluations > 0);
+        looked && case.checks.iter().all(|check| check.after_onset == 0)
+    };
+    missed.iter().filter(stopped).count() * 2 > missed.len()
+}
+
 /// The effect stays on the good side: either of a kind nobody looks at, or too small for the limits.
 fn below_threshold(missed: &[&Case], policy: &PolicyMeta) -> String {
-    let looked = |case: &&Case| case.checks.iter().any(|check| check.after_onset > 0);
-    if !policy.checks.is_empty() && missed.iter().filter(|case| looked(case)).count() * 2 < missed.len() {
-        return "it has stopped looking when the fault begins".to_owned();
-    }
     if let Some(blind) = blind_spot(missed, policy) {
         return blind.to_owned();
     }
