@@ -56,7 +56,7 @@ impl Reference {
         }
     }
 
-    /// The policy. The oracle knows nothing yet; the replication makes one with [`oracle`] instead.
+    /// The policy. The oracle knows nothing yet; the replication [informs](Policy::inform) it.
     pub fn policy(self) -> Box<dyn Policy> {
         let next_tick = SimTime::NEVER;
         Box::new(Player { kind: self, first_harm: None, next_tick })
@@ -82,11 +82,6 @@ impl Reference {
             reading: vec![format!("{}.", self.summary())],
         }
     }
-}
-
-/// The oracle of a replication whose first harm is known; without harm it never acts.
-pub fn oracle(first_harm: Option<SimTime>) -> Box<dyn Policy> {
-    Box::new(Player { kind: Reference::Oracle, first_harm, next_tick: SimTime::NEVER })
 }
 
 #[derive(Clone, Debug)]
@@ -156,6 +151,12 @@ mod tests {
     use super::*;
     use crate::policy::Truth;
     use crate::policy::bench::{Bench, at};
+
+    fn oracle(first_harm: Option<SimTime>) -> Box<dyn Policy> {
+        let mut policy = Reference::Oracle.policy();
+        policy.inform(&Truth { first_harm });
+        policy
+    }
 
     fn back(name: &str) -> Verdict {
         Verdict::RollBack { reasons: vec![name.to_owned()] }

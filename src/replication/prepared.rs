@@ -118,14 +118,6 @@ impl Prepared {
     }
 }
 
-/// The names a scenario gives its services.
-pub fn world_names(scenario: &Scenario) -> WorldNames {
-    WorldNames {
-        services: scenario.world.services.iter().map(|s| s.name.clone()).collect(),
-        target: scenario.world.target,
-    }
-}
-
 fn level(scenario: &Scenario, needs: &Needs) -> Level {
     if !scenario.is_flow() {
         return Level::Request;
@@ -154,7 +146,7 @@ fn bind(scenario: &Scenario, policies: &[Loaded], options: PrepareOptions) -> Re
             "`backout explain` shows what each selector can match; --allow-missing-series plays it anyway",
         )
     };
-    Panel::new(&inputs, &scenario.telemetry.dialects, &world_names(scenario))
+    Panel::new(&inputs, &scenario.telemetry.dialects, &WorldNames::of(&scenario.world))
         .map_err(|errors| errors.iter().map(diagnostic).collect())
 }
 
@@ -165,7 +157,7 @@ pub fn explain_bindings(
 ) -> Vec<(String, Result<Vec<BoundSelector>, String>)> {
     let one = |text: &str| {
         let input = PanelInput { naming: &policy.naming, queries: vec![text], allow_missing: false };
-        Panel::new(&[input], &scenario.telemetry.dialects, &world_names(scenario))
+        Panel::new(&[input], &scenario.telemetry.dialects, &WorldNames::of(&scenario.world))
             .map(|panel| panel.selectors(0, 0).to_vec())
             .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
     };

@@ -9,9 +9,9 @@ use super::super::exit::Failure;
 use super::super::ui::Ui;
 use super::super::{files, inputs};
 use crate::policy::loaded::{Loaded, StandIn, Unsupported};
-use crate::replication::prepared::{explain_bindings, world_names};
+use crate::replication::prepared::explain_bindings;
 use crate::scenario::Scenario;
-use crate::telemetry::binding::Bound;
+use crate::telemetry::binding::{Bound, WorldNames};
 use crate::telemetry::dialect;
 
 /// Everything that is told about one policy.
@@ -147,7 +147,7 @@ fn line(line: usize) -> String {
 
 /// Whose series a selector reads, in a fixed order.
 fn roles(bound: &Bound, scenario: &Scenario) -> Vec<String> {
-    let world = world_names(scenario);
+    let world = WorldNames::of(&scenario.world);
     let mut roles: Vec<String> =
         bound.roles(&world).iter().map(|role| format!("the {}", role.word())).collect();
     for feed in bound.feeds.iter().filter(|feed| feed.service != world.target) {
