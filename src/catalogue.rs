@@ -10,6 +10,8 @@
 //! silently skips files declared inside of one. Helpers of a directory live in its `support` folder, so that
 //! "files of the directory = members" can be tested.
 
+use std::sync::Arc;
+
 use serde::de::DeserializeOwned;
 
 use crate::diagnostic::{Diagnostic, did_you_mean};
@@ -50,6 +52,50 @@ pub struct Field {
     pub doc: String,
     /// What holds if it is not given, as JSON.
     pub default: Option<String>,
+}
+
+/// A member from outside of the crate: the variant `Custom` of every enum made by
+/// [`catalogue!`](crate::catalogue!). It has no form in files; a program puts it where a file's entry would stand.
+///
+/// Two of them are equal if they are clones of one.
+pub struct Custom<T: ?Sized> {
+    name: &'static str,
+    member: Arc<T>,
+}
+
+impl<T: ?Sized> Custom<T> {
+    /// A member with the name that records and reports show.
+    pub fn new(name: &'static str, member: Arc<T>) -> Self {
+        Custom { name, member }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Its behaviour.
+    pub fn member(&self) -> &T {
+        &self.member
+    }
+}
+
+impl<T: ?Sized> Clone for Custom<T> {
+    fn clone(&self) -> Self {
+        Custom { name: self.name, member: Arc::clone(&self.member) }
+    }
+}
+
+impl<T: ?Sized> std::fmt::Debug for Custom<T> {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "Custom({})", self.name)
+    }
+}
+
+impl<T: ?Sized> PartialEq for Custom<T> {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.member, &other.member)
+    }
 }
 
 /// An enum made by [`catalogue!`](crate::catalogue!).
@@ -249,6 +295,9 @@ macro_rules! catalogue {
                 #[doc = concat!("See [`", stringify!($module), "::", stringify!($type), "`].")]
                 $type($module::$type),
             )+
+            /// A member from outside of the crate.
+            #[serde(skip)]
+            Custom($crate::catalogue::Custom<dyn $behaviour>),
         }
 
         impl $crate::catalogue::Catalogue for $spec {
@@ -257,6 +306,7 @@ macro_rules! catalogue {
             fn name(&self) -> &'static str {
                 match self {
                     $($spec::$type(_) => <$module::$type as $crate::catalogue::Entry>::NAME,)+
+                    $spec::Custom(custom) => custom.name(),
                 }
             }
         }
@@ -266,6 +316,7 @@ macro_rules! catalogue {
             $visibility fn as_dyn(&self) -> &(dyn $behaviour + 'static) {
                 match self {
                     $($spec::$type(member) => member,)+
+                    $spec::Custom(custom) => custom.member(),
                 }
             }
         }
@@ -391,6 +442,23 @@ mod tests {
         }
         let error = check_examples::<Wrong>().unwrap_err();
         assert_eq!(error.message, "the example of `steady` is one of `other`");
+    }
+
+    #[test]
+    fn a_member_from_outside_dispatches_and_has_no_form_in_files() {
+        struct Feather;
+        impl Weigh for Feather {
+            fn weigh(&self) -> f64 {
+                0.25
+            }
+        }
+        let custom = Custom::new("feather", Arc::new(Feather) as Arc<dyn Weigh>);
+        let toy = Toy::Custom(custom.clone());
+        assert_eq!((toy.name(), toy.as_dyn().weigh()), ("feather", 0.25));
+        assert_eq!(toy, Toy::Custom(custom));
+        assert_ne!(toy, Toy::Custom(Custom::new("feather", Arc::new(Feather))));
+        assert!(serde_json::to_string(&toy).is_err());
+        assert!(parse_typed::<Toy>("t", "custom: {}").is_err());
     }
 
     #[test]

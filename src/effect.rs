@@ -3,7 +3,9 @@
 //!
 //! A *revision* is a version of the code; a *set* is where pods of one revision run. Most rollouts have two sets:
 //! [`SetName::Old`] and [`SetName::New`]. Flagger has a third: after the analysis it copies the new revision into
-//! the primary workload, whose pods are [`SetName::Promoted`] and are reached as the stable *destination*.
+//! the primary workload, whose pods are [`SetName::Promoted`] and are reached as the stable *destination*. Analyses
+//! that compare like with like have a fourth: [`SetName::Baseline`], fresh pods of the old revision beside the
+//! candidate's.
 //!
 //! Traps: traffic is sent to a *destination*, not to a revision; after a Flagger promotion the stable destination
 //! runs the new code. A weight is a share of requests (0 to 1), not a percentage.
@@ -33,11 +35,17 @@ pub enum SetName {
     New,
     /// Pods of the new revision in the primary workload, after Flagger copied the template.
     Promoted,
+    /// Fresh pods of the old revision, as many as the candidate has, to compare it with.
+    Baseline,
 }
 
 impl SetName {
     /// Every set, in index order.
-    pub const ALL: [SetName; 3] = [SetName::Old, SetName::New, SetName::Promoted];
+    pub const ALL: [SetName; SetName::COUNT] =
+        [SetName::Old, SetName::New, SetName::Promoted, SetName::Baseline];
+
+    /// How many sets there are: the length of per-set tables.
+    pub const COUNT: usize = 4;
 
     /// Position in per-set tables.
     pub const fn index(self) -> usize {
@@ -47,7 +55,7 @@ impl SetName {
     /// The revision the pods of this set run.
     pub const fn revision(self) -> Revision {
         match self {
-            SetName::Old => Revision::Stable,
+            SetName::Old | SetName::Baseline => Revision::Stable,
             SetName::New | SetName::Promoted => Revision::Candidate,
         }
     }
@@ -57,6 +65,7 @@ impl SetName {
         match self {
             SetName::New => Destination::Candidate,
             SetName::Old | SetName::Promoted => Destination::Stable,
+            SetName::Baseline => Destination::Baseline,
         }
     }
 }
@@ -68,6 +77,41 @@ pub enum Destination {
     Stable,
     /// The candidate service or canary workload.
     Candidate,
+    /// The baseline workload of a comparison.
+    Baseline,
+}
+
+impl Destination {
+    /// Every destination, in index order.
+    pub const ALL: [Destination; Destination::COUNT] =
+        [Destination::Stable, Destination::Candidate, Destination::Baseline];
+
+    /// How many destinations there are: the length of per-destination tables.
+    pub const COUNT: usize = 3;
+
+    /// Position in per-destination tables.
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+}
+
+/// What the routers do with the traffic of the rolled-out service, beyond finding pods.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Split {
+    /// Share (0 to 1) of requests that goes to the candidate destination, whoever sends them.
+    pub candidate: f64,
+    /// Share (0 to 1) that goes to the baseline destination.
+    pub baseline: f64,
+    /// Share (0 to 1) of the requests of the stable destination that is copied to the candidate; nobody waits for
+    /// the answers to the copies.
+    pub mirror: f64,
+    /// Whether requests of the matching cohort (a header, a cookie) go to the candidate, whatever the shares.
+    pub cohort: bool,
+}
+
+impl Split {
+    /// Everything to the stable destination.
+    pub const STABLE: Split = Split { candidate: 0.0, baseline: 0.0, mirror: 0.0, cohort: false };
 }
 
 /// How requests find a pod of the rolled-out service.
@@ -87,6 +131,14 @@ pub enum Action {
     /// Send this share (0 to 1) of traffic to the candidate destination; takes effect after the router's
     /// propagation delay.
     Weight(f64),
+    /// Send this share (0 to 1) of traffic to the baseline destination; as slow as a weight.
+    BaselineWeight(f64),
+    /// Copy this share (0 to 1) of the stable destination's requests to the candidate; as slow as a weight.
+    Mirror(f64),
+    /// Send the matching cohort to the candidate (or stop to); as slow as a weight.
+    Cohort(bool),
+    /// All of the above back to nothing at once: every request to the stable destination, no copies.
+    Unsplit,
     /// Ask for this many pods in a set: missing ones start, surplus ones drain and stop.
     Scale(SetName, u32),
     /// Start (or stop) synthetic load on the candidate destination, in requests per second.
@@ -120,9 +172,9 @@ pub struct RolloutView {
     /// Replicas the service is meant to have.
     pub replicas: u32,
     /// One view a set, by [`SetName::index`].
-    pub sets: [SetView; 3],
-    /// The weight in force at the router.
-    pub weight: f64,
+    pub sets: [SetView; SetName::COUNT],
+    /// What was last asked of the routers.
+    pub split: Split,
     /// How requests find pods.
     pub routing: Routing,
     /// Whether somebody asks the strategy not to advance.

@@ -150,6 +150,7 @@ pub(crate) fn world(services: Vec<ServiceSpec>, rate: f64) -> WorldSpec {
             noise: NoiseSpec::none(),
             users: 10_000,
             sticky: false,
+            cohort: Ratio::ZERO,
             timeout: None,
         }],
         target: ServiceId(0),

@@ -1,6 +1,6 @@
 //! For tests: a policy asked at chosen instants, with scripted answers of monitoring.
 
-use crate::effect::{RolloutView, Routing, SetName, SetView};
+use crate::effect::{RolloutView, Routing, SetName, SetView, Split};
 use crate::policy::{
     CheckOutcome, Observation, Policy, Queries, QueryError, RolloutStatus, Start, Truth, Verdict,
 };
@@ -56,7 +56,7 @@ impl Bench {
         let mut policy = policy;
         policy.start(&Start { deploy_at: at(0), phase: 0.0, end: at(36_000), own_rollout });
         let ready = SetView { desired: 4, created: 4, ready: 4, available: 4, ..SetView::default() };
-        let mut sets = [SetView::default(); 3];
+        let mut sets = [SetView::default(); SetName::COUNT];
         sets[SetName::Old.index()] = ready;
         sets[SetName::New.index()] = ready;
         let view = RolloutView {
@@ -64,7 +64,7 @@ impl Bench {
             deploy_at: at(0),
             replicas: 4,
             sets,
-            weight: 0.1,
+            split: Split { candidate: 0.1, ..Split::STABLE },
             routing: Routing::Weighted,
             hold: false,
         };

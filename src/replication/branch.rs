@@ -4,6 +4,7 @@
 //! All riders of a branch have acted alike so far, so they have seen the same samples; when their actions differ, the
 //! branch is cloned and each goes on with those who act that way.
 
+use crate::catalogue::Catalogue;
 use crate::effect::{Action, RolloutView};
 use crate::policy::{CheckOutcome, Policy, Verdict};
 use crate::rng::Key;
@@ -357,11 +358,21 @@ fn describe(action: &Action) -> String {
             "traffic goes to every ready pod alike".to_owned()
         }
         Action::Weight(weight) => format!("candidate weight {:.4} %", weight * 100.0).replace(".0000", ""),
+        Action::BaselineWeight(weight) => {
+            format!("baseline weight {:.4} %", weight * 100.0).replace(".0000", "")
+        }
+        Action::Mirror(share) => {
+            format!("mirrored to the candidate: {:.4} %", share * 100.0).replace(".0000", "")
+        }
+        Action::Cohort(true) => "the matching cohort goes to the candidate".to_owned(),
+        Action::Cohort(false) => "the matching cohort is like everybody".to_owned(),
+        Action::Unsplit => "all traffic to the stable destination".to_owned(),
         Action::Scale(set, replicas) => {
             let name = match set {
                 crate::effect::SetName::Old => "stable",
                 crate::effect::SetName::New => "candidate",
                 crate::effect::SetName::Promoted => "promoted primary",
+                crate::effect::SetName::Baseline => "baseline",
             };
             format!("scale {name} pods to {replicas}")
         }

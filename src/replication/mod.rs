@@ -135,7 +135,7 @@ fn begin(
     let mut branch = Branch {
         world,
         station: warm.station.clone(),
-        strategy: Some(plan.strategy.start()),
+        strategy: Some(plan.strategy.as_dyn().start()),
         strategy_wake: None,
         progress: Default::default(),
         step: Default::default(),

@@ -408,7 +408,7 @@ fn decide(stage: &Stage<'_>, rider: &mut Rider, now: SimTime, verdict: Verdict) 
     match verdict {
         Verdict::RollBack { reasons } => {
             record(DecisionKind::RollBack, reasons);
-            Some(Act::RollBack(stage.players[rider.player].procedure))
+            Some(Act::RollBack(stage.players[rider.player].procedure.clone()))
         }
         Verdict::ForwardFix { reasons } => {
             record(DecisionKind::ForwardFix, reasons);

@@ -185,21 +185,13 @@ fn rollout_of<'a>(
 /// A plan with its reference players.
 fn plan_of(label: String, strategy: StrategySpec, scenario: &Scenario) -> RolloutPlan {
     let players = references(procedure(None, &strategy, scenario));
-    RolloutPlan { label, min_ready: min_ready(&strategy), strategy, players }
-}
-
-fn min_ready(strategy: &StrategySpec) -> SimDuration {
-    match strategy {
-        StrategySpec::Canary(canary) => canary.bounds.min_ready,
-        StrategySpec::Rolling(rolling) => rolling.bounds.min_ready,
-        StrategySpec::Flagger(_) => SimDuration::ZERO,
-    }
+    RolloutPlan { label, min_ready: strategy.as_dyn().min_ready(), strategy, players }
 }
 
 /// The engine's own way if the rollout is the engine's own, else the scenario's, else what the strategy implies.
 fn procedure(policy: Option<&Loaded>, strategy: &StrategySpec, scenario: &Scenario) -> ProcedureSpec {
-    let own = policy.filter(|p| p.rollout.as_ref() == Some(strategy)).and_then(|p| p.rollback);
-    let scenario_s = scenario.rollback.filter(|_| *strategy == scenario.rollout);
+    let own = policy.filter(|p| p.rollout.as_ref() == Some(strategy)).and_then(|p| p.rollback.clone());
+    let scenario_s = scenario.rollback.clone().filter(|_| *strategy == scenario.rollout);
     own.or(scenario_s).unwrap_or_else(|| ProcedureSpec::default_for(strategy))
 }
 
@@ -209,7 +201,7 @@ fn references(procedure: ProcedureSpec) -> Vec<PlayerSpec> {
         name: kind.name().to_owned(),
         player: Player::Reference(reference),
         prototype: kind.policy(),
-        procedure,
+        procedure: procedure.clone(),
         needs_truth: kind == Kind::Oracle,
         own_rollout: true,
         phase_key: format!("reference/{}", kind.name()),

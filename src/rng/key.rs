@@ -85,6 +85,20 @@ pub enum Purpose {
     QueryFailure = 29,
     /// Jobs, webhooks and other stand-ins for what a policy file calls.
     StandIn = 30,
+    /// Which users a header or cookie rule matches.
+    Cohort = 31,
+    /// How often and whether a call to another service is made.
+    FanOut = 32,
+    /// Which requests a client or server sheds, throttles or gives up by itself.
+    Shedding = 33,
+    /// What closed-loop users do: how long they think, when their session ends.
+    Session = 34,
+    /// Which instances, zones or users a disturbance hits.
+    Victims = 35,
+    /// Loss and jitter on the edges between services.
+    Edge = 36,
+    /// Whether a verdict gets through to whoever acts on it.
+    Delivery = 37,
 }
 
 /// A digest of (seed, scenario, replication, entity, purpose, number ...): the name of a random decision.

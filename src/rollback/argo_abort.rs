@@ -8,7 +8,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{PlannedStep, StepKind};
+use super::{PlannedStep, Procedure, StepKind};
+use crate::catalogue::Entry;
 use crate::strategy::support::replicas::Bounds;
 use crate::time::SimDuration;
 
@@ -37,8 +38,15 @@ impl Default for ArgoAbort {
     }
 }
 
-impl ArgoAbort {
-    pub(super) fn plan(&self) -> Vec<PlannedStep> {
+impl Entry for ArgoAbort {
+    const NAME: &'static str = "argo_abort";
+    const SUMMARY: &'static str =
+        "Argo Rollouts' abort: by weight with a router, by a rolling update back without";
+    const EXAMPLE: &'static str = "argo_abort: {traffic_routed: true, scale_down_delay: 30s}";
+}
+
+impl Procedure for ArgoAbort {
+    fn plan(&self) -> Vec<PlannedStep> {
         let retry = Some(SimDuration::from_secs(10));
         let step = |name, command, what| PlannedStep { name, command, what, retry };
         if self.traffic_routed {

@@ -4,25 +4,32 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{PlannedStep, StepKind};
+use super::{PlannedStep, Procedure, StepKind};
+use crate::catalogue::Entry;
 use crate::time::SimDuration;
 
 /// Flagger's rollback.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-pub struct FlaggerRollback {
+pub struct Flagger {
     /// Time the controller takes for one call of the cluster's API.
     pub call: SimDuration,
 }
 
-impl Default for FlaggerRollback {
+impl Default for Flagger {
     fn default() -> Self {
-        FlaggerRollback { call: SimDuration::from_secs(1) }
+        Flagger { call: SimDuration::from_secs(1) }
     }
 }
 
-impl FlaggerRollback {
-    pub(super) fn plan(&self) -> Vec<PlannedStep> {
+impl Entry for Flagger {
+    const NAME: &'static str = "flagger";
+    const SUMMARY: &'static str = "Flagger's own: weight to zero in one go, canary scaled to zero";
+    const EXAMPLE: &'static str = "flagger: {call: 1s}";
+}
+
+impl Procedure for Flagger {
+    fn plan(&self) -> Vec<PlannedStep> {
         // A failed call is repeated on the next reconcile of the canary, 10 s later.
         let retry = Some(SimDuration::from_secs(10));
         let step = |name, what| PlannedStep { name, command: self.call, what, retry };

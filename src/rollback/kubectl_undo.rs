@@ -5,7 +5,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{PlannedStep, StepKind};
+use super::{PlannedStep, Procedure, StepKind};
+use crate::catalogue::Entry;
 use crate::strategy::support::replicas::Bounds;
 use crate::time::SimDuration;
 
@@ -25,8 +26,14 @@ impl Default for KubectlUndo {
     }
 }
 
-impl KubectlUndo {
-    pub(super) fn plan(&self) -> Vec<PlannedStep> {
+impl Entry for KubectlUndo {
+    const NAME: &'static str = "kubectl_undo";
+    const SUMMARY: &'static str = "`kubectl rollout undo`: a rolling update back, then a look";
+    const EXAMPLE: &'static str = "kubectl_undo: {command: 2s}";
+}
+
+impl Procedure for KubectlUndo {
+    fn plan(&self) -> Vec<PlannedStep> {
         let step = |name, what| PlannedStep { name, command: self.command, what, retry: None };
         vec![
             step("kubectl rollout undo", StepKind::RollBack(self.bounds)),

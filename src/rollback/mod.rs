@@ -13,58 +13,40 @@ pub mod flagger;
 pub mod kubectl_undo;
 pub mod support;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
 use crate::quantity::Ratio;
-use crate::strategy::StrategySpec;
+use crate::strategy::{StrategySpec, Undo};
 use crate::time::SimDuration;
 
 pub use support::execution::{Execution, StepLog};
 
-/// A rollback procedure as a scenario names it or an engine implies it.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum ProcedureSpec {
-    /// Flagger: weight to zero in one go, canary scaled to zero.
-    Flagger(flagger::FlaggerRollback),
-    /// Argo Rollouts: abort.
-    ArgoAbort(argo_abort::ArgoAbort),
-    /// `kubectl rollout undo`: a rolling update back to the previous revision.
-    KubectlUndo(kubectl_undo::KubectlUndo),
+/// A way to roll back, with its parameters.
+pub trait Procedure: Send + Sync {
+    /// Its steps, in order.
+    fn plan(&self) -> Vec<PlannedStep>;
+}
+
+crate::catalogue! {
+    /// A rollback procedure as a scenario names it or an engine implies it.
+    pub enum ProcedureSpec: Procedure {
+        flagger => flagger::Flagger,
+        argo_abort => argo_abort::ArgoAbort,
+        kubectl_undo => kubectl_undo::KubectlUndo,
+    }
 }
 
 impl ProcedureSpec {
     /// What rolls a strategy back when nobody says otherwise.
     pub fn default_for(strategy: &StrategySpec) -> Self {
-        match strategy {
-            StrategySpec::Flagger(_) => ProcedureSpec::Flagger(flagger::FlaggerRollback::default()),
-            StrategySpec::Canary(canary) => ProcedureSpec::ArgoAbort(argo_abort::ArgoAbort {
-                traffic_routed: canary.traffic_routed,
-                bounds: canary.bounds,
+        match strategy.as_dyn().undo() {
+            Undo::Flagger => ProcedureSpec::Flagger(flagger::Flagger::default()),
+            Undo::ArgoAbort { traffic_routed, bounds } => ProcedureSpec::ArgoAbort(argo_abort::ArgoAbort {
+                traffic_routed,
+                bounds,
                 ..argo_abort::ArgoAbort::default()
             }),
-            StrategySpec::Rolling(rolling) => ProcedureSpec::KubectlUndo(kubectl_undo::KubectlUndo {
-                bounds: rolling.bounds,
-                ..Default::default()
-            }),
-        }
-    }
-
-    /// Its name in files and records.
-    pub fn name(&self) -> &'static str {
-        match self {
-            ProcedureSpec::Flagger(_) => "flagger",
-            ProcedureSpec::ArgoAbort(_) => "argo_abort",
-            ProcedureSpec::KubectlUndo(_) => "kubectl_undo",
-        }
-    }
-
-    fn plan(&self) -> Vec<PlannedStep> {
-        match self {
-            ProcedureSpec::Flagger(spec) => spec.plan(),
-            ProcedureSpec::ArgoAbort(spec) => spec.plan(),
-            ProcedureSpec::KubectlUndo(spec) => spec.plan(),
+            Undo::RollingUpdate(bounds) => {
+                ProcedureSpec::KubectlUndo(kubectl_undo::KubectlUndo { bounds, ..Default::default() })
+            }
         }
     }
 }

@@ -221,6 +221,9 @@ pub struct Traffic {
     /// Whether a user stays on the destination of the first request.
     #[serde(default)]
     pub sticky: bool,
+    /// Share of its users whose requests a header or cookie rule of a rollout (A/B test) matches.
+    #[serde(default = "ten_percent")]
+    pub cohort: Ratio,
     /// Noise on the arrival rate.
     #[serde(default)]
     pub noise: Option<Noise>,
@@ -367,6 +370,9 @@ fn share(value: f64) -> Ratio {
 
 fn no_share() -> Ratio {
     Ratio::ZERO
+}
+fn ten_percent() -> Ratio {
+    Ratio::new(0.1).unwrap_or(Ratio::ZERO)
 }
 fn half() -> Ratio {
     share(0.5)

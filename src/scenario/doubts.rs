@@ -2,7 +2,6 @@
 
 use super::resolve::Checker;
 use super::resolved::{FidelityChoice, Scenario};
-use super::rollouts;
 use super::services;
 use crate::effect::ServiceId;
 use crate::fault::{Fault, Resolution};
@@ -11,7 +10,7 @@ use crate::time::{SimDuration, SimTime};
 
 /// Notes warnings.
 pub(super) fn note(checker: &mut Checker<'_>, scenario: &Scenario) {
-    let shortest = rollouts::shortest(&scenario.rollout);
+    let shortest = scenario.rollout.as_dyn().shortest();
     if shortest > scenario.horizon {
         let fact =
             format!("the horizon {} ends before the rollout, which takes {shortest}", scenario.horizon);

@@ -189,6 +189,7 @@ fn one_traffic(checker: &mut Checker<'_>, index: &str, traffic: &Traffic) -> Opt
         noise,
         users: traffic.users,
         sticky: traffic.sticky,
+        cohort: traffic.cohort,
         timeout: traffic.timeout,
     })
 }

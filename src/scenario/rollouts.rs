@@ -2,13 +2,14 @@
 
 use super::document::Rollout;
 use super::resolve::Checker;
+use crate::catalogue::Catalogue;
 use crate::effect::ServiceId;
 use crate::quantity::Weight;
 use crate::rollback::ProcedureSpec;
-use crate::strategy::StrategySpec;
 use crate::strategy::canary::Canary;
-use crate::strategy::flagger::FlaggerCanary;
+use crate::strategy::flagger::Flagger;
 use crate::strategy::support::replicas::{Amount, Bounds};
+use crate::strategy::{Objection, StrategySpec};
 use crate::time::SimDuration;
 
 /// The rollout, checked.
@@ -40,7 +41,7 @@ pub(super) fn resolve(checker: &mut Checker<'_>) -> Option<Resolved> {
     Some(Resolved {
         target,
         strategy: rollout.strategy.clone(),
-        rollback: rollout.rollback,
+        rollback: rollout.rollback.clone(),
         weight_propagation: rollout.weight_propagation,
     })
 }
@@ -50,6 +51,12 @@ fn check_strategy(checker: &mut Checker<'_>, rollout: &Rollout) {
         StrategySpec::Canary(canary) => check_canary(checker, canary),
         StrategySpec::Flagger(flagger) => check_flagger(checker, flagger),
         StrategySpec::Rolling(rolling) => check_bounds(checker, "rolling", &rolling.bounds),
+        StrategySpec::Custom(_) => {}
+    }
+    for Objection { path, fact, help } in rollout.strategy.as_dyn().objections() {
+        let mut place = vec!["rollouts", "0", "strategy", rollout.strategy.name()];
+        place.extend(path.iter().map(String::as_str));
+        checker.error(&place, fact, help);
     }
 }
 
@@ -68,7 +75,7 @@ fn check_canary(checker: &mut Checker<'_>, canary: &Canary) {
     }
 }
 
-fn check_flagger(checker: &mut Checker<'_>, flagger: &FlaggerCanary) {
+fn check_flagger(checker: &mut Checker<'_>, flagger: &Flagger) {
     let base = ["rollouts", "0", "strategy", "flagger"];
     let path = |field| base.into_iter().chain([field]).collect::<Vec<_>>();
     if flagger.interval < SimDuration::from_secs(1) {
@@ -111,17 +118,5 @@ fn check_bounds(checker: &mut Checker<'_>, strategy: &str, bounds: &Bounds) {
                 format!("write `pods: 1` or `percent: 25`, at most {} pods", super::limits::MAX_REPLICAS);
             checker.error(&path, format!("`{field}` is out of range"), help);
         }
-    }
-}
-
-/// How long the rollout takes at least when nothing goes wrong and pods start at once.
-pub(super) fn shortest(strategy: &StrategySpec) -> SimDuration {
-    match strategy {
-        StrategySpec::Canary(canary) => {
-            canary.steps.iter().fold(SimDuration::ZERO, |sum, step| sum + step.bake)
-        }
-        // One tick to notice, one per weight, three to promote and clean up.
-        StrategySpec::Flagger(flagger) => flagger.interval * (flagger.weights.len() as u64 + 4),
-        StrategySpec::Rolling(_) => SimDuration::ZERO,
     }
 }

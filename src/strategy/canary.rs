@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::support::argo_replicas::{BasicCanary, PodSet, approximate_weighted};
 use super::support::replicas::{self, Bounds};
-use super::{Progress, Signal, Step, StepKind, StepStatus, Strategy};
+use super::{Progress, Rollout, Signal, Step, StepKind, StepStatus, Strategy, Undo};
+use crate::catalogue::Entry;
 use crate::effect::{Action, RolloutView, Routing, SetName};
 use crate::quantity::Weight;
 use crate::time::{SimDuration, SimTime};
@@ -66,6 +67,31 @@ pub enum WaitKind {
     Analysis,
     /// A person; `bake` is the stand-in for the time the person takes.
     Pause,
+}
+
+impl Entry for Canary {
+    const NAME: &'static str = "canary";
+    const SUMMARY: &'static str = "weights in steps with a bake after each, by a router or by replica counts";
+    const EXAMPLE: &'static str =
+        "canary: {steps: [{weight: 5%, bake: 10m}, {weight: 50%, bake: 10m}], traffic_routed: true}";
+}
+
+impl Rollout for Canary {
+    fn start(&self) -> Box<dyn Strategy> {
+        Box::new(Running::new(self.clone()))
+    }
+
+    fn min_ready(&self) -> SimDuration {
+        self.bounds.min_ready
+    }
+
+    fn shortest(&self) -> SimDuration {
+        self.steps.iter().fold(SimDuration::ZERO, |sum, step| sum + step.bake)
+    }
+
+    fn undo(&self) -> Undo {
+        Undo::ArgoAbort { traffic_routed: self.traffic_routed, bounds: self.bounds }
+    }
 }
 
 /// A canary under way.
@@ -139,7 +165,7 @@ impl Running {
             return None;
         }
         let weight = self.weight();
-        if self.spec.traffic_routed && view.weight != weight {
+        if self.spec.traffic_routed && view.split.candidate != weight {
             actions.push(Action::Weight(weight));
         }
         self.since = view.now;

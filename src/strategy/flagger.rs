@@ -14,7 +14,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Progress, Signal, Step, StepKind, StepStatus, Strategy};
+use super::{Progress, Rollout, Signal, Step, StepKind, StepStatus, Strategy, Undo};
+use crate::catalogue::Entry;
 use crate::effect::{Action, RolloutView, Routing, SetName};
 use crate::quantity::{Rate, Weight};
 use crate::time::{SimDuration, SimTime};
@@ -22,7 +23,7 @@ use crate::time::{SimDuration, SimTime};
 /// A Flagger canary rollout.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct FlaggerCanary {
+pub struct Flagger {
     /// Time between ticks (`analysis.interval`).
     pub interval: SimDuration,
     /// Weights of the successive good ticks, in order; the last one is the maximum.
@@ -54,10 +55,31 @@ fn ten_minutes() -> SimDuration {
     SimDuration::from_mins(10)
 }
 
-impl FlaggerCanary {
+impl Entry for Flagger {
+    const NAME: &'static str = "flagger";
+    const SUMMARY: &'static str = "Flagger's canary: one step a tick, then a promotion by copying";
+    const EXAMPLE: &'static str = "flagger: {interval: 1m, weights: [10%, 20%, 30%, 40%, 50%]}";
+}
+
+impl Rollout for Flagger {
+    fn start(&self) -> Box<dyn Strategy> {
+        Box::new(Running::new(self.clone()))
+    }
+
+    fn shortest(&self) -> SimDuration {
+        // One tick to notice, one per weight, three to promote and clean up.
+        self.interval * (self.weights.len() as u64 + 4)
+    }
+
+    fn undo(&self) -> Undo {
+        Undo::Flagger
+    }
+}
+
+impl Flagger {
     /// A rollout with Flagger's defaults but for the interval and the weights.
     pub fn new(interval: SimDuration, weights: Vec<Weight>) -> Self {
-        FlaggerCanary {
+        Flagger {
             interval,
             weights,
             promotion_weights: Vec::new(),
@@ -72,7 +94,7 @@ impl FlaggerCanary {
 /// A Flagger rollout under way.
 #[derive(Clone, Debug)]
 pub struct Running {
-    spec: FlaggerCanary,
+    spec: Flagger,
     phase: Phase,
     /// Weights already set.
     advanced: usize,
@@ -102,7 +124,7 @@ enum Phase {
 
 impl Running {
     /// The rollout at its start; the first tick is the deploy itself plus whatever the caller's phase says.
-    pub fn new(spec: FlaggerCanary) -> Self {
+    pub fn new(spec: Flagger) -> Self {
         Running {
             spec,
             phase: Phase::Waiting,

@@ -12,11 +12,9 @@ pub mod flagger;
 pub mod rolling;
 pub mod support;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
 use crate::effect::{Action, RolloutView};
-use crate::time::SimTime;
+use crate::time::{SimDuration, SimTime};
+use support::replicas::Bounds;
 
 /// Why a strategy or procedure is asked for its next step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,25 +98,60 @@ impl Clone for Box<dyn Strategy> {
     }
 }
 
-/// A rollout as it is written in a scenario, or as an importer makes it from a user's file.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum StrategySpec {
-    /// Weights in steps, by a router or by replica counts.
-    Canary(canary::Canary),
-    /// Pods replaced a few at a time.
-    Rolling(rolling::Rolling),
-    /// Flagger's canary: one step a tick, then a promotion by copying.
-    Flagger(flagger::FlaggerCanary),
+/// How the old revision comes back when nobody says otherwise.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Undo {
+    /// As Flagger does it.
+    Flagger,
+    /// As Argo Rollouts' abort: by the router, or else by a rolling update back within the bounds.
+    ArgoAbort {
+        /// Whether a router splits the traffic.
+        traffic_routed: bool,
+        /// Bounds of the rolling update back.
+        bounds: Bounds,
+    },
+    /// As `kubectl rollout undo`: a rolling update back within the bounds.
+    RollingUpdate(Bounds),
 }
 
-impl StrategySpec {
+/// Something in a rollout's parameters that cannot be meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Objection {
+    /// Where, from the strategy's own parameters on: `["steps", "2", "weight"]`.
+    pub path: Vec<String>,
+    /// What is wrong.
+    pub fact: String,
+    /// What to write instead.
+    pub help: String,
+}
+
+/// A kind of rollout with its parameters.
+pub trait Rollout: Send + Sync {
     /// The strategy, about to start.
-    pub fn start(&self) -> Box<dyn Strategy> {
-        match self {
-            StrategySpec::Canary(spec) => Box::new(canary::Running::new(spec.clone())),
-            StrategySpec::Rolling(spec) => Box::new(rolling::Running::new(*spec)),
-            StrategySpec::Flagger(spec) => Box::new(flagger::Running::new(spec.clone())),
-        }
+    fn start(&self) -> Box<dyn Strategy>;
+    /// How long a pod must be ready to count as available.
+    fn min_ready(&self) -> SimDuration {
+        SimDuration::ZERO
+    }
+    /// How long it takes at least when nothing goes wrong and pods start at once.
+    fn shortest(&self) -> SimDuration {
+        SimDuration::ZERO
+    }
+    /// How the old revision comes back.
+    fn undo(&self) -> Undo {
+        Undo::ArgoAbort { traffic_routed: true, bounds: Bounds::default() }
+    }
+    /// What cannot be meant in its parameters.
+    fn objections(&self) -> Vec<Objection> {
+        Vec::new()
+    }
+}
+
+crate::catalogue! {
+    /// A rollout as it is written in a scenario, or as an importer makes it from a user's file.
+    pub enum StrategySpec: Rollout {
+        canary => canary::Canary,
+        rolling => rolling::Rolling,
+        flagger => flagger::Flagger,
     }
 }

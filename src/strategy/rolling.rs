@@ -7,9 +7,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::support::replicas::{self, Bounds, Goal};
-use super::{Progress, Signal, Step, StepKind, StepStatus, Strategy};
+use super::{Progress, Rollout, Signal, Step, StepKind, StepStatus, Strategy, Undo};
+use crate::catalogue::Entry;
 use crate::effect::{Action, RolloutView, Routing, SetName};
-use crate::time::SimTime;
+use crate::time::{SimDuration, SimTime};
 
 /// A rolling update.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -17,6 +18,26 @@ use crate::time::SimTime;
 pub struct Rolling {
     /// Pods beyond and below the wanted number, and the minimum ready time.
     pub bounds: Bounds,
+}
+
+impl Entry for Rolling {
+    const NAME: &'static str = "rolling";
+    const SUMMARY: &'static str = "pods replaced a few at a time, as a Kubernetes Deployment does";
+    const EXAMPLE: &'static str = "rolling: {bounds: {max_surge: {percent: 25}, max_unavailable: {pods: 0}}}";
+}
+
+impl Rollout for Rolling {
+    fn start(&self) -> Box<dyn Strategy> {
+        Box::new(Running::new(*self))
+    }
+
+    fn min_ready(&self) -> SimDuration {
+        self.bounds.min_ready
+    }
+
+    fn undo(&self) -> Undo {
+        Undo::RollingUpdate(self.bounds)
+    }
 }
 
 /// A rolling update under way.

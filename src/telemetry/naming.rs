@@ -52,17 +52,20 @@ pub enum Role {
     Stable,
     /// What is being rolled out.
     Candidate,
+    /// Fresh pods of what users had before, to compare the candidate with.
+    Baseline,
 }
 
 impl Role {
-    /// Both roles.
-    pub const ALL: [Role; 2] = [Role::Stable, Role::Candidate];
+    /// Every role.
+    pub const ALL: [Role; 3] = [Role::Stable, Role::Candidate, Role::Baseline];
 
     /// The word for it in a `role` label.
     pub const fn word(self) -> &'static str {
         match self {
             Role::Stable => "stable",
             Role::Candidate => "candidate",
+            Role::Baseline => "baseline",
         }
     }
 
@@ -71,6 +74,7 @@ impl Role {
         match set {
             SetName::New => Role::Candidate,
             SetName::Old | SetName::Promoted => Role::Stable,
+            SetName::Baseline => Role::Baseline,
         }
     }
 }
@@ -125,6 +129,8 @@ pub struct Naming {
     pub stable: RoleNames,
     /// Names of what is being rolled out.
     pub candidate: RoleNames,
+    /// Names of fresh pods of what users had before.
+    pub baseline: RoleNames,
     /// Name of the ingress in front, for ingress metrics.
     pub ingress: String,
     /// Names of other services, by their name in the scenario; a service that is not listed keeps its own.
@@ -170,6 +176,8 @@ impl Naming {
         stable: RoleNames,
         candidate: RoleNames,
     ) -> Self {
+        let of_baseline = format!("{workload}-baseline");
+        let baseline = role(&of_baseline, &of_baseline, &stable.version);
         Naming {
             engine,
             namespace: namespace.to_owned(),
@@ -177,6 +185,7 @@ impl Naming {
             workload: workload.to_owned(),
             stable,
             candidate,
+            baseline,
             ingress: apex.to_owned(),
             renamed: BTreeMap::new(),
             bind: Vec::new(),
@@ -197,6 +206,7 @@ impl Naming {
         match role {
             Role::Stable => &self.stable,
             Role::Candidate => &self.candidate,
+            Role::Baseline => &self.baseline,
         }
     }
 

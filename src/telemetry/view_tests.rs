@@ -47,7 +47,8 @@ impl Rig {
     }
 
     fn scrape(&mut self, at_ms: i64, pods: Vec<PodInstruments>, ready: [u32; 3]) {
-        let sets = ready.map(|ready| SetView { desired: ready, created: ready, ready, ..Default::default() });
+        let of = |ready| SetView { desired: ready, created: ready, ready, ..Default::default() };
+        let sets = [of(ready[0]), of(ready[1]), of(ready[2]), of(0)];
         let service = ServiceInstruments { pods, sets, ..Default::default() };
         self.store.record_scrape(at_ms, at_ms + 2_000, &[service], &ScrapeHealth::default());
         self.view.extend(&self.store);

@@ -12,7 +12,7 @@ use super::event::{Event, ExitReason, Process, class};
 use super::instruments::PodKey;
 use super::pod::{Pod, PodState};
 use super::spec::{ServiceSpec, WorldSpec};
-use crate::effect::{Action, Destination, RolloutView, Routing, ServiceId, SetName, SetView};
+use crate::effect::{Action, Destination, RolloutView, Routing, ServiceId, SetName, SetView, Split};
 use crate::engine::Agenda;
 use crate::rng::{Key, Purpose};
 use crate::time::{SimDuration, SimTime};
@@ -37,14 +37,14 @@ pub struct Set {
 pub struct Cluster {
     /// Every pod ever made, by index.
     pub pods: Vec<Pod>,
-    /// Three sets per service, by [`ServiceId`] and [`SetName::index`].
-    pub sets: Vec<[Set; 3]>,
+    /// The sets of each service, by [`ServiceId`] and [`SetName::index`].
+    pub sets: Vec<[Set; SetName::COUNT]>,
     /// How requests find pods of the target.
     pub routing: Routing,
-    /// The weight last asked for.
-    pub weight_asked: f64,
-    /// The weight the routers use.
-    pub weight: f64,
+    /// What was last asked of the routers.
+    pub asked: Split,
+    /// What the routers do.
+    pub split: Split,
     /// Synthetic load on the candidate destination, requests per second.
     pub synthetic_load: f64,
     /// How long a pod must be ready to count as available.
@@ -63,8 +63,8 @@ impl Cluster {
             pods: Vec::new(),
             sets: vec![Default::default(); spec.services.len()],
             routing: Routing::Endpoints,
-            weight_asked: 0.0,
-            weight: 0.0,
+            asked: Split::STABLE,
+            split: Split::STABLE,
             synthetic_load: 0.0,
             min_ready: SimDuration::ZERO,
             changed: false,
@@ -141,15 +141,24 @@ impl Cluster {
     pub fn perform(&mut self, action: &Action, spec: &WorldSpec, now: SimTime, agenda: &mut Agenda<Event>) {
         match *action {
             Action::Route(routing) => self.routing = routing,
-            Action::Weight(weight) => {
-                self.weight_asked = weight;
-                self.weight_seq += 1;
-                let at = now + spec.weight_propagation;
-                agenda.schedule(at, class::CLUSTER, Event::WeightInForce(self.weight_seq));
+            Action::Weight(share) => self.ask(Split { candidate: share, ..self.asked }, spec, now, agenda),
+            Action::BaselineWeight(share) => {
+                self.ask(Split { baseline: share, ..self.asked }, spec, now, agenda);
             }
+            Action::Mirror(share) => self.ask(Split { mirror: share, ..self.asked }, spec, now, agenda),
+            Action::Cohort(matched) => self.ask(Split { cohort: matched, ..self.asked }, spec, now, agenda),
+            Action::Unsplit => self.ask(Split::STABLE, spec, now, agenda),
             Action::Scale(set, replicas) => self.scale(set, replicas, spec, now, agenda),
             Action::SyntheticLoad(rate) => self.synthetic_load = rate,
         }
+    }
+
+    /// Asks the routers for another split; it is in force after their propagation delay.
+    fn ask(&mut self, split: Split, spec: &WorldSpec, now: SimTime, agenda: &mut Agenda<Event>) {
+        self.asked = split;
+        self.weight_seq += 1;
+        let at = now + spec.weight_propagation;
+        agenda.schedule(at, class::CLUSTER, Event::WeightInForce(self.weight_seq));
     }
 
     fn scale(
@@ -243,13 +252,13 @@ impl Cluster {
             return;
         }
         let revision = pod.revision();
-        if let Some(mean) = conditions.crash_uptime(revision, now) {
+        if let Some(mean) = conditions.crash_uptime(revision) {
             let uptime = mean.scale(-libm::log(key.purpose(Purpose::Fault).uniform_open()));
             agenda.schedule(now + uptime, class::CLUSTER, Event::PodExit(process, ExitReason::Crash));
         }
         pod.leaked = pod.leaked_by(now);
         pod.leak_from = now;
-        pod.leak_rate = conditions.leak(revision, now);
+        pod.leak_rate = conditions.leak(revision);
         if pod.leak_rate > 0.0 {
             let service = &spec.services[pod.key.service.0 as usize];
             // Pods do not fill up in step: each has up to a tenth more or less room.
@@ -311,7 +320,7 @@ impl Cluster {
     /// A weight comes into force, unless a later one was asked for meanwhile.
     pub fn weight_in_force(&mut self, seq: u32) {
         if seq == self.weight_seq {
-            self.weight = self.weight_asked;
+            self.split = self.asked;
             self.changed = true;
         }
     }
@@ -330,16 +339,39 @@ impl Cluster {
         self.sets[service.0 as usize].iter().all(|set| set.ready.is_empty())
     }
 
-    /// The share of the target's traffic that goes to the candidate destination right now.
-    pub fn candidate_share(&self, target: ServiceId) -> f64 {
+    /// Shares of the traffic of the target by destination right now, of requests that no cohort rule takes.
+    pub fn shares(&self, target: ServiceId) -> [f64; Destination::COUNT] {
+        let Split { candidate, baseline, .. } = self.split;
         match self.routing {
-            Routing::Weighted => self.weight,
+            Routing::Weighted => [(1.0 - candidate - baseline).max(0.0), candidate, baseline],
             Routing::Endpoints => {
-                let candidate = self.ready_behind(target, Destination::Candidate) as f64;
-                let all = candidate + self.ready_behind(target, Destination::Stable) as f64;
-                if all > 0.0 { candidate / all } else { 0.0 }
+                let ready = Destination::ALL.map(|d| self.ready_behind(target, d) as f64);
+                let all: f64 = ready.iter().sum();
+                if all > 0.0 { ready.map(|n| n / all) } else { [1.0, 0.0, 0.0] }
             }
         }
+    }
+
+    /// Whether routers send the matching cohort to the candidate.
+    pub fn follows_cohort(&self) -> bool {
+        self.split.cohort && self.routing == Routing::Weighted
+    }
+
+    /// As [`Cluster::shares`], of all requests: the cohort that a rule matches goes to the candidate.
+    pub fn overall_shares(&self, spec: &WorldSpec) -> [f64; Destination::COUNT] {
+        let rest = self.shares(spec.target);
+        if !self.follows_cohort() {
+            return rest;
+        }
+        let matched = spec.matching_share();
+        let mut shares = rest.map(|share| share * (1.0 - matched));
+        shares[Destination::Candidate.index()] += matched;
+        shares
+    }
+
+    /// The share of the target's traffic that goes to the candidate destination right now.
+    pub fn candidate_share(&self, spec: &WorldSpec) -> f64 {
+        self.overall_shares(spec)[Destination::Candidate.index()]
     }
 
     /// What the API shows of one set.
@@ -365,7 +397,7 @@ impl Cluster {
             deploy_at,
             replicas: spec.services[target.0 as usize].replicas,
             sets: SetName::ALL.map(|s| self.set_view(target, s, now)),
-            weight: self.weight_asked,
+            split: self.asked,
             routing: self.routing,
             hold,
         }
@@ -375,7 +407,8 @@ impl Cluster {
     pub fn is_restored(&self, spec: &WorldSpec) -> bool {
         let sets = &self.sets[spec.target.0 as usize];
         let replicas = spec.services[spec.target.0 as usize].replicas as usize;
-        sets[SetName::Old.index()].ready.len() >= replicas && self.candidate_share(spec.target) == 0.0
+        sets[SetName::Old.index()].ready.len() >= replicas
+            && self.overall_shares(spec)[Destination::Stable.index()] >= 1.0
     }
 
     /// Whether nothing of the deploy is left: restored, and every other pod gone.
@@ -384,8 +417,9 @@ impl Cluster {
         self.is_restored(spec)
             && sets[SetName::New.index()].members.is_empty()
             && sets[SetName::Promoted.index()].members.is_empty()
+            && sets[SetName::Baseline.index()].members.is_empty()
             && self.synthetic_load == 0.0
-            && self.weight == self.weight_asked
+            && self.split == self.asked
     }
 }
 

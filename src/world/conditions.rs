@@ -3,6 +3,9 @@
 //! Confounders act in every branch; faults of the change act only in the bad twin and only on the candidate revision
 //! of the rolled-out service. Several disturbances of one kind combine as independent causes (shares) or by
 //! multiplication (factors).
+//!
+//! Traps: what is in force is worked out at boundaries ([`Conditions::refresh`]) and looked up in between, because it
+//! is asked for every request; arrivals look ahead in time and therefore ask by instant.
 
 use std::sync::Arc;
 
@@ -11,12 +14,11 @@ use crate::effect::{Revision, ServiceId, WorldDisturbance};
 use crate::time::{SimDuration, SimTime};
 
 /// The disturbances of one branch.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Conditions {
-    /// In force in every branch alike.
-    pub confounders: Arc<[TimedDisturbance]>,
-    /// Faults of the change; empty without a deploy and in the healthy twin.
-    pub faults: Arc<[TimedDisturbance]>,
+    confounders: Arc<[TimedDisturbance]>,
+    faults: Arc<[TimedDisturbance]>,
+    acting: Acting,
 }
 
 /// Slow requests of a revision.
@@ -33,22 +35,93 @@ impl Slowness {
     pub const NONE: Slowness = Slowness { factor: 1.0, share: 0.0 };
 }
 
+/// What is in force at present, combined.
+#[derive(Clone, Debug)]
+struct Acting {
+    /// By service: share of requests that their shared dependencies let through.
+    dependency_good: Vec<f64>,
+    /// The stable and the candidate revision.
+    revisions: [OfRevision; 2],
+    /// Cold pods: multiplier at their start, and time constant.
+    cold: Vec<(f64, SimDuration)>,
+}
+
+/// What is wrong with the code of a revision.
+#[derive(Clone, Copy, Debug)]
+struct OfRevision {
+    /// Share of requests that succeed, as far as this code is concerned.
+    good: f64,
+    slowness: Slowness,
+    crash_uptime: Option<SimDuration>,
+    /// Bytes per second.
+    leak: f64,
+}
+
+impl Acting {
+    fn nothing(services: usize) -> Self {
+        let sound = OfRevision { good: 1.0, slowness: Slowness::NONE, crash_uptime: None, leak: 0.0 };
+        Acting { dependency_good: vec![1.0; services], revisions: [sound; 2], cold: Vec::new() }
+    }
+
+    fn add(&mut self, what: &WorldDisturbance) {
+        match *what {
+            WorldDisturbance::Errors { revision, share } => self.of(revision).good *= 1.0 - share.get(),
+            WorldDisturbance::Latency { revision, factor, share } => {
+                let slow = &mut self.of(revision).slowness;
+                *slow = Slowness { factor: slow.factor * factor, share: slow.share.max(share.get()) };
+            }
+            WorldDisturbance::CrashLoop { revision, mean_uptime } => {
+                let crash = &mut self.of(revision).crash_uptime;
+                *crash = Some(crash.map_or(mean_uptime, |known| known.min(mean_uptime)));
+            }
+            WorldDisturbance::MemoryLeak { revision, per_second } => {
+                self.of(revision).leak += per_second.get() as f64;
+            }
+            // Arrivals ask by instant.
+            WorldDisturbance::TrafficSpike { .. } => {}
+            WorldDisturbance::DependencyErrors { service, share } => {
+                let hit = |index: usize| service.is_none_or(|s| usize::from(s.0) == index);
+                let goods = self.dependency_good.iter_mut().enumerate();
+                goods.filter(|(index, _)| hit(*index)).for_each(|(_, good)| *good *= 1.0 - share.get());
+            }
+            WorldDisturbance::ColdCache { factor, warm_up } => self.cold.push((factor, warm_up)),
+        }
+    }
+
+    fn of(&mut self, revision: Revision) -> &mut OfRevision {
+        &mut self.revisions[revision as usize]
+    }
+}
+
 impl Conditions {
-    fn in_force(&self, now: SimTime) -> impl Iterator<Item = &WorldDisturbance> {
-        self.confounders
-            .iter()
-            .chain(self.faults.iter())
-            .filter(move |d| d.from <= now && now < d.until)
-            .map(|d| &d.what)
+    /// The conditions of a world with this many services at time zero, before any deploy.
+    pub fn new(services: usize, confounders: Arc<[TimedDisturbance]>) -> Self {
+        let mut conditions =
+            Conditions { confounders, faults: Arc::new([]), acting: Acting::nothing(services) };
+        conditions.refresh(SimTime::ZERO);
+        conditions
+    }
+
+    /// The candidate exists from now on, with these faults.
+    pub fn deploy(&mut self, faults: Arc<[TimedDisturbance]>, now: SimTime) {
+        self.faults = faults;
+        self.refresh(now);
+    }
+
+    /// Works out what is in force at `now` and until the next boundary.
+    pub fn refresh(&mut self, now: SimTime) {
+        let mut acting = Acting::nothing(self.acting.dependency_good.len());
+        self.all().filter(|d| d.from <= now && now < d.until).for_each(|d| acting.add(&d.what));
+        self.acting = acting;
+    }
+
+    fn all(&self) -> impl Iterator<Item = &TimedDisturbance> {
+        self.confounders.iter().chain(self.faults.iter())
     }
 
     /// Every instant after `after` at which something begins or ends.
     pub fn boundaries(&self, after: SimTime) -> impl Iterator<Item = SimTime> + '_ {
-        self.confounders
-            .iter()
-            .chain(self.faults.iter())
-            .flat_map(|d| [d.from, d.until])
-            .filter(move |&t| t > after && t < SimTime::NEVER)
+        self.all().flat_map(|d| [d.from, d.until]).filter(move |&t| t > after && t < SimTime::NEVER)
     }
 
     /// The first instant after `after` at which the arrival rate may change. Faults of the change never change it, so
@@ -63,89 +136,52 @@ impl Conditions {
     }
 
     /// Multiplier of the arrival rate.
-    pub fn arrival_factor(&self, now: SimTime) -> f64 {
-        self.in_force(now)
-            .map(|d| if let WorldDisturbance::TrafficSpike { factor } = d { *factor } else { 1.0 })
+    pub fn arrival_factor(&self, at: SimTime) -> f64 {
+        let in_force = self.confounders.iter().filter(|d| d.from <= at && at < d.until);
+        in_force
+            .map(|d| if let WorldDisturbance::TrafficSpike { factor } = d.what { factor } else { 1.0 })
             .product()
     }
 
     /// Share of requests of `service` that a shared dependency fails, whatever the revision.
-    pub fn dependency_errors(&self, service: ServiceId, now: SimTime) -> f64 {
-        let good: f64 = self
-            .in_force(now)
-            .map(|d| match d {
-                WorldDisturbance::DependencyErrors { service: s, share }
-                    if s.is_none_or(|s| s == service) =>
-                {
-                    1.0 - share.get()
-                }
-                _ => 1.0,
-            })
-            .product();
-        1.0 - good
+    pub fn dependency_errors(&self, service: ServiceId) -> f64 {
+        1.0 - self.acting.dependency_good[usize::from(service.0)]
     }
 
     /// Share of requests of `revision` that its own code fails.
-    pub fn fault_errors(&self, revision: Revision, now: SimTime) -> f64 {
-        let good: f64 = self
-            .in_force(now)
-            .map(|d| match d {
-                WorldDisturbance::Errors { revision: r, share } if *r == revision => 1.0 - share.get(),
-                _ => 1.0,
-            })
-            .product();
-        1.0 - good
+    pub fn fault_errors(&self, revision: Revision) -> f64 {
+        1.0 - self.acting.revisions[revision as usize].good
     }
 
     /// Slow requests of `revision`; several regressions at once multiply their factors and the largest share holds.
-    pub fn slowness(&self, revision: Revision, now: SimTime) -> Slowness {
-        self.in_force(now).fold(Slowness::NONE, |s, d| match d {
-            WorldDisturbance::Latency { revision: r, factor, share } if *r == revision => {
-                Slowness { factor: s.factor * factor, share: s.share.max(share.get()) }
-            }
-            _ => s,
-        })
+    pub fn slowness(&self, revision: Revision) -> Slowness {
+        self.acting.revisions[revision as usize].slowness
     }
 
     /// Service-time multiplier of a pod that has run for `uptime`, because its cache is cold.
-    pub fn cold_factor(&self, uptime: SimDuration, now: SimTime) -> f64 {
-        self.in_force(now)
-            .map(|d| match d {
-                WorldDisturbance::ColdCache { factor, warm_up } => {
-                    let age = uptime.as_secs_f64() / warm_up.as_secs_f64().max(1e-9);
-                    1.0 + (factor - 1.0) * libm::exp(-age)
-                }
-                _ => 1.0,
+    pub fn cold_factor(&self, uptime: SimDuration) -> f64 {
+        self.acting
+            .cold
+            .iter()
+            .map(|(factor, warm_up)| {
+                let age = uptime.as_secs_f64() / warm_up.as_secs_f64().max(1e-9);
+                1.0 + (factor - 1.0) * libm::exp(-age)
             })
             .product()
     }
 
     /// Whether anything makes fresh pods slow.
-    pub fn any_cold(&self, now: SimTime) -> bool {
-        self.in_force(now).any(|d| matches!(d, WorldDisturbance::ColdCache { .. }))
+    pub fn any_cold(&self) -> bool {
+        !self.acting.cold.is_empty()
     }
 
     /// Mean time from container start to exit, when the revision crashes.
-    pub fn crash_uptime(&self, revision: Revision, now: SimTime) -> Option<SimDuration> {
-        self.in_force(now)
-            .filter_map(|d| match d {
-                WorldDisturbance::CrashLoop { revision: r, mean_uptime } if *r == revision => {
-                    Some(*mean_uptime)
-                }
-                _ => None,
-            })
-            .min()
+    pub fn crash_uptime(&self, revision: Revision) -> Option<SimDuration> {
+        self.acting.revisions[revision as usize].crash_uptime
     }
 
     /// Growth of memory in bytes per second of uptime.
-    pub fn leak(&self, revision: Revision, now: SimTime) -> f64 {
-        self.in_force(now)
-            .map(|d| match d {
-                WorldDisturbance::MemoryLeak { revision: r, per_second } if *r == revision => {
-                    per_second.get() as f64
-                }
-                _ => 0.0,
-            })
-            .sum()
+    pub fn leak(&self, revision: Revision) -> f64 {
+        self.acting.revisions[revision as usize].leak
     }
 }

@@ -7,7 +7,7 @@
 //! the callers' proxies and therefore see rejections, resets and time-outs too, and survive a restart of the pod they
 //! are about. A request that found no pod at all is in [`NoPod`], which only the callers can count.
 
-use crate::effect::{ServiceId, SetName, SetView};
+use crate::effect::{Destination, ServiceId, SetName, SetView};
 
 /// Upper bounds of the latency histogram, in seconds; the last bucket is +Inf. A superset of the default buckets of
 /// the Prometheus client libraries (5 ms to 10 s) and of Istio's request duration up to one minute.
@@ -152,11 +152,12 @@ pub struct PodInstruments {
     pub in_flight: u32,
 }
 
-/// Requests that found no pod, as callers count them, per destination (stable, candidate).
+/// Requests that found no pod, as callers count them, per destination by
+/// [`Destination::index`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NoPod {
     /// Turned away since the start.
-    pub rejected: [u64; 2],
+    pub rejected: [u64; Destination::COUNT],
 }
 
 /// The instruments of one service.
@@ -166,8 +167,8 @@ pub struct ServiceInstruments {
     pub pods: Vec<PodInstruments>,
     /// Requests that found no pod.
     pub no_pod: NoPod,
-    /// What the API shows of the three sets.
-    pub sets: [SetView; 3],
+    /// What the API shows of the sets.
+    pub sets: [SetView; SetName::COUNT],
     /// Memory limit of a pod, in bytes.
     pub memory_limit: f64,
     /// CPU limit of a pod, in cores.

@@ -24,7 +24,7 @@ pub mod tally;
 
 use std::sync::Arc;
 
-use crate::effect::{Action, RolloutView, ServiceId, SetName};
+use crate::effect::{Action, Destination, RolloutView, ServiceId, SetName};
 use crate::engine::{Agenda, Fingerprint};
 use crate::rng::{Key, Purpose};
 use crate::time::{SimDuration, SimTime};
@@ -87,7 +87,7 @@ pub struct World {
     conditions: Conditions,
     kernel: Kernel,
     tally: Option<Tally>,
-    no_pod: Vec<[u64; 2]>,
+    no_pod: Vec<[u64; Destination::COUNT]>,
     reference: Option<Arc<Outcomes>>,
     fingerprint: Fingerprint,
     probes: bool,
@@ -108,11 +108,11 @@ impl World {
             now: SimTime::ZERO,
             agenda: Agenda::new(),
             cluster: Cluster::new(spec, common.key.entity("cluster")),
-            conditions: Conditions { confounders, faults: Arc::new([]) },
+            conditions: Conditions::new(services, confounders),
             probes: matches!(kernel, Kernel::Request(_)),
             kernel,
             tally: None,
-            no_pod: vec![[0; 2]; services],
+            no_pod: vec![[0; Destination::COUNT]; services],
             reference: None,
             fingerprint: Fingerprint::default(),
             common,
@@ -180,10 +180,11 @@ impl World {
 
     /// The candidate exists from now on, with these faults and this minimum ready time.
     pub fn deploy(&mut self, faults: Arc<[TimedDisturbance]>, min_ready: SimDuration) {
-        self.conditions.faults = faults;
+        self.settle_flow();
+        self.conditions.deploy(faults, self.now);
         self.cluster.min_ready = min_ready;
         self.schedule_boundaries();
-        self.boundary();
+        self.doom_processes();
     }
 
     /// Carries out an action now.
@@ -307,9 +308,15 @@ impl World {
         self.cluster.gone(process.pod);
     }
 
-    /// A disturbance begins or ends: processes that it dooms get their end scheduled anew.
+    /// A disturbance begins or ends.
     fn boundary(&mut self) {
         self.settle_flow();
+        self.conditions.refresh(self.now);
+        self.doom_processes();
+    }
+
+    /// Processes that the present conditions doom get their end scheduled anew.
+    fn doom_processes(&mut self) {
         let target = &self.cluster.sets[self.common.spec.target.0 as usize];
         let pods: Vec<u32> = target.iter().flat_map(|s| s.members.iter().copied()).collect();
         let common = Arc::clone(&self.common);
@@ -468,12 +475,12 @@ impl World {
     pub fn is_drained(&self) -> bool {
         let new = &self.cluster.sets[self.common.spec.target.0 as usize][SetName::New.index()];
         let busy = new.members.iter().any(|&m| self.cluster.pods[m as usize].in_flight > 0);
-        !busy && (new.ready.is_empty() || self.cluster.candidate_share(self.common.spec.target) == 0.0)
+        !busy && (new.ready.is_empty() || self.cluster.candidate_share(&self.common.spec) == 0.0)
     }
 
     /// Share of the target's traffic that goes to the candidate right now.
     pub fn candidate_share(&self) -> f64 {
-        self.cluster.candidate_share(self.common.spec.target)
+        self.cluster.candidate_share(&self.common.spec)
     }
 
     /// Whether this world is flow level (and so has no memory but its pods and weights).

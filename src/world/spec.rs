@@ -103,6 +103,8 @@ pub struct TrafficSpec {
     pub users: u64,
     /// Whether a user stays on the destination of the first request.
     pub sticky: bool,
+    /// Share of the users whose requests a header or cookie rule of a rollout matches.
+    pub cohort: Ratio,
     /// How long a user waits; `None` = for ever.
     pub timeout: Option<SimDuration>,
 }
@@ -145,4 +147,13 @@ pub struct WorldSpec {
     pub slot: SimDuration,
     /// Time until a new weight is in force at the routers.
     pub weight_propagation: SimDuration,
+}
+
+impl WorldSpec {
+    /// Share of all requests that a cohort rule matches.
+    pub fn matching_share(&self) -> f64 {
+        let all: f64 = self.traffic.iter().map(|t| t.rate.get()).sum();
+        let matched: f64 = self.traffic.iter().map(|t| t.rate.get() * t.cohort.get()).sum();
+        if all > 0.0 { matched / all } else { 0.0 }
+    }
 }

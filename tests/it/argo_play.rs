@@ -1,6 +1,6 @@
 //! An Argo rollout played with its own strategy on a cluster that obeys at once: who waits for whom, and when.
 
-use backout::effect::{Action, RolloutView, Routing, SetName, SetView};
+use backout::effect::{Action, RolloutView, Routing, SetName, SetView, Split};
 use backout::import::{ImportOptions, SourceText, load};
 use backout::policy::{Observation, Queries, QueryError, RolloutStatus, Start, Verdict};
 use backout::promql::{Labels, Sample, Value};
@@ -41,7 +41,7 @@ fn play(p95: f64, success: f64) -> Story {
         .iter()
         .map(|query| vector(if query.text.contains("histogram_quantile") { p95 } else { success }));
     let mut queries = Answers(answers.collect());
-    let (mut policy, mut strategy) = (loaded.prototype.clone(), loaded.rollout.unwrap().start());
+    let (mut policy, mut strategy) = (loaded.prototype.clone(), loaded.rollout.unwrap().as_dyn().start());
     let deploy_at = SimTime::ZERO + SimDuration::from_mins(10);
     policy.start(&Start {
         deploy_at,
@@ -49,14 +49,14 @@ fn play(p95: f64, success: f64) -> Story {
         end: deploy_at + SimDuration::from_mins(60),
         own_rollout: true,
     });
-    let mut sets = [SetView::default(); 3];
+    let mut sets = [SetView::default(); SetName::COUNT];
     sets[SetName::Old.index()] = pods(4);
     let mut view = RolloutView {
         now: deploy_at,
         deploy_at,
         replicas: 4,
         sets,
-        weight: 0.0,
+        split: Split::STABLE,
         routing: Routing::Weighted,
         hold: false,
     };
@@ -92,15 +92,19 @@ fn play(p95: f64, success: f64) -> Story {
             progress = step.progress;
             for action in &step.actions {
                 match *action {
+                    Action::Unsplit => view.split = Split::STABLE,
                     Action::Weight(weight) => {
-                        view.weight = weight;
+                        view.split.candidate = weight;
                         // A step that only waits says the weight in force again.
                         story.weights.retain(|(_, known)| *known != weight);
                         story.weights.push((view.now.since(deploy_at).as_secs_f64() as u64, weight));
                     }
                     Action::Scale(set, count) => view.sets[set.index()] = pods(count),
                     Action::Route(routing) => view.routing = routing,
-                    Action::SyntheticLoad(_) => {}
+                    Action::SyntheticLoad(_)
+                    | Action::BaselineWeight(_)
+                    | Action::Mirror(_)
+                    | Action::Cohort(_) => {}
                 }
             }
             policy.on_step(&strategy.status(), view.now);

@@ -102,28 +102,14 @@ fn faults_and_confounders_are_the_files_of_their_directory_and_their_examples_re
     check_examples::<ConfounderSpec>().unwrap();
 }
 
-/// The words a file format has for the members of a directory whose enum is written by hand.
-fn words<T: schemars::JsonSchema>() -> Vec<String> {
-    let schema = schemars::SchemaGenerator::default().into_root_schema_for::<T>();
-    let variants = schema.get("oneOf").and_then(|list| list.as_array()).expect("an externally tagged enum");
-    let word = |variant: &serde_json::Value| variant["required"][0].as_str().unwrap().to_owned();
-    let mut words: Vec<String> = variants.iter().map(word).collect();
-    words.sort();
-    words
-}
-
-fn members(directory: &str) -> Vec<String> {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(directory);
-    let names =
-        fs::read_dir(directory).unwrap().map(|e| e.unwrap().file_name().to_string_lossy().into_owned());
-    let files = names.filter(|name| name != "mod.rs" && name != "support");
-    let mut files: Vec<String> = files.map(|name| name.trim_end_matches(".rs").to_owned()).collect();
-    files.sort();
-    files
-}
-
 #[test]
 fn strategies_and_procedures_are_the_files_of_their_directories() {
-    assert_eq!(members("src/strategy"), words::<backout::strategy::StrategySpec>());
-    assert_eq!(members("src/rollback"), words::<backout::rollback::ProcedureSpec>());
+    use backout::catalogue::{Catalogue, check_examples};
+    use backout::rollback::ProcedureSpec;
+    use backout::strategy::StrategySpec;
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    assert_directory_matches(&source.join("strategy"), StrategySpec::CARDS);
+    assert_directory_matches(&source.join("rollback"), ProcedureSpec::CARDS);
+    check_examples::<StrategySpec>().unwrap();
+    check_examples::<ProcedureSpec>().unwrap();
 }

@@ -3,7 +3,7 @@
 use backout::catalogue::Catalogue;
 use backout::document::parse_typed;
 use backout::effect::{
-    Action, Disturbance, Revision, RolloutView, Routing, ServiceId, SetView, WorldDisturbance,
+    Action, Disturbance, Revision, RolloutView, Routing, ServiceId, SetView, Split, WorldDisturbance,
 };
 use backout::fault::{ConfounderSpec, Effect, Fault, FaultSpec, Resolution};
 use backout::quantity::Ratio;
@@ -92,8 +92,8 @@ fn view(now: u64, old: u32, new: u32, weight: f64) -> RolloutView {
         now: SimTime::ZERO + SimDuration::from_secs(now),
         deploy_at: SimTime::ZERO,
         replicas: 4,
-        sets: [set(old), set(new), SetView::default()],
-        weight,
+        sets: [set(old), set(new), SetView::default(), SetView::default()],
+        split: Split { candidate: weight, ..Split::STABLE },
         routing: Routing::Weighted,
         hold: false,
     }
@@ -110,7 +110,7 @@ fn a_traffic_routed_abort_flips_the_weight_within_seconds_while_the_old_pods_run
     let waiting = abort.next(&view(100, 4, 1, 0.2));
     assert_eq!((waiting.actions.len(), waiting.wake), (0, Some(SimTime::ZERO + SimDuration::from_secs(101))));
     let flip = abort.next(&view(101, 4, 1, 0.2));
-    assert!(flip.actions.contains(&Action::Weight(0.0)), "{flip:?}");
+    assert!(flip.actions.contains(&Action::Unsplit), "{flip:?}");
     assert_eq!(flip.wake, Some(SimTime::ZERO + SimDuration::from_secs(131)), "the canary goes 30 s later");
 }
 
@@ -120,7 +120,7 @@ fn after_the_promotion_an_abort_starts_the_old_pods_first() {
     let step = abort.next(&view(1, 0, 4, 1.0));
     assert_eq!(step.actions, [Action::Scale(backout::effect::SetName::Old, 4)]);
     let step = abort.next(&view(30, 4, 4, 1.0));
-    assert!(step.actions.contains(&Action::Weight(0.0)), "{step:?}");
+    assert!(step.actions.contains(&Action::Unsplit), "{step:?}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Flagger's own scheduler tests against our canary: policy and strategy tick by tick, on a cluster that obeys at once.
 
-use backout::effect::{Action, RolloutView, Routing, SetName, SetView};
+use backout::effect::{Action, RolloutView, Routing, SetName, SetView, Split};
 use backout::import::{ImportOptions, SourceText, load};
 use backout::policy::loaded::Loaded;
 use backout::policy::{Observation, Policy, Queries, QueryError, RolloutStatus, Start, Verdict};
@@ -76,18 +76,18 @@ impl Play {
         let mut policy = loaded.prototype.clone();
         let end = deploy_at + SimDuration::from_mins(600);
         policy.start(&Start { deploy_at, phase: 0.37, end, own_rollout: true });
-        let mut sets = [SetView::default(); 3];
+        let mut sets = [SetView::default(); SetName::COUNT];
         sets[SetName::Old.index()] = pods(2);
         let view = RolloutView {
             now: deploy_at,
             deploy_at,
             replicas: 2,
             sets,
-            weight: 0.0,
+            split: Split::STABLE,
             routing: Routing::Weighted,
             hold: false,
         };
-        let strategy = loaded.rollout.as_ref().unwrap().start();
+        let strategy = loaded.rollout.as_ref().unwrap().as_dyn().start();
         Play {
             policy,
             strategy,
@@ -125,7 +125,7 @@ impl Play {
         self.said.extend(said);
         if matches!(verdict, Verdict::RollBack { .. }) {
             self.failed = true;
-            self.view.weight = 0.0;
+            self.view.split.candidate = 0.0;
             return self.seen();
         }
         self.view.hold = verdict.holds();
@@ -159,13 +159,17 @@ impl Play {
     fn obey(&mut self, action: Action) {
         match action {
             Action::Route(routing) => self.view.routing = routing,
-            Action::Weight(weight) => self.view.weight = weight,
+            Action::Weight(weight) => self.view.split.candidate = weight,
             Action::Scale(set, count) => {
                 let broken = self.broken == Some(set);
                 let ready = if broken { 0 } else { count };
                 self.view.sets[set.index()] =
                     SetView { desired: count, created: count, ready, available: ready, ..SetView::default() };
             }
+            Action::BaselineWeight(share) => self.view.split.baseline = share,
+            Action::Mirror(share) => self.view.split.mirror = share,
+            Action::Cohort(matched) => self.view.split.cohort = matched,
+            Action::Unsplit => self.view.split = Split::STABLE,
             Action::SyntheticLoad(rate) => self.synthetic_load = rate,
         }
     }
@@ -174,11 +178,11 @@ impl Play {
         let phase = match self.strategy.status().kind {
             _ if self.failed => "Failed",
             StepKind::Done => "Succeeded",
-            StepKind::Promoting if self.view.weight == 0.0 => "Finalising",
+            StepKind::Promoting if self.view.split.candidate == 0.0 => "Finalising",
             StepKind::Promoting => "Promoting",
             _ => "Progressing",
         };
-        Seen { phase, weight: (self.view.weight * 100.0).round() }
+        Seen { phase, weight: (self.view.split.candidate * 100.0).round() }
     }
 
     fn ticks(&mut self, count: usize) -> Vec<Seen> {

@@ -1,6 +1,6 @@
 //! The rolling rule against the Deployment controller's own tables (`conformance/kubernetes/rolling.json`).
 
-use backout::effect::{Action, RolloutView, Routing, SetName, SetView};
+use backout::effect::{Action, RolloutView, Routing, SetName, SetView, Split};
 use backout::strategy::support::replicas::{Amount, Bounds, Goal, reconcile};
 use backout::time::{SimDuration, SimTime};
 use serde_json::Value;
@@ -23,8 +23,8 @@ fn view(replicas: u32, (old, ready_old): (u32, u32), (new, ready_new): (u32, u32
         now: SimTime::ZERO,
         deploy_at: SimTime::ZERO,
         replicas,
-        sets: [set(old, ready_old), set(new, ready_new), SetView::default()],
-        weight: 0.0,
+        sets: [set(old, ready_old), set(new, ready_new), SetView::default(), SetView::default()],
+        split: Split::STABLE,
         routing: Routing::Endpoints,
         hold: false,
     }

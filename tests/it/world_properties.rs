@@ -150,7 +150,7 @@ fn rollout_and_back(strategy: &StrategySpec, replicas: u32, back_at: SimTime, se
     let level = Level::Flow { histograms: false };
     let mut world = World::new(Arc::new(Common::new(spec, climate, key)), Arc::new([]), level);
     world.deploy(Arc::new([]), SimDuration::ZERO);
-    let mut running = strategy.start();
+    let mut running = strategy.as_dyn().start();
     let mut back: Option<Execution> = None;
     let mut wake = Some(SimTime::ZERO);
     let mut signal = Signal::Start;

@@ -47,6 +47,7 @@ pub fn traffic(rate: f64) -> TrafficSpec {
         noise: NoiseSpec::none(),
         users: 10_000,
         sticky: false,
+        cohort: Ratio::ZERO,
         timeout: None,
     }
 }

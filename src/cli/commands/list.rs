@@ -52,8 +52,8 @@ fn section(kind: ListKind) -> Section {
         ListKind::Policies => policies(),
         ListKind::Faults => cards(FaultSpec::CARDS),
         ListKind::Confounders => cards(ConfounderSpec::CARDS),
-        ListKind::Strategies => of_schema::<StrategySpec>(),
-        ListKind::Procedures => of_schema::<ProcedureSpec>(),
+        ListKind::Strategies => cards(StrategySpec::CARDS),
+        ListKind::Procedures => cards(ProcedureSpec::CARDS),
         ListKind::Reports => OUTPUTS.iter().map(|output| item(output.name, output.summary)).collect(),
         ListKind::Dialects => Dialect::ALL.iter().map(|d| item(d.name(), d.summary())).collect(),
         ListKind::Formats => FORMATS.iter().map(|format| item(format.name, format.summary)).collect(),
@@ -99,19 +99,6 @@ fn cards(cards: &[Card]) -> Vec<Item> {
         example: Some(card.example.to_owned()),
     };
     cards.iter().map(item).collect()
-}
-
-/// The variants of an externally tagged enum, described by their doc comments.
-fn of_schema<T: schemars::JsonSchema>() -> Vec<Item> {
-    let schema = schemars::SchemaGenerator::default().into_root_schema_for::<T>().to_value();
-    let variants = schema.get("oneOf").and_then(|list| list.as_array()).into_iter().flatten();
-    variants
-        .filter_map(|variant| {
-            let name = variant.get("properties")?.as_object()?.keys().next()?.clone();
-            let doc = variant.get("description").and_then(|doc| doc.as_str()).unwrap_or_default();
-            Some(item(&name, doc.trim_end_matches('.')))
-        })
-        .collect()
 }
 
 fn text(sections: &[Section]) -> String {

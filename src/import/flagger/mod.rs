@@ -15,7 +15,7 @@ use crate::document::Reader;
 use crate::policy::flagger::{Analysis, Flagger};
 use crate::policy::loaded::{Loaded, StandIn, Unsupported};
 use crate::quantity::Rate;
-use crate::rollback::{ProcedureSpec, flagger::FlaggerRollback};
+use crate::rollback::{self, ProcedureSpec};
 use crate::telemetry::naming::{Engine, Naming};
 use crate::time::SimDuration;
 
@@ -208,7 +208,7 @@ fn assemble(mut draft: Draft<'_, '_>, root: &Reader<'_>, read: Read) -> Loaded {
         queries: draft.book.into_queries(),
         checks: read.metrics.checks,
         rollout: Some(read.rollout.spec),
-        rollback: Some(ProcedureSpec::Flagger(FlaggerRollback::default())),
+        rollback: Some(ProcedureSpec::Flagger(rollback::flagger::Flagger::default())),
         naming,
         needs_truth: false,
         unsupported: draft.unsupported,

@@ -8,7 +8,7 @@ use crate::import::unread::unsupported;
 use crate::policy::loaded::StandIn;
 use crate::quantity::Weight;
 use crate::strategy::StrategySpec;
-use crate::strategy::flagger::FlaggerCanary;
+use crate::strategy::flagger::Flagger;
 use crate::time::SimDuration;
 
 /// Most steps a file can ask for; far beyond what 100 % allows, and a bound for `iterations`.
@@ -70,13 +70,13 @@ pub(super) fn read(
     }
     let steps = sentences(kind, &weights);
     let sentence = sentence(kind, &weights, shape.interval, promotes);
-    let spec = StrategySpec::Flagger(FlaggerCanary {
+    let spec = StrategySpec::Flagger(Flagger {
         promotion_weights: promotion_weights(&weights, promotion),
         synthetic_load: shape.load,
         skip_analysis: shape.skip_analysis,
         promotes,
         progress_deadline: shape.deadline,
-        ..FlaggerCanary::new(shape.interval, weights)
+        ..Flagger::new(shape.interval, weights)
     });
     Ok(Rollout { spec, steps, kind, sentence })
 }

@@ -147,7 +147,7 @@ fn a_metric_without_anything_to_ask_fails() {
 #[test]
 fn nothing_is_judged_before_the_first_step() {
     let mut bench = success(1);
-    (bench.status.view.weight, bench.status.step.index) = (0.0, 0);
+    (bench.status.view.split.candidate, bench.status.step.index) = (0.0, 0);
     assert_eq!(bench.tick(vec![vector(&[0.0])]).1, Verdict::Continue);
     assert!(bench.findings.is_empty());
     assert!(bench.log.contains(&"Advance podinfo.test canary weight 5".to_owned()), "{:?}", bench.log);

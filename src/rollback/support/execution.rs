@@ -1,6 +1,7 @@
 //! A procedure under way.
 
-use crate::effect::{Action, RolloutView, Routing, SetName};
+use crate::catalogue::Catalogue;
+use crate::effect::{Action, RolloutView, Routing, SetName, Split};
 use crate::rng::{Key, Purpose};
 use crate::rollback::kubectl_undo::KubectlUndo;
 use crate::rollback::{PlannedStep, ProcedureSpec, RollbackConditions, StepKind};
@@ -60,7 +61,7 @@ impl Execution {
         let spec = if promoted && matches!(spec, ProcedureSpec::Flagger(_)) { &undo } else { spec };
         let mut execution = Execution {
             name: spec.name(),
-            steps: spec.plan(),
+            steps: spec.as_dyn().plan(),
             index: 0,
             attempt: 0,
             phase: Phase::Impossible,
@@ -162,7 +163,7 @@ impl Execution {
             }
             StepKind::FlipWeight => {
                 actions.push(Action::SyntheticLoad(0.0));
-                actions.push(Action::Weight(0.0));
+                actions.push(Action::Unsplit);
                 true
             }
             StepKind::ScaleDown => {
@@ -173,7 +174,7 @@ impl Execution {
                 roll_back(view, &bounds, actions);
                 old.available >= view.replicas && gone(view)
             }
-            StepKind::Verify => old.available >= view.replicas && view.weight == 0.0,
+            StepKind::Verify => old.available >= view.replicas && view.split == Split::STABLE,
         }
     }
 
@@ -209,13 +210,13 @@ impl Execution {
 }
 
 fn gone(view: &RolloutView) -> bool {
-    [SetName::New, SetName::Promoted]
+    [SetName::New, SetName::Promoted, SetName::Baseline]
         .iter()
         .all(|&s| view.set(s).created == 0 && view.set(s).terminating == 0)
 }
 
 fn scale_down(view: &RolloutView, actions: &mut Vec<Action>) {
-    for set in [SetName::New, SetName::Promoted] {
+    for set in [SetName::New, SetName::Promoted, SetName::Baseline] {
         if view.set(set).desired > 0 {
             actions.push(Action::Scale(set, 0));
         }
@@ -232,8 +233,8 @@ fn roll_back(view: &RolloutView, bounds: &Bounds, actions: &mut Vec<Action>) {
         if view.set(SetName::Old).desired < view.replicas {
             actions.push(Action::Scale(SetName::Old, view.replicas));
         } else if view.set(SetName::Old).available >= view.replicas {
-            if view.weight > 0.0 {
-                actions.push(Action::Weight(0.0));
+            if view.split != Split::STABLE {
+                actions.push(Action::Unsplit);
             }
             scale_down(view, actions);
         }

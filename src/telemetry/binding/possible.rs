@@ -57,7 +57,7 @@ pub(super) fn possible(
 fn sets(engine: Engine, is_target: bool) -> &'static [SetName] {
     match (is_target, engine) {
         (false, _) => &[SetName::Old],
-        (true, Engine::Flagger) => &SetName::ALL,
+        (true, Engine::Flagger) => &[SetName::Old, SetName::New, SetName::Promoted],
         (true, _) => &[SetName::Old, SetName::New],
     }
 }

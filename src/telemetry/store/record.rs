@@ -77,7 +77,7 @@ struct Service {
     set_side: Arc<[Instrument]>,
     has_client: bool,
     pods: Vec<Tracked>,
-    sets: [TrackedSet; SetName::ALL.len()],
+    sets: [TrackedSet; SetName::COUNT],
 }
 
 /// The writing half of a store.
@@ -103,7 +103,7 @@ impl Recorder {
         while self.services.len() <= index {
             let id = ServiceId(self.services.len() as u16);
             let (pod_side, set_side): (Vec<_>, Vec<_>) = self.needs.of(id).partition(|i| i.is_per_pod());
-            let mut sets = [TrackedSet::default(); SetName::ALL.len()];
+            let mut sets = [TrackedSet::default(); SetName::COUNT];
             for set in &mut sets {
                 set.first_slot = self.take_slots(set_side.len());
             }
@@ -179,7 +179,7 @@ impl SampleStore {
     }
 
     /// A pod is gone: its series end, and what callers counted about it is kept.
-    fn retire(&mut self, gone: &Tracked, side: &[Instrument], sets: &mut [TrackedSet; 3]) {
+    fn retire(&mut self, gone: &Tracked, side: &[Instrument], sets: &mut [TrackedSet; SetName::COUNT]) {
         for offset in 0..side.len() as u32 {
             self.end(gone.first_slot + offset);
         }
@@ -290,11 +290,12 @@ fn no_pod(set: SetName, found: &ServiceInstruments) -> Option<f64> {
     match set {
         SetName::Old => counted(found.no_pod.rejected[0]),
         SetName::New => counted(found.no_pod.rejected[1]),
+        SetName::Baseline => counted(found.no_pod.rejected[2]),
         SetName::Promoted => None,
     }
 }
 
-fn client_totals(pods: &[Tracked], sets: &[TrackedSet; 3]) -> [RequestCounters; 3] {
+fn client_totals(pods: &[Tracked], sets: &[TrackedSet; SetName::COUNT]) -> [RequestCounters; SetName::COUNT] {
     let mut totals = sets.map(|set| set.retired);
     for pod in pods {
         add(&mut totals[pod.key.set.index()], &pod.client);

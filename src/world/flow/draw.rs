@@ -1,0 +1,184 @@
+//! The fates of a slot: Poisson and binomial numbers at keyed quantiles.
+
+use super::super::spec::ServiceSpec;
+use super::super::tally::Tally;
+use super::exposure::Exposure;
+use super::serve::Latency;
+use super::{Surroundings, ratio};
+use crate::effect::{Destination, ServiceId, SetName};
+use crate::rng::{Key, Purpose, binomial_quantile, poisson_quantile};
+use crate::time::{SimDuration, SimTime};
+
+/// The fates of one slot of one service.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Slot {
+    pub(super) arrivals: u64,
+    pub(super) set: [u64; SetName::COUNT],
+    pub(super) no_pod: [u64; Destination::COUNT],
+    pub(super) background: [u64; SetName::COUNT],
+    pub(super) fault: [u64; SetName::COUNT],
+    pub(super) slow: [u64; SetName::COUNT],
+    pub(super) harm_failed: u64,
+    pub(super) harm_slow: u64,
+    pub(super) harm_rejected: u64,
+    pub(super) background_no_pod: [u64; Destination::COUNT],
+    pub(super) slow_total: u64,
+}
+
+/// Draws the fates of one slot.
+pub(super) fn draw(
+    exposure: &Exposure,
+    rate: f64,
+    (weather, began): (usize, SimTime),
+    service: ServiceId,
+    key: &Key,
+    around: &Surroundings<'_>,
+) -> Slot {
+    let mut drawn = Slot { ..Slot::default() };
+    drawn.arrivals = poisson_quantile(rate * exposure.total, key.purpose(Purpose::Arrivals).uniform_open());
+    route(&mut drawn, exposure, key);
+    let spec = &around.spec.services[service.0 as usize];
+    let background = (spec.error_ratio.get() * around.climate.errors(service, weather)).min(1.0);
+    let dependency = ratio(exposure.dependency, exposure.total);
+    let share = 1.0 - (1.0 - background) * (1.0 - dependency);
+    let all = binomial_quantile(drawn.arrivals, share, key.purpose(Purpose::BackgroundErrors).uniform());
+    let (sets, none) = split(all, &drawn, key.purpose(Purpose::BackgroundErrors));
+    drawn.background = sets;
+    drawn.background_no_pod = none;
+    for set in SetName::ALL {
+        let i = set.index();
+        let left = drawn.set[i] - drawn.background[i];
+        if left == 0 || exposure.fault[i] <= 0.0 {
+            continue;
+        }
+        let share = ratio(exposure.fault[i], exposure.set[i]);
+        drawn.fault[i] = binomial_quantile(left, share, key.purpose(Purpose::Fault).id(i as u64).uniform());
+    }
+    drawn.harm_failed = drawn.fault.iter().sum();
+    drawn.harm_rejected = drawn.no_pod.iter().sum::<u64>() - none.iter().sum::<u64>();
+    if let Some(limit) = around.spec.slo.latency {
+        draw_slow(&mut drawn, exposure, (weather, began), service, limit, key, around);
+    }
+    drawn
+}
+
+/// Where the arrivals went: one binomial after the other, each out of what is left.
+fn route(drawn: &mut Slot, exposure: &Exposure, key: &Key) {
+    let key = key.purpose(Purpose::Routing);
+    let (mut left, mut mass) = (drawn.arrivals, exposure.total);
+    let mut take = |part: f64, id: u64| {
+        if part <= 0.0 {
+            return 0;
+        }
+        let count = binomial_quantile(left, ratio(part, mass), key.id(id).uniform());
+        left -= count;
+        mass -= part;
+        count
+    };
+    drawn.set[SetName::New.index()] = take(exposure.set[SetName::New.index()], 0);
+    drawn.no_pod[1] = take(exposure.no_pod[1], 1);
+    drawn.set[SetName::Baseline.index()] = take(exposure.set[SetName::Baseline.index()], 4);
+    drawn.no_pod[2] = take(exposure.no_pod[2], 5);
+    drawn.set[SetName::Promoted.index()] = take(exposure.set[SetName::Promoted.index()], 2);
+    drawn.no_pod[0] = take(exposure.no_pod[0], 3);
+    drawn.set[SetName::Old.index()] = left;
+}
+
+/// Spreads `all` marked requests over the places the arrivals went, without replacement.
+fn split(all: u64, drawn: &Slot, key: Key) -> ([u64; SetName::COUNT], [u64; Destination::COUNT]) {
+    let mut sets = [0; SetName::COUNT];
+    let mut none = [0; Destination::COUNT];
+    let (mut left, mut pool) = (all, drawn.arrivals);
+    // The numbers are those of the keys.
+    let mut mark = |size: u64, id: u64| {
+        if size == 0 || left == 0 {
+            return 0;
+        }
+        // Between the least that the other places leave over and the most that fits.
+        let least = left.saturating_sub(pool - size);
+        let most = left.min(size);
+        let share = if pool > 0 { size as f64 / pool as f64 } else { 0.0 };
+        let marked = binomial_quantile(left, share, key.id(id).uniform()).clamp(least, most);
+        left -= marked;
+        pool -= size;
+        marked
+    };
+    sets[SetName::New.index()] = mark(drawn.set[SetName::New.index()], 10);
+    none[1] = mark(drawn.no_pod[1], 11);
+    sets[SetName::Baseline.index()] = mark(drawn.set[SetName::Baseline.index()], 15);
+    none[2] = mark(drawn.no_pod[2], 16);
+    sets[SetName::Promoted.index()] = mark(drawn.set[SetName::Promoted.index()], 12);
+    none[0] = mark(drawn.no_pod[0], 13);
+    sets[SetName::Old.index()] = mark(drawn.set[SetName::Old.index()], 14);
+    (sets, none)
+}
+
+/// Mean multiplier of the pods that have always run: what the service has without a deploy.
+fn undisturbed_multiplier(
+    spec: &ServiceSpec,
+    service: ServiceId,
+    (weather, began): (usize, SimTime),
+    around: &Surroundings<'_>,
+) -> f64 {
+    let replicas = spec.replicas.max(1);
+    let own: f64 = (0..replicas)
+        .map(|ordinal| around.climate.replica_time(service, SetName::Old, ordinal as u16, weather))
+        .sum();
+    let cold = around.conditions.cold_factor(began.since(SimTime::ZERO));
+    own / f64::from(replicas) * cold
+}
+
+#[allow(clippy::too_many_arguments)]
+fn draw_slow(
+    drawn: &mut Slot,
+    exposure: &Exposure,
+    (weather, began): (usize, SimTime),
+    service: ServiceId,
+    limit: SimDuration,
+    key: &Key,
+    around: &Surroundings<'_>,
+) {
+    let spec = &around.spec.services[service.0 as usize];
+    let limit = limit.as_secs_f64();
+    let plain = Latency {
+        spec,
+        multiplier: around.climate.service_time(service, weather)
+            * undisturbed_multiplier(spec, service, (weather, began), around),
+        slow_share: 0.0,
+        slow_factor: 1.0,
+    };
+    let without = plain.above(limit);
+    let key = key.purpose(Purpose::ServiceTime);
+    for set in SetName::ALL {
+        let i = set.index();
+        let left = drawn.set[i] - drawn.background[i] - drawn.fault[i];
+        if left == 0 {
+            continue;
+        }
+        let here = Latency::of(spec, service, set, exposure, weather, around.climate).above(limit);
+        let common = binomial_quantile(left, without.min(here), key.id(i as u64).uniform());
+        // The same pods without the deploy differ by rounding only; that is no harm.
+        let extra = if here - without > 1e-9 { ratio(here - without, 1.0 - without) } else { 0.0 };
+        let harmed = binomial_quantile(left - common, extra, key.id(20 + i as u64).uniform());
+        drawn.slow[i] = common + harmed;
+        drawn.harm_slow += harmed;
+        drawn.slow_total += common + harmed;
+    }
+}
+
+/// Counts one slot of one service for users.
+pub(super) fn count(tally: &mut Tally, drawn: &Slot, now: SimTime) {
+    let rejected: u64 = drawn.no_pod.iter().sum();
+    let failed: u64 = drawn.background.iter().sum::<u64>() + drawn.fault.iter().sum::<u64>();
+    let counts = &mut tally.counts;
+    counts.issued += drawn.arrivals;
+    counts.rejected += rejected;
+    counts.failed += failed;
+    counts.succeeded += drawn.arrivals - rejected - failed;
+    counts.slow += drawn.slow_total;
+    tally.harm.failed += drawn.harm_failed;
+    tally.harm.slow += drawn.harm_slow;
+    tally.harm.rejected += drawn.harm_rejected;
+    tally.touched += drawn.harm_failed + drawn.harm_slow + drawn.harm_rejected;
+    tally.answered(now, drawn.arrivals, rejected + failed, drawn.slow_total);
+}

@@ -1,0 +1,100 @@
+//! Integrals over a slot: which share of the traffic went where, and what it met there.
+
+use super::super::cluster::Cluster;
+use super::super::conditions::Conditions;
+use super::super::spec::WorldSpec;
+use super::Surroundings;
+use crate::effect::{Destination, ServiceId, SetName};
+use crate::time::SimTime;
+
+/// Integrals over the present slot for one service. Seconds, weighted with the arrival factor.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Exposure {
+    /// All arrivals.
+    pub(super) total: f64,
+    /// Arrivals sent to a set.
+    pub(super) set: [f64; SetName::COUNT],
+    /// Arrivals sent to a destination without a pod.
+    pub(super) no_pod: [f64; Destination::COUNT],
+    /// Integral of the dependency error share over all arrivals.
+    pub(super) dependency: f64,
+    /// Integral of the fault error share over the arrivals of a set.
+    pub(super) fault: [f64; SetName::COUNT],
+    /// Integral of the slow share.
+    pub(super) slow: [f64; SetName::COUNT],
+    /// Integral of the slow factor over slow arrivals.
+    pub(super) slow_factor: [f64; SetName::COUNT],
+    /// Integral of the multiplier (cold caches, replica noise) over the arrivals of a set.
+    pub(super) multiplier: [f64; SetName::COUNT],
+    /// Requests copied to the candidate.
+    pub(super) mirrored: f64,
+}
+
+/// Traffic that stands for "reached, but by no user": a set that only gets synthetic load or copies is weighted with
+/// it, so that its integrals exist and move nobody's requests.
+const UNNOTICED: f64 = 1e-9;
+
+/// Share of the traffic of a destination and the number of its ready pods.
+#[derive(Clone, Copy)]
+pub(super) struct Share {
+    pub(super) share: f64,
+    pub(super) ready: usize,
+}
+
+/// Where the traffic of a service goes right now.
+pub(super) fn shares(cluster: &Cluster, service: ServiceId, spec: &WorldSpec) -> [Share; Destination::COUNT] {
+    let shares = if service == spec.target { cluster.overall_shares(spec) } else { [1.0, 0.0, 0.0] };
+    Destination::ALL.map(|d| Share { share: shares[d.index()], ready: cluster.ready_behind(service, d) })
+}
+
+/// Whether requests that no user feels reach the candidate.
+pub(super) fn is_shadowed(cluster: &Cluster) -> bool {
+    cluster.synthetic_load > 0.0 || cluster.split.mirror > 0.0
+}
+
+/// The share of the traffic that the integrals of a set are weighted with.
+pub(super) fn felt(share: f64, set: SetName, is_target: bool, cluster: &Cluster) -> f64 {
+    if share <= 0.0 && is_target && set == SetName::New && is_shadowed(cluster) { UNNOTICED } else { share }
+}
+
+/// Adds what a set gets to the integrals.
+pub(super) fn accumulate_set(
+    exposure: &mut Exposure,
+    set: SetName,
+    part: f64,
+    is_target: bool,
+    conditions: &Conditions,
+) {
+    let i = set.index();
+    exposure.set[i] += part;
+    if is_target {
+        exposure.fault[i] += part * conditions.fault_errors(set.revision());
+        let slow = conditions.slowness(set.revision());
+        exposure.slow[i] += part * slow.share;
+        exposure.slow_factor[i] += part * slow.share * slow.factor;
+    }
+}
+
+/// Mean multiplier of the ready pods of a set; also notes each pod's share of the traffic.
+pub(super) fn pods_multiplier(
+    cluster: &mut Cluster,
+    (service, set): (ServiceId, SetName),
+    part: f64,
+    (at, weather): (SimTime, usize),
+    around: &Surroundings<'_>,
+) -> f64 {
+    let cold = around.conditions.any_cold();
+    let mut sum = 0.0;
+    let ready = &cluster.sets[service.0 as usize][set.index()].ready;
+    let count = ready.len();
+    for &pod in ready {
+        let pod = &mut cluster.pods[pod as usize];
+        pod.exposure += part;
+        let mut multiplier = around.climate.replica_time(service, set, pod.key.ordinal, weather);
+        if cold {
+            multiplier *= around.conditions.cold_factor(pod.uptime(at));
+        }
+        sum += multiplier;
+    }
+    sum / count as f64
+}

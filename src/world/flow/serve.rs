@@ -1,0 +1,213 @@
+//! What pods and their callers count: codes, latencies and processor time of what a set served in a slot.
+
+use super::super::climate::Climate;
+use super::super::cluster::Cluster;
+use super::super::instruments::{BOUNDS, Code, RequestCounters};
+use super::super::pod::Pod;
+use super::super::spec::ServiceSpec;
+use super::draw::Slot;
+use super::exposure::Exposure;
+use super::{Flow, Surroundings, ratio};
+use crate::effect::{ServiceId, SetName};
+use crate::rng::{Key, binomial_quantile, poisson_quantile};
+
+impl Flow {
+    /// Spreads what the sets served over their pods' counters.
+    #[allow(clippy::too_many_arguments)]
+    pub(super) fn serve(
+        &self,
+        service: ServiceId,
+        slot: usize,
+        exposure: &Exposure,
+        drawn: &Slot,
+        key: &Key,
+        cluster: &mut Cluster,
+        around: &Surroundings<'_>,
+    ) {
+        let spec = &around.spec.services[service.0 as usize];
+        for set in SetName::ALL {
+            let i = set.index();
+            let real = drawn.set[i];
+            let extra =
+                synthetic(cluster, around, service, set, exposure, key) + mirrored(set, exposure, drawn, key);
+            if real + extra == 0 {
+                continue;
+            }
+            let fault_share = if exposure.set[i] > 0.0 { exposure.fault[i] / exposure.set[i] } else { 0.0 };
+            let synthetic = match extra {
+                0 => 0,
+                _ => binomial_quantile(extra, fault_share, key.id(40 + i as u64).uniform()),
+            };
+            let bad = drawn.background[i] + drawn.fault[i] + synthetic;
+            let latency = Latency::of(spec, service, set, exposure, slot, around.climate);
+            let mut whole = RequestCounters::default();
+            whole.by_code[Code::Failed as usize] = bad.min(real + extra);
+            whole.by_code[Code::Ok as usize] = real + extra - whole.by_code[Code::Failed as usize];
+            if self.histograms {
+                latency.histogram(&mut whole, key.id(50 + i as u64));
+            }
+            whole.seconds = latency.mean() * (real + extra) as f64;
+            let cpu = spec.cpu_per_request * latency.multiplier;
+            let whole = Served { whole, cpu_per_request: cpu, histograms: self.histograms };
+            spread(cluster, service, set, &whole, key.id(60 + i as u64));
+        }
+    }
+}
+
+/// Requests of synthetic load in the slot.
+fn synthetic(
+    cluster: &Cluster,
+    around: &Surroundings<'_>,
+    service: ServiceId,
+    set: SetName,
+    exposure: &Exposure,
+    key: &Key,
+) -> u64 {
+    let reached = service == around.spec.target
+        && set == SetName::New
+        && cluster.synthetic_load > 0.0
+        && !cluster.sets[service.0 as usize][set.index()].ready.is_empty();
+    if !reached || exposure.total <= 0.0 {
+        return 0;
+    }
+    poisson_quantile(cluster.synthetic_load * around.spec.slot.as_secs_f64(), key.id(30).uniform_open())
+}
+
+/// Requests copied to the candidate in the slot: some of those that went to the stable destination.
+fn mirrored(set: SetName, exposure: &Exposure, drawn: &Slot, key: &Key) -> u64 {
+    if set != SetName::New || exposure.mirrored <= 0.0 {
+        return 0;
+    }
+    let stable = [SetName::Old, SetName::Promoted].map(SetName::index);
+    let share = ratio(exposure.mirrored, stable.iter().map(|&i| exposure.set[i]).sum());
+    binomial_quantile(stable.iter().map(|&i| drawn.set[i]).sum(), share, key.id(31).uniform())
+}
+
+/// The latency of a set in a slot: a mixture of plain and slow requests.
+#[derive(Clone, Copy)]
+pub(super) struct Latency<'a> {
+    pub(super) spec: &'a ServiceSpec,
+    pub(super) multiplier: f64,
+    pub(super) slow_share: f64,
+    pub(super) slow_factor: f64,
+}
+
+impl<'a> Latency<'a> {
+    pub(super) fn of(
+        spec: &'a ServiceSpec,
+        service: ServiceId,
+        set: SetName,
+        exposure: &Exposure,
+        slot: usize,
+        climate: &Climate,
+    ) -> Self {
+        let i = set.index();
+        let mass = exposure.set[i];
+        let (own, slow_share, slow_factor) = if mass > 0.0 {
+            let factor =
+                if exposure.slow[i] > 0.0 { exposure.slow_factor[i] / exposure.slow[i] } else { 1.0 };
+            (exposure.multiplier[i] / mass, ratio(exposure.slow[i], mass), factor)
+        } else {
+            (1.0, 0.0, 1.0)
+        };
+        Latency { spec, multiplier: own * climate.service_time(service, slot), slow_share, slow_factor }
+    }
+
+    fn below(&self, seconds: f64) -> f64 {
+        let plain = self.spec.service_time.cdf(seconds / self.multiplier);
+        if self.slow_share == 0.0 {
+            return plain;
+        }
+        let slow = self.spec.service_time.cdf(seconds / (self.multiplier * self.slow_factor));
+        (1.0 - self.slow_share) * plain + self.slow_share * slow
+    }
+
+    pub(super) fn above(&self, seconds: f64) -> f64 {
+        (1.0 - self.below(seconds)).clamp(0.0, 1.0)
+    }
+
+    fn mean(&self) -> f64 {
+        self.spec.service_time.mean() * self.multiplier * (1.0 + self.slow_share * (self.slow_factor - 1.0))
+    }
+
+    /// Draws how many of the requests fall into each bucket.
+    fn histogram(&self, whole: &mut RequestCounters, key: Key) {
+        let mut left = whole.total();
+        let mut mass = 1.0;
+        let mut before = 0.0;
+        for (i, &bound) in BOUNDS.iter().enumerate() {
+            if left == 0 {
+                break;
+            }
+            let below = if bound.is_finite() { self.below(bound) } else { 1.0 };
+            let share = ratio(below - before, mass);
+            let count = if bound.is_finite() {
+                binomial_quantile(left, share, key.id(i as u64).uniform())
+            } else {
+                left
+            };
+            whole.buckets[i] = count;
+            left -= count;
+            mass -= below - before;
+            before = below;
+        }
+    }
+}
+
+/// What a set served in a slot.
+struct Served {
+    whole: RequestCounters,
+    cpu_per_request: f64,
+    histograms: bool,
+}
+
+/// Gives each pod of a set its part of the set's counts: equal shares of what each was ready for, remainders going
+/// round from a keyed place; what a crashed process counted in this slot is lost to it but not to its callers.
+fn spread(cluster: &mut Cluster, service: ServiceId, set: SetName, served: &Served, key: Key) {
+    let Cluster { pods, sets, .. } = cluster;
+    let members = &sets[service.0 as usize][set.index()].members;
+    let weight = |pod: &Pod| pod.exposure + pod.lost_exposure;
+    let total: f64 = members.iter().map(|&m| weight(&pods[m as usize])).sum();
+    if total <= 0.0 {
+        return;
+    }
+    let offset = key.uniform();
+    let mut done = 0.0;
+    for &member in members {
+        let pod = &mut pods[member as usize];
+        let part = weight(pod);
+        if part <= 0.0 {
+            continue;
+        }
+        let span = (done / total, (done + part) / total);
+        done += part;
+        let kept = pod.exposure / part;
+        let counts = served.part(span, offset);
+        let add = if served.histograms { RequestCounters::add } else { RequestCounters::add_answers };
+        add(&mut pod.client, &counts, 1.0);
+        add(&mut pod.server, &counts, kept);
+        pod.cpu_seconds += counts.total() as f64 * kept * served.cpu_per_request;
+    }
+}
+
+impl Served {
+    /// The counts that fall on the part from `low` to `high` of the whole, by systematic sampling: the differences of
+    /// floor(n * edge + offset) sum to n over the parts.
+    fn part(&self, (low, high): (f64, f64), offset: f64) -> RequestCounters {
+        let cut = |n: u64| {
+            // Nothing is negative here, so the conversion is the floor.
+            let n = n as f64;
+            (n * high + offset) as u64 - (n * low + offset) as u64
+        };
+        let whole = &self.whole;
+        let mut counts = RequestCounters {
+            seconds: whole.seconds * (high - low),
+            by_code: whole.by_code.map(cut),
+            ..Default::default()
+        };
+        if self.histograms {
+            counts.buckets = whole.buckets.map(cut);
+        }
+        counts
+    }
+}

@@ -1,0 +1,96 @@
+//! When requests arrive: open-loop sources and synthetic load.
+
+use super::super::event::{Event, class};
+use super::{Around, Requests, SYNTHETIC};
+use crate::rng::Purpose;
+use crate::time::{SimDuration, SimTime};
+
+impl Requests {
+    /// Schedules the first arrival of every source.
+    pub(in super::super) fn first_arrivals(&mut self, around: &mut Around<'_>) {
+        for source in 0..around.spec.traffic.len() {
+            self.schedule_arrival(source as u16, around);
+        }
+    }
+
+    fn schedule_arrival(&mut self, source: u16, around: &mut Around<'_>) {
+        let index = source as usize;
+        let key = self.source_keys[index].id(self.issued[index]).purpose(Purpose::Arrivals);
+        let need = -libm::log(key.uniform_open());
+        let base = around.spec.traffic[index].rate.get();
+        let at = next_arrival(need, base, |slot| around.climate.arrivals(index, slot), around);
+        if let Some(at) = at {
+            around.agenda.schedule(at, class::TRAFFIC, Event::Arrival(source));
+        }
+    }
+
+    /// Starts synthetic load (the cluster holds its rate).
+    pub(in super::super) fn start_synthetic(&mut self, around: &mut Around<'_>) {
+        let rate = around.cluster.synthetic_load;
+        if rate > 0.0 {
+            let key = self.synthetic_key.id(self.synthetic_issued).purpose(Purpose::Arrivals);
+            let gap = SimDuration::from_secs_f64(-libm::log(key.uniform_open()) / rate);
+            around.agenda.schedule(around.now + gap, class::TRAFFIC, Event::Arrival(SYNTHETIC));
+        }
+    }
+
+    /// A request of a source arrives.
+    pub(in super::super) fn arrive(&mut self, source: u16, around: &mut Around<'_>) {
+        let (key, intent, to, timeout) = if source == SYNTHETIC {
+            if around.cluster.synthetic_load <= 0.0 {
+                return;
+            }
+            let key = self.synthetic_key.id(self.synthetic_issued);
+            self.synthetic_issued += 1;
+            self.start_synthetic(around);
+            (key, 0, around.spec.target, None)
+        } else {
+            let index = source as usize;
+            let key = self.source_keys[index].id(self.issued[index]);
+            let intent = self.issued[index] as u32;
+            self.issued[index] += 1;
+            self.schedule_arrival(source, around);
+            if let Some(tally) = around.tally.as_mut() {
+                tally.counts.issued += 1;
+                tally.counts.in_flight += 1;
+                self.outcomes.begin(index, intent);
+            }
+            let traffic = &around.spec.traffic[index];
+            (key, intent, traffic.to, traffic.timeout)
+        };
+        let slot = self.open(key, to, source, intent, None, around.now);
+        if let Some(timeout) = timeout {
+            self.arm_timeout(slot, timeout, around);
+        }
+        self.dispatch(slot, around);
+    }
+}
+
+/// The instant at which the integral of the arrival rate since now reaches `need`; `None` when the rate stays zero.
+fn next_arrival(
+    need: f64,
+    base: f64,
+    multiplier: impl Fn(usize) -> f64,
+    around: &Around<'_>,
+) -> Option<SimTime> {
+    if base <= 0.0 {
+        return None;
+    }
+    let slot_length = around.climate.slot();
+    let mut at = around.now;
+    let mut need = need;
+    // A bound on the walk: a rate that stays at zero for this many slots never comes back.
+    for _ in 0..1_000_000 {
+        let slot = around.climate.slot_of(at);
+        let slot_end = SimTime::from_nanos((slot as u64 + 1).saturating_mul(slot_length.as_nanos()));
+        let end = around.conditions.next_arrival_change(at).map_or(slot_end, |b| b.min(slot_end));
+        let rate = base * multiplier(slot) * around.conditions.arrival_factor(at);
+        let mass = rate * end.since(at).as_secs_f64();
+        if mass >= need {
+            return Some(at + SimDuration::from_secs_f64(need / rate));
+        }
+        need -= mass;
+        at = end;
+    }
+    None
+}

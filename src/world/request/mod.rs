@@ -1,0 +1,310 @@
+//! Request level: every request is followed through the call graph.
+//!
+//! A call waits for a pod's concurrency slot, is served, makes its own calls one after the other while it keeps the
+//! slot (as a thread-per-request server does), and replies. Callers time out, retry with doubling back-off and full
+//! jitter, and fail when their attempts are used up.
+//!
+//! All draws are keyed by (source, intent, call path, attempt), never by the order of calls: the same request takes
+//! the same time and has the same luck in every branch. Arrivals are keyed by intent alone.
+//!
+//! Traps: a caller that gave up leaves its call running at the callee (wasted work is what overload is made of); a
+//! queue that is full rejects at once; calls in a pod that dies fail.
+
+mod arrivals;
+mod children;
+mod fate;
+mod route;
+
+use std::collections::VecDeque;
+
+use super::climate::Climate;
+use super::cluster::Cluster;
+use super::conditions::Conditions;
+use super::event::{CallEvent, Event, class};
+use super::instruments::{Code, bucket};
+use super::outcomes::Outcomes;
+use super::spec::WorldSpec;
+use super::tally::Tally;
+use crate::effect::{Destination, ServiceId};
+use crate::engine::{Agenda, Handle};
+use crate::rng::{Key, Purpose};
+use crate::time::{SimDuration, SimTime};
+
+/// The source number of synthetic load, which no user feels.
+pub const SYNTHETIC: u16 = u16::MAX;
+
+/// One attempt of one call.
+#[derive(Clone, Copy, Debug)]
+struct Call {
+    key: Key,
+    /// Number of this use of the slot; a parent reference with another number is stale.
+    generation: u32,
+    service: ServiceId,
+    source: u16,
+    intent: u32,
+    /// Who waits for the answer: slot and generation.
+    parent: Option<(u32, u32)>,
+    /// The pod that has it, once there is one.
+    pod: Option<u32>,
+    in_service: bool,
+    /// Nobody waits for it any more.
+    abandoned: bool,
+    /// Which of the service's calls is being made.
+    child: u16,
+    /// Attempt of that call, from 0.
+    child_attempt: u16,
+    issued_at: SimTime,
+    work: Option<Handle>,
+    timeout: Option<Handle>,
+}
+
+/// The request-level kernel.
+#[derive(Clone, Debug)]
+pub struct Requests {
+    calls: Vec<Call>,
+    free: Vec<u32>,
+    queues: Vec<VecDeque<u32>>,
+    issued: Vec<u64>,
+    synthetic_issued: u64,
+    generation: u32,
+    source_keys: Vec<Key>,
+    synthetic_key: Key,
+    /// Fates of counted requests, when they are kept for later comparison.
+    pub outcomes: Outcomes,
+}
+
+/// The rest of the world, as the kernel needs it.
+pub(super) struct Around<'a> {
+    pub spec: &'a WorldSpec,
+    pub climate: &'a Climate,
+    pub conditions: &'a Conditions,
+    pub cluster: &'a mut Cluster,
+    pub agenda: &'a mut Agenda<Event>,
+    pub tally: &'a mut Option<Tally>,
+    pub no_pod: &'a mut [[u64; Destination::COUNT]],
+    /// Fates without the deploy, to compare with.
+    pub reference: Option<&'a Outcomes>,
+    pub now: SimTime,
+}
+
+impl Requests {
+    /// A kernel without requests; its owner schedules the first arrivals.
+    pub fn new(spec: &WorldSpec, key: Key) -> Self {
+        Requests {
+            calls: Vec::new(),
+            free: Vec::new(),
+            queues: Vec::new(),
+            issued: vec![0; spec.traffic.len()],
+            synthetic_issued: 0,
+            generation: 0,
+            source_keys: spec.traffic.iter().map(|t| key.entity(&t.name)).collect(),
+            synthetic_key: key.purpose(Purpose::StandIn),
+            outcomes: Outcomes::new(spec.traffic.len()),
+        }
+    }
+
+    /// Requests being served or waiting, all services.
+    pub fn open_calls(&self) -> usize {
+        self.calls.len() - self.free.len()
+    }
+
+    fn open(
+        &mut self,
+        key: Key,
+        service: ServiceId,
+        source: u16,
+        intent: u32,
+        parent: Option<(u32, u32)>,
+        now: SimTime,
+    ) -> u32 {
+        self.generation = self.generation.wrapping_add(1);
+        let call = Call {
+            key,
+            generation: self.generation,
+            service,
+            source,
+            intent,
+            parent,
+            pod: None,
+            in_service: false,
+            abandoned: false,
+            child: 0,
+            child_attempt: 0,
+            issued_at: now,
+            work: None,
+            timeout: None,
+        };
+        match self.free.pop() {
+            Some(slot) => {
+                self.calls[slot as usize] = call;
+                slot
+            }
+            None => {
+                self.calls.push(call);
+                self.calls.len() as u32 - 1
+            }
+        }
+    }
+
+    fn arm_timeout(&mut self, slot: u32, timeout: SimDuration, around: &mut Around<'_>) {
+        let event = Event::Call(CallEvent::TimedOut, slot);
+        self.calls[slot as usize].timeout =
+            Some(around.agenda.schedule(around.now + timeout, class::TRAFFIC, event));
+    }
+
+    /// Finds a pod for a call; a call without one is rejected.
+    fn dispatch(&mut self, slot: u32, around: &mut Around<'_>) {
+        let call = self.calls[slot as usize];
+        let destination = self.destination(&call, around);
+        if destination == Destination::Stable {
+            self.mirror(&call, around);
+        }
+        let Some(pod) = route::pick_pod(&call, destination, around.cluster) else {
+            around.no_pod[call.service.0 as usize][destination as usize] += 1;
+            self.finish(slot, Code::Rejected, around);
+            return;
+        };
+        let spec = &around.spec.services[call.service.0 as usize];
+        self.calls[slot as usize].pod = Some(pod);
+        let state = &mut around.cluster.pods[pod as usize];
+        if state.in_flight < spec.concurrency {
+            self.serve(slot, around);
+        } else if state.waiting < spec.queue {
+            state.waiting += 1;
+            if self.queues.len() <= pod as usize {
+                self.queues.resize(pod as usize + 1, VecDeque::new());
+            }
+            self.queues[pod as usize].push_back(slot);
+        } else {
+            state.server.count(Code::Rejected, 0.0);
+            self.finish(slot, Code::Rejected, around);
+        }
+    }
+
+    /// A call gets its concurrency slot.
+    fn serve(&mut self, slot: u32, around: &mut Around<'_>) {
+        let call = self.calls[slot as usize];
+        let Some(pod_index) = call.pod else { return };
+        let pod = &mut around.cluster.pods[pod_index as usize];
+        pod.in_flight += 1;
+        let spec = &around.spec.services[call.service.0 as usize];
+        let time_slot = around.climate.slot_of(around.now);
+        let mut factor = around.climate.service_time(call.service, time_slot)
+            * around.climate.replica_time(call.service, pod.key.set, pod.key.ordinal, time_slot)
+            * around.conditions.cold_factor(pod.uptime(around.now));
+        if call.service == around.spec.target {
+            let slow = around.conditions.slowness(pod.revision());
+            if slow.share > 0.0 && call.key.purpose(Purpose::Fault).id(1).uniform() < slow.share {
+                factor *= slow.factor;
+                fate::touch(&call, around.tally);
+            }
+        }
+        let u = call.key.purpose(Purpose::ServiceTime).uniform_open();
+        let seconds = spec.service_time.quantile(u) * factor;
+        pod.cpu_seconds += spec.cpu_per_request * factor;
+        let at = around.now + SimDuration::from_secs_f64(seconds);
+        let handle = around.agenda.schedule(at, class::TRAFFIC, Event::Call(CallEvent::Served, slot));
+        let call = &mut self.calls[slot as usize];
+        call.in_service = true;
+        call.work = Some(handle);
+    }
+
+    /// Something happens to a call.
+    pub(super) fn handle(&mut self, event: CallEvent, slot: u32, around: &mut Around<'_>) {
+        match event {
+            CallEvent::Served => {
+                self.calls[slot as usize].work = None;
+                if self.fails(slot, around) {
+                    self.finish(slot, Code::Failed, around);
+                } else {
+                    self.next_child(slot, around);
+                }
+            }
+            CallEvent::Retry => {
+                self.calls[slot as usize].work = None;
+                self.call_child(slot, around);
+            }
+            CallEvent::TimedOut => {
+                self.calls[slot as usize].timeout = None;
+                self.give_up(slot, around);
+            }
+        }
+    }
+
+    /// Whether the service itself answers with an error.
+    fn fails(&mut self, slot: u32, around: &mut Around<'_>) -> bool {
+        let call = &self.calls[slot as usize];
+        let spec = &around.spec.services[call.service.0 as usize];
+        let background =
+            spec.error_ratio.get() * around.climate.errors(call.service, around.climate.slot_of(around.now));
+        let dependency = around.conditions.dependency_errors(call.service);
+        let share = 1.0 - (1.0 - background.min(1.0)) * (1.0 - dependency);
+        if call.key.purpose(Purpose::Error).uniform() < share {
+            return true;
+        }
+        let Some(pod) = call.pod else { return false };
+        if call.service != around.spec.target {
+            return false;
+        }
+        let revision = around.cluster.pods[pod as usize].revision();
+        let fault = around.conditions.fault_errors(revision);
+        let hit = fault > 0.0 && call.key.purpose(Purpose::Fault).uniform() < fault;
+        if hit {
+            fate::touch(call, around.tally);
+        }
+        hit
+    }
+
+    /// The caller of a call stops waiting; the call itself goes on where it is.
+    fn give_up(&mut self, slot: u32, around: &mut Around<'_>) {
+        let call = self.calls[slot as usize];
+        if let Some(pod) = call.pod {
+            let waited = around.now.since(call.issued_at).as_secs_f64();
+            around.cluster.pods[pod as usize].client.count(Code::TimedOut, waited);
+        }
+        match call.parent {
+            None => self.settle(&call, Code::TimedOut, around),
+            Some(parent) => self.answered(parent, Code::TimedOut, around),
+        }
+        let call = &mut self.calls[slot as usize];
+        call.parent = None;
+        call.abandoned = true;
+    }
+
+    /// A call ends: frees its place, tells who waits.
+    fn finish(&mut self, slot: u32, code: Code, around: &mut Around<'_>) {
+        let call = self.calls[slot as usize];
+        for handle in [call.work, call.timeout].into_iter().flatten() {
+            around.agenda.cancel(handle);
+        }
+        self.calls[slot as usize].generation = 0;
+        self.free.push(slot);
+        let latency = around.now.since(call.issued_at).as_secs_f64();
+        if let Some(pod) = call.pod {
+            let state = &mut around.cluster.pods[pod as usize];
+            let bucket = bucket(latency);
+            if !call.abandoned {
+                state.client.count_in(bucket, code, latency);
+            }
+            if call.in_service {
+                state.server.count_in(bucket, code, latency);
+                self.release(pod, around);
+            }
+        }
+        match call.parent {
+            Some(parent) => self.answered(parent, code, around),
+            None => self.settle(&call, code, around),
+        }
+    }
+
+    /// A pod's concurrency slot is free: the next waiting call gets it.
+    fn release(&mut self, pod: u32, around: &mut Around<'_>) {
+        let state = &mut around.cluster.pods[pod as usize];
+        state.in_flight = state.in_flight.saturating_sub(1);
+        let next = self.queues.get_mut(pod as usize).and_then(VecDeque::pop_front);
+        if let Some(next) = next {
+            state.waiting = state.waiting.saturating_sub(1);
+            self.serve(next, around);
+        }
+    }
+}

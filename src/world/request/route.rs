@@ -1,0 +1,91 @@
+//! Which destination and which pod a call goes to.
+
+use super::super::cluster::Cluster;
+use super::{Around, Call, Requests, SYNTHETIC};
+use crate::effect::{Destination, SetName};
+use crate::rng::{Key, Purpose};
+
+impl Requests {
+    /// Where the router sends a call.
+    ///
+    /// One number per request decides: the candidate's share lies at its low end and the baseline's at its high end,
+    /// so a growing share takes over more of the same requests.
+    pub(super) fn destination(&self, call: &Call, around: &Around<'_>) -> Destination {
+        if call.service != around.spec.target {
+            return Destination::Stable;
+        }
+        if call.source == SYNTHETIC {
+            return Destination::Candidate;
+        }
+        let shares = around.cluster.shares(call.service);
+        let cohort = around.cluster.follows_cohort();
+        if !cohort && shares[Destination::Stable.index()] >= 1.0 {
+            return Destination::Stable;
+        }
+        if cohort && self.is_matched(call, around) {
+            return Destination::Candidate;
+        }
+        let u = if around.spec.traffic[call.source as usize].sticky {
+            self.user_key(call, around).purpose(Purpose::Routing).uniform()
+        } else {
+            call.key.purpose(Purpose::Routing).uniform()
+        };
+        if u < shares[Destination::Candidate.index()] {
+            Destination::Candidate
+        } else if u >= 1.0 - shares[Destination::Baseline.index()] {
+            Destination::Baseline
+        } else {
+            Destination::Stable
+        }
+    }
+
+    /// The user behind a request, whichever of its calls asks.
+    pub(super) fn user(&self, call: &Call, around: &Around<'_>) -> u64 {
+        let source = call.source as usize;
+        let users = around.spec.traffic[source].users.max(1);
+        self.source_keys[source].id(u64::from(call.intent)).purpose(Purpose::User).below(users)
+    }
+
+    fn user_key(&self, call: &Call, around: &Around<'_>) -> Key {
+        Key::root(self.user(call, around), &around.spec.traffic[call.source as usize].name)
+    }
+
+    /// Whether the request is one of the cohort that a header or cookie rule matches: a property of its user.
+    fn is_matched(&self, call: &Call, around: &Around<'_>) -> bool {
+        let share = around.spec.traffic[call.source as usize].cohort.get();
+        share > 0.0 && self.user_key(call, around).purpose(Purpose::Cohort).uniform() < share
+    }
+
+    /// Copies a call to the candidate if the router mirrors; nobody waits for the copy.
+    pub(super) fn mirror(&mut self, call: &Call, around: &mut Around<'_>) {
+        let share = around.cluster.split.mirror;
+        let mirrored = share > 0.0
+            && call.service == around.spec.target
+            && call.source != SYNTHETIC
+            && call.key.purpose(Purpose::Routing).id(2).uniform() < share;
+        if mirrored {
+            let key = call.key.purpose(Purpose::StandIn);
+            let copy = self.open(key, call.service, SYNTHETIC, 0, None, around.now);
+            self.dispatch(copy, around);
+        }
+    }
+}
+
+/// A random ready pod behind the destination.
+pub(super) fn pick_pod(call: &Call, destination: Destination, cluster: &Cluster) -> Option<u32> {
+    let sets = &cluster.sets[call.service.0 as usize];
+    let behind = || SetName::ALL.into_iter().filter(|s| s.destination() == destination);
+    let count: usize = behind().map(|s| sets[s.index()].ready.len()).sum();
+    if count == 0 {
+        return None;
+    }
+    let mut index = call.key.purpose(Purpose::Routing).id(1).below(count as u64) as usize;
+    for set in behind() {
+        let ready = &sets[set.index()].ready;
+        match ready.get(index) {
+            Some(&pod) => return Some(pod),
+            None => index -= ready.len(),
+        }
+    }
+    None
+}
