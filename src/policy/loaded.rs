@@ -99,6 +99,48 @@ pub struct Loaded {
     pub reading: Vec<String>,
 }
 
+impl Loaded {
+    /// A policy made by a program: it plays on the scenario's rollout, asks no queries, has no checks, and its names
+    /// are those of native triggers for the service `service`.
+    pub fn custom(name: &str, service: &str, policy: impl Policy + 'static) -> Self {
+        Loaded {
+            name: name.to_owned(),
+            source: "a program".to_owned(),
+            engine: Engine::Native,
+            identity: format!("custom/{name}"),
+            summary: String::new(),
+            prototype: Box::new(policy),
+            queries: Vec::new(),
+            checks: Vec::new(),
+            rollout: None,
+            rollback: None,
+            naming: Naming::native(service),
+            needs_truth: false,
+            unsupported: Vec::new(),
+            stand_ins: Vec::new(),
+            reading: Vec::new(),
+        }
+    }
+
+    /// Adds a query and a check on its value; both get the next index, from 0, under which the policy asks
+    /// ([`Queries::value`](super::Queries::value)) and reports ([`Observation::found`](super::Observation::found)).
+    #[must_use]
+    pub fn with_check(mut self, name: &str, query: &str, limits: Limits) -> Self {
+        let bound = |word: &str, limit: Option<f64>| limit.map(|limit| format!("{word} {limit}"));
+        let good: Vec<String> =
+            [bound(">=", limits.min), bound("<=", limits.max)].into_iter().flatten().collect();
+        self.queries.push(QueryDef { text: query.to_owned(), line: 0 });
+        self.checks.push(CheckDef {
+            name: name.to_owned(),
+            query: Some(query.to_owned()),
+            good: good.join(" and "),
+            limits,
+            line: 0,
+        });
+        self
+    }
+}
+
 /// A query as a policy sends it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueryDef {

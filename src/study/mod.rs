@@ -3,6 +3,8 @@
 //! Traps: a replication is a pure function of (scenario, players, seed, number); threads only decide when it is
 //! played. Results are collected by index, so no number depends on how many threads there are.
 
+mod meta;
+
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,10 +17,14 @@ use crate::replication::prepared::{PrepareOptions, Prepared};
 use crate::replication::record::ReplicationRecord;
 use crate::replication::{Options, replicate};
 use crate::scenario::Scenario;
+use crate::score::{CostWeights, Input, PolicyMeta, ScenarioMeta, ScoreError, Scorecard, scorecard};
+
+pub use meta::{policy_meta, scenario_meta};
 
 /// What is played.
 pub struct Study {
     scenarios: Vec<Prepared>,
+    policies: Vec<PolicyMeta>,
     replications: Replications,
     jobs: NonZeroUsize,
     options: Options,
@@ -61,6 +67,9 @@ pub enum StudyError {
     /// The threads could not be started.
     #[error("the worker threads could not be started: {0}")]
     Threads(#[from] rayon::ThreadPoolBuildError),
+    /// The records do not fit the study.
+    #[error(transparent)]
+    Records(#[from] ScoreError),
 }
 
 impl Study {
@@ -92,6 +101,7 @@ impl Study {
             return Err(StudyError::Binding(errors));
         }
         Ok(Study {
+            policies: policies.iter().map(|policy| policy_meta(policy, &prepared)).collect(),
             scenarios: prepared,
             replications: Replications::default(),
             jobs: NonZeroUsize::MIN,
@@ -118,6 +128,23 @@ impl Study {
     pub fn with_options(mut self, options: Options) -> Self {
         self.options = options;
         self
+    }
+
+    /// What the scores need to know of the policies, in their order.
+    pub fn policy_metas(&self) -> &[PolicyMeta] {
+        &self.policies
+    }
+
+    /// Plays everything and scores it at these prices.
+    ///
+    /// # Errors
+    /// When the threads cannot be started.
+    pub fn score(&self, weights: &CostWeights) -> Result<Scorecard, StudyError> {
+        let records = self.play(&Progress::default())?;
+        let scenarios: Vec<ScenarioMeta> =
+            self.scenarios.iter().map(|p| scenario_meta(&p.scenario, &p.scenario.name)).collect();
+        let input = Input { records: &records, scenarios: &scenarios, policies: &self.policies, weights };
+        Ok(scorecard(&input)?)
     }
 
     /// The scenarios, bound.

@@ -14,7 +14,7 @@ use crate::replication::record::ReplicationRecord;
 use crate::replication::{Options, replicate};
 use crate::report::Screen;
 use crate::report::timeline::{self, Glyphs, TimelineInput, Twin};
-use crate::study::Study;
+use crate::study::{Study, policy_meta, scenario_meta};
 
 pub(super) fn run(global: &Global, run: &Run, ui: &Ui) -> Result<(), Failure> {
     let format = super::format(global, &["text", "json"])?;
@@ -33,7 +33,7 @@ pub(super) fn run(global: &Global, run: &Run, ui: &Ui) -> Result<(), Failure> {
 
 /// One timeline a policy. Each is played alone: its row is the same in company, and nobody else's words are in it.
 fn timelines(plan: &RunPlan, source: &str, screen: Screen) -> Result<String, Failure> {
-    let scenario = score::scenario_meta(&plan.scenario, source);
+    let scenario = scenario_meta(&plan.scenario, source);
     let twin = match plan.twin {
         super::super::args::Twin::Bad => Twin::Bad,
         super::super::args::Twin::Healthy => Twin::Healthy,
@@ -44,7 +44,7 @@ fn timelines(plan: &RunPlan, source: &str, screen: Screen) -> Result<String, Fai
         let input = TimelineInput {
             record: &record,
             scenario: &scenario,
-            policy: &score::policy_meta(policy, &study),
+            policy: &policy_meta(policy, study.prepared()),
             seed: plan.seed,
             twin,
             screen,

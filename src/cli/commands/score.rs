@@ -9,13 +9,12 @@ use super::super::repeat::{self, Invocation};
 use super::super::ui::Ui;
 use super::super::{files, inputs, progress};
 use crate::diagnostic::Diagnostics;
-use crate::policy::loaded::{CheckDef, Loaded};
 use crate::replication::prepared::PrepareOptions;
 use crate::replication::record::ReplicationRecord;
 use crate::report::{self, Report, Screen};
 use crate::scenario::Scenario;
-use crate::score::{CheckMeta, CostWeights, Input, PolicyMeta, ScenarioMeta, scorecard};
-use crate::study::{Progress, Replications, Study, StudyError};
+use crate::score::{CostWeights, Input, PolicyMeta, ScenarioMeta, scorecard};
+use crate::study::{Progress, Replications, Study, StudyError, scenario_meta};
 
 pub(super) fn run(global: &Global, score: &Score, ui: &Ui, invocation: &Invocation) -> Result<(), Failure> {
     let format = super::format(global, &FORMATS)?;
@@ -65,7 +64,7 @@ fn play(plan: &StudyPlan, ui: &Ui) -> Result<(Vec<ReplicationRecord>, Vec<Policy
     if let Some(replications) = plan.replications {
         study = study.with_replications(Replications { flow: replications, request: replications });
     }
-    let metas = plan.policies.iter().map(|policy| policy_meta(policy, &study)).collect();
+    let metas = study.policy_metas().to_vec();
     let done = Progress::default();
     let records = progress::with_bar(ui, study.total(), || done.done(), || study.play(&done));
     Ok((records.map_err(study_failed)?, metas))
@@ -79,43 +78,7 @@ pub(super) fn study_failed(error: StudyError) -> Failure {
             all.extend(found);
             Failure::Input(all)
         }
-        StudyError::Threads(_) => Failure::Unexpected(error.to_string()),
-    }
-}
-
-/// What the scores need to know of a scenario.
-pub(super) fn scenario_meta(scenario: &Scenario, source: &str) -> ScenarioMeta {
-    ScenarioMeta {
-        name: scenario.name.clone(),
-        source: source.to_owned(),
-        folder: scenario.folder.clone(),
-        weight: Some(scenario.weight),
-        summary: scenario.summary.clone(),
-        base_rate: scenario.base_rate.get(),
-        availability: Some(scenario.world.slo.availability.get()).filter(|share| *share < 1.0),
-        users: Some(scenario.world.traffic.iter().map(|traffic| traffic.users).sum()),
-        watch: scenario.watch.as_nanos(),
-    }
-}
-
-/// What the scores need to know of a policy.
-pub(super) fn policy_meta(policy: &Loaded, study: &Study) -> PolicyMeta {
-    let plans = study.prepared().iter().flat_map(|prepared| &prepared.rollouts);
-    let mut watched = plans.filter(|plan| plan.players.iter().any(|player| player.name == policy.name));
-    let rollout = watched.next().map_or_else(|| "scenario".to_owned(), |plan| plan.label.clone());
-    let check = |check: &CheckDef| CheckMeta {
-        name: check.name.clone(),
-        good: check.good.clone(),
-        query: check.query.clone(),
-    };
-    PolicyMeta {
-        name: policy.name.clone(),
-        source: policy.source.clone(),
-        engine: policy.engine.name().to_owned(),
-        rollout,
-        checks: policy.checks.iter().map(check).collect(),
-        unsupported: policy.unsupported.len() as u32,
-        stand_ins: policy.stand_ins.len() as u32,
+        StudyError::Threads(_) | StudyError::Records(_) => Failure::Unexpected(error.to_string()),
     }
 }
 
