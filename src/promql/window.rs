@@ -6,6 +6,7 @@
 //! the other order); a counter reset adds the value before the reset; sums are compensated (Kahan-Neumaier).
 
 use super::numeric::{self, KahanSum};
+use super::storage::Extent;
 
 /// A function of one series' window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,7 +58,8 @@ impl WindowFunction {
         let values = points.iter().map(|point| point.1);
         Some(match self {
             WindowFunction::Rate | WindowFunction::Increase | WindowFunction::Delta => {
-                self.extrapolated(points, bounds)?
+                let extent = Extent { first, last, count: points.len(), falls: false };
+                self.extrapolated(extent, self.change(points), bounds)?
             }
             WindowFunction::InstantRate => instant(points, true)?,
             WindowFunction::InstantDelta => instant(points, false)?,
@@ -89,17 +91,41 @@ impl WindowFunction {
         })
     }
 
-    /// Change over the whole window, extrapolated from the samples in it (`promql/functions.go`,
-    /// `extrapolatedRate`); per second for `rate`.
-    fn extrapolated(self, points: Points<'_>, bounds: Bounds) -> Option<f64> {
-        let (&(first_t, first_v), &(last_t, last_v)) = (points.first()?, points.last()?);
-        if points.len() < 2 {
-            return None;
-        }
-        let is_counter = self != WindowFunction::Delta;
-        let mut change = last_v - first_v;
-        if is_counter {
-            let mut before = first_v;
+    /// The value for one series of which only this much of the window is known; `None`: that is not enough. What it
+    /// gives is [`WindowFunction::apply`]'s answer to the last bit.
+    pub(super) fn of_extent(self, extent: Extent, bounds: Bounds) -> Option<Option<f64>> {
+        Some(match self {
+            // The change of a counter that was reset is a sum over its resets.
+            WindowFunction::Rate | WindowFunction::Increase if extent.falls => return None,
+            WindowFunction::Rate | WindowFunction::Increase | WindowFunction::Delta => {
+                self.extrapolated(extent, extent.last.1 - extent.first.1, bounds)
+            }
+            WindowFunction::Count => Some(extent.count as f64),
+            WindowFunction::Last => Some(extent.last.1),
+            WindowFunction::Present => Some(1.0),
+            _ => return None,
+        })
+    }
+
+    /// Whether the ends of a window may be enough for this function.
+    pub(super) fn may_need_ends_only(self) -> bool {
+        matches!(
+            self,
+            WindowFunction::Rate
+                | WindowFunction::Increase
+                | WindowFunction::Delta
+                | WindowFunction::Count
+                | WindowFunction::Last
+                | WindowFunction::Present
+        )
+    }
+
+    /// The change from the first to the last sample, with what a counter lost at resets.
+    fn change(self, points: Points<'_>) -> f64 {
+        let (Some(&(_, first)), Some(&(_, last))) = (points.first(), points.last()) else { return 0.0 };
+        let mut change = last - first;
+        if self != WindowFunction::Delta {
+            let mut before = first;
             for &(_, value) in points {
                 if value < before {
                     change += before;
@@ -107,8 +133,19 @@ impl WindowFunction {
                 before = value;
             }
         }
+        change
+    }
+
+    /// Change over the whole window, extrapolated from the samples in it (`promql/functions.go`,
+    /// `extrapolatedRate`); per second for `rate`.
+    fn extrapolated(self, extent: Extent, change: f64, bounds: Bounds) -> Option<f64> {
+        let ((first_t, first_v), (last_t, _)) = (extent.first, extent.last);
+        if extent.count < 2 {
+            return None;
+        }
+        let is_counter = self != WindowFunction::Delta;
         let sampled = (last_t - first_t) as f64 / 1000.0;
-        let spacing = sampled / (points.len() - 1) as f64;
+        let spacing = sampled / (extent.count - 1) as f64;
         let threshold = spacing * 1.1;
         let mut to_start = (first_t - bounds.start) as f64 / 1000.0;
         let mut to_end = (bounds.end - last_t) as f64 / 1000.0;

@@ -248,9 +248,6 @@ impl Tree<'_> {
             .then(|| branch::Timeline { entries: self.truth_lines(bad, first_harm), trace: Vec::new() });
         branch.control(Signal::Start);
         let finished = play::play(&stage, branch);
-        if let Some(one) = finished.first() {
-            one.branch.station.teach(self.prepared);
-        }
         for one in &finished {
             *fingerprint = fingerprint_with(*fingerprint, one.branch.world.fingerprint());
         }

@@ -1,7 +1,7 @@
 //! The monitoring of one branch: its samples, and the values of the queries over them.
 
 use crate::policy::{Queries, QueryError};
-use crate::promql::{EvalError, Program, QueryId, Value};
+use crate::promql::{EvalError, Evaluator, Program, QueryId, Value};
 use crate::telemetry::sampler::Sampler;
 use crate::telemetry::store::SampleStore;
 use crate::time::{SimDuration, SimTime};
@@ -25,7 +25,7 @@ impl Station {
     pub fn new(prepared: &Prepared) -> Self {
         Station {
             store: Some(SampleStore::new(&prepared.needs)),
-            panel: Some(prepared.known.get().map_or_else(|| prepared.panel.start(), PanelState::renewed)),
+            panel: Some(prepared.known.start(&prepared.panel)),
             instruments: Vec::new(),
         }
     }
@@ -37,9 +37,26 @@ impl Station {
 
     /// Lets later replications know what this one learnt about labels; their answers are the same, only sooner.
     pub fn teach(&self, prepared: &Prepared) {
-        if let (Some(panel), None) = (&self.panel, prepared.known.get()) {
-            // Another thread may have been first; one teacher is enough.
-            let _ = prepared.known.set(panel.renewed());
+        if let Some(panel) = &self.panel {
+            prepared.known.learn(panel);
+        }
+    }
+
+    /// Nobody will look again: nothing is stored any more.
+    pub fn unwatch(&mut self) {
+        self.store = None;
+    }
+
+    /// Ends the monitoring of a branch that is over: what is left holds buffers only.
+    pub fn close(&mut self) -> Option<PanelState> {
+        self.store = None;
+        self.panel.take()
+    }
+
+    /// Goes on with the buffers of a branch that is over.
+    pub fn inherit(&mut self, ended: &mut PanelState) {
+        if let Some(panel) = &mut self.panel {
+            panel.inherit(ended);
         }
     }
 
@@ -59,10 +76,11 @@ impl Station {
         prepared: &Prepared,
         policy: usize,
         query: (&Program, QueryId),
+        evaluator: &mut Evaluator,
         now: SimTime,
     ) -> Option<Value> {
         let (store, panel) = (self.store.as_ref()?, self.panel.as_mut()?);
-        panel.candidate_only(&prepared.panel, store, policy, query, now.as_millis()).ok()
+        panel.candidate_only(&prepared.panel, store, policy, query, evaluator, now.as_millis()).ok()
     }
 }
 
