@@ -14,7 +14,7 @@ use super::names::{EMPTY, Element, LabelId};
 use super::operator::{Aggregation, BinaryOp, Elementwise, SetOp};
 use super::program::{Matching, Node, NodeId, TransformId, Window};
 use super::storage::{Glance, SeriesId, Storage, is_stale};
-use super::window::{Bounds, WindowFunction};
+use super::window::{Bounds, Spread, WindowFunction};
 
 impl Evaluator {
     /// Makes sure that the slot of node `id` in frame `depth` is filled.
@@ -236,9 +236,15 @@ impl Evaluator {
         match window {
             Window::Selector(selector) => {
                 let Some(selector) = run.program.selectors.get(selector as usize) else { return Ok(()) };
-                let points = &mut self.scratch.points;
+                let mut reader = Reader {
+                    storage: run.storage,
+                    function,
+                    bounds,
+                    spread: None,
+                    points: &mut self.scratch.points,
+                };
                 for (series, label) in self.names.members(selector.matcher_set) {
-                    if let Some(value) = of_series(run.storage, series, function, bounds, points) {
+                    if let Some(value) = reader.value(series) {
                         out.push(Element { label, drop_name: false, value });
                     }
                 }
@@ -458,28 +464,33 @@ impl Evaluator {
     }
 }
 
-/// A function of one series' window: by its ends where the store knows them and they are enough, else by its samples.
-#[inline]
-fn of_series<S: Storage + ?Sized>(
-    storage: &S,
-    series: SeriesId,
+/// A function of the windows of one series after the other.
+struct Reader<'a, S: Storage + ?Sized> {
+    storage: &'a S,
     function: WindowFunction,
     bounds: Bounds,
-    points: &mut Vec<(i64, f64)>,
-) -> Option<f64> {
-    if function.may_need_ends_only() {
-        match storage.glance(series, bounds.start, bounds.end) {
-            Glance::Empty => return None,
-            Glance::Extent(extent) => {
-                if let Some(value) = function.of_extent(extent, bounds) {
-                    return value;
+    spread: Option<Spread>,
+    points: &'a mut Vec<(i64, f64)>,
+}
+
+impl<S: Storage + ?Sized> Reader<'_, S> {
+    /// By the ends of the window where the store knows them and they are enough, else by its samples.
+    #[inline]
+    fn value(&mut self, series: SeriesId) -> Option<f64> {
+        if self.function.may_need_ends_only() {
+            match self.storage.glance(series, self.bounds.start, self.bounds.end) {
+                Glance::Empty => return None,
+                Glance::Extent(extent) => {
+                    if let Some(value) = self.function.of_extent(extent, self.bounds, &mut self.spread) {
+                        return value;
+                    }
                 }
+                Glance::Unknown => {}
             }
-            Glance::Unknown => {}
         }
+        read(self.storage, series, self.bounds, self.points);
+        self.function.apply(self.points, self.bounds)
     }
-    read(storage, series, bounds, points);
-    function.apply(points, bounds)
 }
 
 /// The samples of one series in a window, without stale markers.

@@ -59,7 +59,8 @@ impl WindowFunction {
         Some(match self {
             WindowFunction::Rate | WindowFunction::Increase | WindowFunction::Delta => {
                 let extent = Extent { first, last, count: points.len(), falls: false };
-                self.extrapolated(extent, self.change(points), bounds)?
+                Spread::of(extent, bounds)
+                    .and_then(|spread| spread.value(self, extent, self.change(points)))?
             }
             WindowFunction::InstantRate => instant(points, true)?,
             WindowFunction::InstantDelta => instant(points, false)?,
@@ -92,13 +93,23 @@ impl WindowFunction {
     }
 
     /// The value for one series of which only this much of the window is known; `None`: that is not enough. What it
-    /// gives is [`WindowFunction::apply`]'s answer to the last bit.
-    pub(super) fn of_extent(self, extent: Extent, bounds: Bounds) -> Option<Option<f64>> {
+    /// gives is [`WindowFunction::apply`]'s answer to the last bit. `spread` is that of the series before: those of one
+    /// scrape have their samples at the same instants.
+    #[inline]
+    pub(super) fn of_extent(
+        self,
+        extent: Extent,
+        bounds: Bounds,
+        spread: &mut Option<Spread>,
+    ) -> Option<Option<f64>> {
         Some(match self {
             // The change of a counter that was reset is a sum over its resets.
             WindowFunction::Rate | WindowFunction::Increase if extent.falls => return None,
             WindowFunction::Rate | WindowFunction::Increase | WindowFunction::Delta => {
-                self.extrapolated(extent, extent.last.1 - extent.first.1, bounds)
+                if spread.is_none_or(|spread| !spread.is_of(extent)) {
+                    *spread = Spread::of(extent, bounds);
+                }
+                spread.and_then(|spread| spread.value(self, extent, extent.last.1 - extent.first.1))
             }
             WindowFunction::Count => Some(extent.count as f64),
             WindowFunction::Last => Some(extent.last.1),
@@ -135,35 +146,78 @@ impl WindowFunction {
         }
         change
     }
+}
 
-    /// Change over the whole window, extrapolated from the samples in it (`promql/functions.go`,
-    /// `extrapolatedRate`); per second for `rate`.
-    fn extrapolated(self, extent: Extent, change: f64, bounds: Bounds) -> Option<f64> {
-        let ((first_t, first_v), (last_t, _)) = (extent.first, extent.last);
-        if extent.count < 2 {
+/// How the samples lie in their window: what extrapolation needs besides the values (`promql/functions.go`,
+/// `extrapolatedRate`).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Spread {
+    first: i64,
+    last: i64,
+    count: usize,
+    /// Seconds from the first to the last sample, and how far the change is extended beyond them.
+    sampled: f64,
+    to_start: f64,
+    to_end: f64,
+    /// Length of the window in seconds.
+    window: f64,
+    /// The factor for a change that is extended all the way, over the window and per second.
+    increase: f64,
+    rate: f64,
+    /// A counter whose first value is above this share of its change was not zero within `to_start`.
+    far_from_zero: f64,
+}
+
+impl Spread {
+    /// `None` with fewer than two samples.
+    fn of(extent: Extent, bounds: Bounds) -> Option<Self> {
+        let (first, last, count) = (extent.first.0, extent.last.0, extent.count);
+        if count < 2 {
             return None;
         }
-        let is_counter = self != WindowFunction::Delta;
-        let sampled = (last_t - first_t) as f64 / 1000.0;
-        let spacing = sampled / (extent.count - 1) as f64;
+        let sampled = (last - first) as f64 / 1000.0;
+        let spacing = sampled / (count - 1) as f64;
         let threshold = spacing * 1.1;
-        let mut to_start = (first_t - bounds.start) as f64 / 1000.0;
-        let mut to_end = (bounds.end - last_t) as f64 / 1000.0;
+        let mut to_start = (first - bounds.start) as f64 / 1000.0;
+        let mut to_end = (bounds.end - last) as f64 / 1000.0;
         if to_start >= threshold {
             to_start = spacing / 2.0;
-        }
-        if is_counter && change > 0.0 && first_v >= 0.0 {
-            let to_zero = sampled * (first_v / change);
-            if to_zero < to_start {
-                to_start = to_zero;
-            }
         }
         if to_end >= threshold {
             to_end = spacing / 2.0;
         }
-        let mut factor = (sampled + to_start + to_end) / sampled;
-        if self == WindowFunction::Rate {
-            factor /= (bounds.end - bounds.start) as f64 / 1000.0;
+        let window = (bounds.end - bounds.start) as f64 / 1000.0;
+        let increase = (sampled + to_start + to_end) / sampled;
+        // Well above the exact share, so that rounding cannot matter.
+        let far_from_zero = to_start / sampled * 1.001;
+        let rate = increase / window;
+        Some(Spread { first, last, count, sampled, to_start, to_end, window, increase, rate, far_from_zero })
+    }
+
+    /// Whether the samples of another series of the same window lie at the same instants.
+    fn is_of(&self, extent: Extent) -> bool {
+        (self.first, self.last, self.count) == (extent.first.0, extent.last.0, extent.count)
+    }
+
+    /// Change over the whole window, extrapolated from the samples in it; per second for `rate`.
+    #[inline]
+    fn value(&self, function: WindowFunction, extent: Extent, change: f64) -> Option<f64> {
+        let first = extent.first.1;
+        let is_counter = function != WindowFunction::Delta;
+        let capped = is_counter && change > 0.0 && first >= 0.0 && first <= change * self.far_from_zero;
+        let mut factor = match function {
+            WindowFunction::Rate => self.rate,
+            _ => self.increase,
+        };
+        if capped {
+            // A counter is not extended to before the point where it would have been zero.
+            let to_zero = self.sampled * (first / change);
+            if to_zero < self.to_start {
+                factor = (self.sampled + to_zero + self.to_end) / self.sampled;
+                if function == WindowFunction::Rate {
+                    factor /= self.window;
+                }
+            }
         }
         Some(change * factor)
     }
