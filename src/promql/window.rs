@@ -277,6 +277,7 @@ fn variance(points: Points<'_>) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn window(function: WindowFunction, points: Points<'_>, start: i64, end: i64) -> Option<f64> {
         function.apply(points, Bounds { at: end, start, end, parameter: 0.0 })
@@ -305,5 +306,90 @@ mod tests {
             assert_eq!(window(function, &[(5, 1.0)], 0, 10), None);
         }
         assert_eq!(window(WindowFunction::Maximum, &[(5, f64::NAN), (6, -3.0)], 0, 10), Some(-3.0));
+    }
+
+    /// Samples a scrape interval apart, some of them missing, of a counter that may be reset.
+    fn scraped() -> impl Strategy<Value = Vec<(i64, f64)>> {
+        let step = (1u8..4, prop_oneof![6 => 0.0..50.0f64, 2 => Just(0.0), 1 => -1e4..0.0f64]);
+        prop::collection::vec(step, 1..12).prop_map(|steps| {
+            let (mut at, mut value) = (7_000, 0.0f64);
+            let sample = |(gap, more): (u8, f64)| {
+                at += i64::from(gap) * 15_000;
+                value = (value + more).max(0.0);
+                (at, value)
+            };
+            steps.into_iter().map(sample).collect()
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(512))]
+
+        #[test]
+        fn the_ends_of_a_window_give_what_its_samples_give(
+            series in prop::collection::vec(scraped(), 1..4),
+            before in 1i64..40_000,
+            after in 0i64..40_000,
+        ) {
+            use WindowFunction as F;
+            let start = series.iter().map(|points| points[0].0).min().unwrap_or(0) - before;
+            let end = series.iter().map(|points| points[points.len() - 1].0).max().unwrap_or(0) + after;
+            let bounds = Bounds { at: end, start, end, parameter: 0.0 };
+            for function in [F::Rate, F::Increase, F::Delta, F::Count, F::Last, F::Present] {
+                prop_assert!(function.may_need_ends_only());
+                let mut spread = None;
+                for points in &series {
+                    let extent = Extent {
+                        first: points[0],
+                        last: points[points.len() - 1],
+                        count: points.len(),
+                        falls: points.windows(2).any(|pair| pair[1].1 < pair[0].1),
+                    };
+                    let known = function.of_extent(extent, bounds, &mut spread);
+                    let read = function.apply(points, bounds).map(f64::to_bits);
+                    match known {
+                        Some(known) => prop_assert_eq!(known.map(f64::to_bits), read, "{:?} of {:?}", function, points),
+                        None => prop_assert!(extent.falls && matches!(function, F::Rate | F::Increase)),
+                    }
+                }
+            }
+        }
+
+        #[test]
+        fn extrapolation_is_prometheus_formula_step_by_step(
+            points in scraped(),
+            before in 1i64..40_000,
+            after in 0i64..40_000,
+        ) {
+            prop_assume!(points.len() > 1);
+            let ((first_t, first_v), (last_t, last_v)) = (points[0], points[points.len() - 1]);
+            let (start, end) = (first_t - before, last_t + after);
+            let mut change = last_v - first_v;
+            for pair in points.windows(2) {
+                if pair[1].1 < pair[0].1 {
+                    change += pair[0].1;
+                }
+            }
+            // As `extrapolatedRate` writes it, without anything taken together.
+            let sampled = (last_t - first_t) as f64 / 1000.0;
+            let spacing = sampled / (points.len() - 1) as f64;
+            let mut to_start = (first_t - start) as f64 / 1000.0;
+            let mut to_end = (end - last_t) as f64 / 1000.0;
+            if to_start >= spacing * 1.1 {
+                to_start = spacing / 2.0;
+            }
+            if change > 0.0 && first_v >= 0.0 {
+                to_start = to_start.min(sampled * (first_v / change));
+            }
+            if to_end >= spacing * 1.1 {
+                to_end = spacing / 2.0;
+            }
+            let mut factor = (sampled + to_start + to_end) / sampled;
+            factor /= (end - start) as f64 / 1000.0;
+            prop_assert_eq!(
+                window(WindowFunction::Rate, &points, start, end).map(f64::to_bits),
+                Some((change * factor).to_bits())
+            );
+        }
     }
 }

@@ -7,11 +7,10 @@ use crate::time::{SimDuration, SimTime};
 use crate::world::Stop;
 
 use super::branch::{Branch, Rider};
-use super::panel::PanelState;
 use super::prepared::{PlayerSpec, Prepared};
 use super::record::{BranchEnd, DecisionKind, DecisionRecord, Lane};
 use super::setting::Setting;
-use super::station::Answers;
+use super::station::{Answers, Spare};
 
 /// The player who never rolls back: the first of the reference players.
 const NEVER: usize = 0;
@@ -65,14 +64,13 @@ impl Act {
 }
 
 /// Plays a branch and all its forks; every rider ends on exactly one of the results.
-pub fn play(stage: &Stage<'_>, root: Branch) -> Vec<Finished> {
+///
+/// Monitoring goes on with the memory in `spare` and leaves there what ended.
+pub fn play(stage: &Stage<'_>, root: Branch, spare: &mut Spare) -> Vec<Finished> {
     let mut open = vec![root];
     let mut finished = Vec::new();
-    let mut spare: Option<PanelState> = None;
     while let Some(mut branch) = open.pop() {
-        if let Some(spare) = &mut spare {
-            branch.station.inherit(spare);
-        }
+        branch.station.inherit(spare);
         let end = loop {
             if let Some(end) = step(stage, &mut branch, &mut open) {
                 break end;
@@ -82,7 +80,7 @@ pub fn play(stage: &Stage<'_>, root: Branch) -> Vec<Finished> {
         branch.station.teach(stage.prepared);
         // Only where nobody rolled back monitoring is asked again, to explain misses.
         if !branch.riders.iter().any(|rider| rider.player == NEVER) {
-            spare = branch.station.close().or(spare);
+            spare.add(branch.station.close());
         }
         if !branch.riders.is_empty() {
             finished.push(Finished { branch, end });

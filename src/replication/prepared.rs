@@ -17,6 +17,7 @@ use crate::world::Level;
 use super::panel::{BoundSelector, Known, Panel, PanelError, PanelInput};
 use super::question::Questions;
 use super::record::{Player, Reference};
+use super::station::Spares;
 
 /// A scenario ready to be replicated.
 pub struct Prepared {
@@ -32,6 +33,8 @@ pub struct Prepared {
     pub panel: Panel,
     /// What replications learnt about labels, for the later ones.
     pub known: Known,
+    /// Memory of monitoring that has ended.
+    pub spares: Spares,
     /// What may be asked after the fact.
     pub questions: Questions,
     /// One per distinct rollout, in the order of first use.
@@ -114,7 +117,17 @@ impl Prepared {
         }
         let needs = panel.needs().clone();
         let level = level(&scenario, &needs);
-        Ok(Prepared { scenario, seed, level, needs, panel, known: Known::default(), questions, rollouts })
+        Ok(Prepared {
+            scenario,
+            seed,
+            level,
+            needs,
+            panel,
+            known: Known::default(),
+            spares: Spares::default(),
+            questions,
+            rollouts,
+        })
     }
 }
 

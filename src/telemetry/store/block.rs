@@ -1,7 +1,8 @@
-//! Blocks of samples: 16 scrapes of all series, series by series.
+//! Blocks of samples: 16 scrapes of all series.
 //!
-//! What a block holds of one series lies together: which scrapes had a sample, which had the marker of an end, where a
-//! counter fell, and the values. With what is counted before the block, the ends of a window, how many samples it holds
+//! The values of one scrape lie together, since all series are written at once and a window reads all its series at the
+//! same few scrapes. Beside them a block keeps for every series which scrapes had a sample, which had the marker of an
+//! end, and where a counter fell. With what is counted before the block, the ends of a window, how many samples it holds
 //! and whether a counter was reset in it are known without reading the samples between.
 //!
 //! Full blocks are never written again and are shared between branches; only the block being filled is copied when a
@@ -28,9 +29,9 @@ const fn upto(row: usize) -> Rows {
     Rows::MAX >> (ROWS - 1 - row)
 }
 
-/// One series in one block.
+/// What a block knows of one series besides its values.
 #[derive(Clone, Copy, Debug)]
-struct Column {
+struct Head {
     /// Rows with a sample, rows with the marker of an end, rows with a sample below the one before it.
     present: Rows,
     ended: Rows,
@@ -40,51 +41,19 @@ struct Column {
     falls_before: u32,
     /// The latest sample of all; NaN before the first, which is below nothing.
     latest: f64,
-    values: [f64; ROWS],
 }
 
-impl Column {
-    const EMPTY: Column = Column {
-        present: 0,
-        ended: 0,
-        falls: 0,
-        present_before: 0,
-        falls_before: 0,
-        latest: f64::NAN,
-        values: [0.0; ROWS],
-    };
+impl Head {
+    const EMPTY: Head =
+        Head { present: 0, ended: 0, falls: 0, present_before: 0, falls_before: 0, latest: f64::NAN };
 
     /// The same series at the start of the next block.
-    fn next(&self) -> Column {
-        Column {
+    fn next(&self) -> Head {
+        Head {
             present_before: self.present_before + self.present.count_ones(),
             falls_before: self.falls_before + self.falls.count_ones(),
             latest: self.latest,
-            ..Column::EMPTY
-        }
-    }
-
-    fn write(&mut self, row: usize, value: f64) {
-        let bit = 1 << row;
-        if is_stale(value) {
-            self.ended |= bit;
-            return;
-        }
-        self.present |= bit;
-        if value < self.latest {
-            self.falls |= bit;
-        }
-        self.latest = value;
-        self.values[row] = value;
-    }
-
-    #[inline]
-    fn read(&self, row: usize) -> Option<f64> {
-        let bit = 1 << row;
-        if self.present & bit != 0 {
-            Some(self.values[row])
-        } else {
-            (self.ended & bit != 0).then_some(STALE)
+            ..Head::EMPTY
         }
     }
 
@@ -96,12 +65,84 @@ impl Column {
         self.falls_before + (self.falls & upto(row)).count_ones()
     }
 
-    fn same(&self, other: &Column) -> bool {
-        let masks = |c: &Column| (c.present, c.ended, c.falls, c.present_before, c.falls_before);
-        let bits = |c: &Column| c.values.map(f64::to_bits);
-        masks(self) == masks(other)
-            && self.latest.to_bits() == other.latest.to_bits()
-            && bits(self) == bits(other)
+    fn same(&self, other: &Head) -> bool {
+        let masks = |h: &Head| (h.present, h.ended, h.falls, h.present_before, h.falls_before);
+        masks(self) == masks(other) && self.latest.to_bits() == other.latest.to_bits()
+    }
+}
+
+/// Up to [`ROWS`] rows, each as wide as there were series then.
+#[derive(Clone, Debug, Default)]
+struct Block {
+    heads: Vec<Head>,
+    /// Where each row begins among the values.
+    starts: Vec<u32>,
+    values: Vec<f64>,
+}
+
+impl Block {
+    /// Empties the block for the rows that follow another one's.
+    fn follow(&mut self, before: &Block) {
+        self.heads.clear();
+        self.heads.extend(before.heads.iter().map(Head::next));
+        self.starts.clear();
+        self.values.clear();
+    }
+
+    fn begin_row(&mut self) {
+        let start = self.values.len();
+        self.starts.push(start as u32);
+        self.values.resize(start + self.heads.len(), 0.0);
+    }
+
+    fn add_series(&mut self) {
+        self.heads.push(Head::EMPTY);
+        self.values.push(0.0);
+    }
+
+    /// Writes into the last row.
+    #[inline]
+    fn write(&mut self, series: usize, value: f64) {
+        let (Some(head), Some(&start)) = (self.heads.get_mut(series), self.starts.last()) else { return };
+        let bit = 1 << (self.starts.len() - 1);
+        if is_stale(value) {
+            head.ended |= bit;
+            return;
+        }
+        head.present |= bit;
+        if value < head.latest {
+            head.falls |= bit;
+        }
+        head.latest = value;
+        if let Some(cell) = self.values.get_mut(start as usize + series) {
+            *cell = value;
+        }
+    }
+
+    /// The value in a row that has a sample.
+    #[inline]
+    fn value(&self, row: usize, series: usize) -> f64 {
+        let start = self.starts.get(row).map_or(0, |&start| start as usize);
+        self.values.get(start + series).copied().unwrap_or(f64::NAN)
+    }
+
+    #[inline]
+    fn read(&self, row: usize, series: usize) -> Option<f64> {
+        let head = self.heads.get(series)?;
+        let bit = 1 << row;
+        if head.present & bit != 0 {
+            Some(self.value(row, series))
+        } else {
+            (head.ended & bit != 0).then_some(STALE)
+        }
+    }
+
+    fn same(&self, other: &Block) -> bool {
+        self.starts == other.starts
+            && self.heads.len() == other.heads.len()
+            && self.heads.iter().zip(&other.heads).all(|(a, b)| a.same(b))
+            && self.values.len() == other.values.len()
+            && self.values.iter().zip(&other.values).all(|(a, b)| a.to_bits() == b.to_bits())
     }
 }
 
@@ -118,52 +159,79 @@ pub struct Extent {
     pub falls: bool,
 }
 
+/// Memory of blocks that nobody reads any more.
+#[derive(Debug, Default)]
+pub struct SpareBlocks(Vec<Block>);
+
+impl SpareBlocks {
+    /// This and what another one has.
+    pub fn add(&mut self, mut other: SpareBlocks) {
+        self.0.append(&mut other.0);
+    }
+}
+
 /// The samples of all series, by (row, series).
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Blocks {
-    full: Vec<Arc<Vec<Column>>>,
-    filling: Vec<Column>,
-    rows: usize,
+    full: Vec<Arc<Block>>,
+    filling: Block,
+    spare: SpareBlocks,
+}
+
+impl Clone for Blocks {
+    fn clone(&self) -> Self {
+        let (full, filling) = (self.full.clone(), self.filling.clone());
+        Blocks { full, filling, spare: SpareBlocks::default() }
+    }
 }
 
 impl Blocks {
     /// Begins the next row.
     pub(super) fn begin_row(&mut self) {
-        if self.rows > 0 && self.rows.is_multiple_of(ROWS) {
-            let next = self.filling.iter().map(Column::next).collect();
+        if self.filling.starts.len() == ROWS {
+            let mut next = self.spare.0.pop().unwrap_or_default();
+            next.follow(&self.filling);
             self.full.push(Arc::new(std::mem::replace(&mut self.filling, next)));
         }
-        self.rows += 1;
+        self.filling.begin_row();
     }
 
-    /// Adds a series.
+    /// Ends the table and gives its memory away, as far as no other branch reads it.
+    pub(super) fn into_spare(self) -> SpareBlocks {
+        let mut spare = self.spare;
+        spare.0.extend(self.full.into_iter().filter_map(Arc::into_inner));
+        spare.0.push(self.filling);
+        spare
+    }
+
+    /// Takes memory to fill.
+    pub(super) fn take_spare(&mut self, spare: &mut SpareBlocks) {
+        self.spare.0.append(&mut spare.0);
+    }
+
+    /// Adds a series, from the row begun last on.
     pub(super) fn add_series(&mut self) {
-        self.filling.push(Column::EMPTY);
+        self.filling.add_series();
     }
 
     /// Writes into the row begun last; once per row and series.
     #[inline]
     pub(super) fn write(&mut self, series: u32, value: f64) {
-        let row = self.rows.wrapping_sub(1) % ROWS;
-        if let Some(column) = self.filling.get_mut(series as usize) {
-            column.write(row, value);
-        }
+        self.filling.write(series as usize, value);
     }
 
     #[inline]
-    fn column(&self, block: usize, series: u32) -> Option<&Column> {
-        let columns = match self.full.get(block) {
-            Some(full) => full,
-            None if block == self.full.len() => &self.filling,
-            None => return None,
-        };
-        columns.get(series as usize)
+    fn block(&self, number: usize) -> Option<&Block> {
+        match self.full.get(number) {
+            Some(full) => Some(full),
+            None => (number == self.full.len()).then_some(&self.filling),
+        }
     }
 
     /// The sample or marker of a series at a row, `None` if there is none.
     #[inline]
     pub(super) fn read(&self, row: usize, series: u32) -> Option<f64> {
-        self.column(row / ROWS, series)?.read(row % ROWS)
+        self.block(row / ROWS)?.read(row % ROWS, series as usize)
     }
 
     /// The parts of a range of rows that lie in one block each: the block and the rows in it.
@@ -180,50 +248,55 @@ impl Blocks {
     /// What a window over these rows begins and ends with; `None` if it holds no sample.
     #[inline]
     pub(super) fn extent(&self, rows: Range<usize>, series: u32) -> Option<Extent> {
-        let samples = |(block, rows): (usize, Rows)| {
-            let column = self.column(block, series)?;
-            let found = column.present & rows;
-            (found != 0).then_some((block, column, found))
+        let series = series as usize;
+        let samples = |(number, rows): (usize, Rows)| {
+            let block = self.block(number)?;
+            let head = block.heads.get(series)?;
+            let found = head.present & rows;
+            (found != 0).then_some((number, block, head, found))
         };
-        let (first_block, a, found) = Self::parts(rows.clone()).find_map(samples)?;
+        let (first_number, first_block, a, found) = Self::parts(rows.clone()).find_map(samples)?;
         let first = found.trailing_zeros() as usize;
-        let (last_block, b, found) = Self::parts(rows).rev().find_map(samples)?;
+        let (last_number, last_block, b, found) = Self::parts(rows).rev().find_map(samples)?;
         let last = ROWS - 1 - found.leading_zeros() as usize;
         Some(Extent {
-            first: (first_block * ROWS + first, a.values[first]),
-            last: (last_block * ROWS + last, b.values[last]),
+            first: (first_number * ROWS + first, first_block.value(first, series)),
+            last: (last_number * ROWS + last, last_block.value(last, series)),
             count: (b.samples_upto(last) - a.samples_upto(first)) as usize + 1,
             falls: b.falls_upto(last) != a.falls_upto(first),
         })
     }
 
+    /// The rows of a part in which a series has a sample or a marker.
+    fn filled(&self, (number, rows): (usize, Rows), series: u32) -> Rows {
+        let head = self.block(number).and_then(|block| block.heads.get(series as usize));
+        head.map_or(0, |head| (head.present | head.ended) & rows)
+    }
+
     /// Whether a series has a sample or a marker in these rows.
     pub(super) fn has_any(&self, rows: Range<usize>, series: u32) -> bool {
-        Self::parts(rows).any(|(block, rows)| {
-            self.column(block, series).is_some_and(|column| (column.present | column.ended) & rows != 0)
-        })
+        Self::parts(rows).any(|part| self.filled(part, series) != 0)
     }
 
     /// The latest sample or marker of a series in these rows, with its row.
     pub(super) fn latest(&self, rows: Range<usize>, series: u32) -> Option<(usize, f64)> {
-        Self::parts(rows).rev().find_map(|(block, rows)| {
-            let column = self.column(block, series)?;
-            let found = (column.present | column.ended) & rows;
+        Self::parts(rows).rev().find_map(|part| {
+            let found = self.filled(part, series);
             let row = (ROWS - 1).checked_sub(found.leading_zeros() as usize)?;
-            Some((block * ROWS + row, column.read(row)?))
+            Some((part.0 * ROWS + row, self.read(part.0 * ROWS + row, series)?))
         })
     }
 
     /// Visits the samples and markers of a series in these rows, in order.
     #[inline]
     pub(super) fn visit(&self, rows: Range<usize>, series: u32, mut visit: impl FnMut(usize, f64)) {
-        for (block, rows) in Self::parts(rows) {
-            let Some(column) = self.column(block, series) else { continue };
-            let mut left = (column.present | column.ended) & rows;
+        for part in Self::parts(rows) {
+            let Some(block) = self.block(part.0) else { continue };
+            let mut left = self.filled(part, series);
             while left != 0 {
                 let row = left.trailing_zeros() as usize;
                 left &= left - 1;
-                visit(block * ROWS + row, column.read(row).unwrap_or(STALE));
+                visit(part.0 * ROWS + row, block.read(row, series as usize).unwrap_or(STALE));
             }
         }
     }
@@ -232,11 +305,9 @@ impl Blocks {
 impl PartialEq for Blocks {
     /// Equal to the last bit: NaNs are samples here.
     fn eq(&self, other: &Self) -> bool {
-        let same = |a: &[Column], b: &[Column]| a.len() == b.len() && a.iter().zip(b).all(|(x, y)| x.same(y));
-        self.rows == other.rows
-            && self.full.len() == other.full.len()
-            && self.full.iter().zip(&other.full).all(|(a, b)| Arc::ptr_eq(a, b) || same(a, b))
-            && same(&self.filling, &other.filling)
+        self.full.len() == other.full.len()
+            && self.full.iter().zip(&other.full).all(|(a, b)| Arc::ptr_eq(a, b) || a.same(b))
+            && self.filling.same(&other.filling)
     }
 }
 

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use crate::telemetry::instrument::{Needs, SeriesKey};
 
-pub use block::Extent;
+pub use block::{Extent, SpareBlocks};
 pub use record::ScrapeHealth;
 
 /// Prometheus' marker of the end of a series (`model/value/value.go`, `StaleNaN`); a NaN of exactly these bits.
@@ -53,6 +53,16 @@ impl SampleStore {
             blocks: block::Blocks::default(),
             recorder: record::Recorder::new(needs),
         }
+    }
+
+    /// Ends the store and gives its memory away.
+    pub fn into_spare(self) -> SpareBlocks {
+        self.blocks.into_spare()
+    }
+
+    /// Takes memory of stores that have ended, to be filled before more is asked for.
+    pub fn take_spare(&mut self, spare: &mut SpareBlocks) {
+        self.blocks.take_spare(spare);
     }
 
     /// How many scrapes were recorded.
