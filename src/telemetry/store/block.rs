@@ -16,6 +16,9 @@ use super::{STALE, is_stale};
 /// Scrapes per block: the bits of a [`Rows`].
 pub(super) const ROWS: usize = 16;
 
+/// How many blocks are kept for the next branch: a few hours of scrapes.
+const SPARE_BLOCKS: usize = 64;
+
 /// A set of rows of a block.
 type Rows = u16;
 
@@ -164,8 +167,10 @@ pub struct Extent {
 pub struct SpareBlocks(Vec<Block>);
 
 impl SpareBlocks {
-    /// This and what another one has.
+    /// This and what another one has. Forks leave more blocks than the next branch fills, so only some are kept.
     pub fn add(&mut self, mut other: SpareBlocks) {
+        let room = SPARE_BLOCKS.saturating_sub(self.0.len());
+        other.0.truncate(room);
         self.0.append(&mut other.0);
     }
 }
