@@ -330,6 +330,10 @@ impl Policy for Flagger {
         self.tick(observation)
     }
 
+    fn may_resume(&self) -> bool {
+        false
+    }
+
     fn boxed(&self) -> Box<dyn Policy> {
         Box::new(self.clone())
     }

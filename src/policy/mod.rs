@@ -54,6 +54,11 @@ pub trait Policy: Send + Sync {
     fn on_step(&mut self, _step: &StepStatus, _now: SimTime) {}
     /// Tells that a rollback this policy asked for has ended (native policies may re-arm).
     fn on_rollback_end(&mut self, _now: SimTime) {}
+    /// Whether [`Policy::on_rollback_end`] may give a policy that is finished another tick. Where nobody on a branch says
+    /// so and all are finished, monitoring ends. Saying `true` needlessly costs time and changes nothing else.
+    fn may_resume(&self) -> bool {
+        true
+    }
     /// A copy for another branch or replication.
     fn boxed(&self) -> Box<dyn Policy>;
 }

@@ -141,6 +141,10 @@ impl Policy for Player {
         Verdict::Continue
     }
 
+    fn may_resume(&self) -> bool {
+        false
+    }
+
     fn boxed(&self) -> Box<dyn Policy> {
         Box::new(self.clone())
     }

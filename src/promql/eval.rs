@@ -18,6 +18,7 @@ use super::names::{Element, LabelId, Marks, Names};
 use super::program::{Node, NodeId, Program, QueryId, ValueType};
 use super::storage::Storage;
 use super::value::{Sample, Series, Value, VectorView, View};
+use crate::time::SimDuration;
 
 /// The most inner evaluations the subqueries of one query may take, and the most steps of a range evaluation.
 pub(super) const STEPS_MAX: u32 = 1_000_000;
@@ -59,6 +60,8 @@ pub struct Evaluator {
     pub(super) scratch: Scratch,
     stamps: u64,
     pub(super) steps_left: u32,
+    /// Windows of this length (ms) are read as ones of that length, see [`Evaluator::stretch`].
+    pub(super) stretch: Option<(i64, i64)>,
 }
 
 impl Default for Evaluator {
@@ -76,6 +79,7 @@ impl Clone for Evaluator {
             scratch: Scratch::default(),
             stamps: 0,
             steps_left: STEPS_MAX,
+            stretch: None,
         }
     }
 }
@@ -95,6 +99,7 @@ impl Evaluator {
             scratch: Scratch::default(),
             stamps: 0,
             steps_left: STEPS_MAX,
+            stretch: None,
         }
     }
 
@@ -105,9 +110,33 @@ impl Evaluator {
         self.forget();
     }
 
+    /// From now on every window of the length `from` is read as one of the length `to`.
+    pub(crate) fn stretch(&mut self, from: SimDuration, to: SimDuration) {
+        self.stretch = Some((from.as_millis(), to.as_millis()));
+        self.forget();
+    }
+
+    /// How much it has learnt about label sets: grows, and only then a clone knows more than an older one.
+    pub fn knowledge(&self) -> usize {
+        self.names.knowledge()
+    }
+
     /// Forgets the values of the current instant.
     pub fn forget(&mut self) {
-        self.frames.clear();
+        // Deeper frames begin anew whenever they are entered.
+        if let Some(frame) = self.frames.first_mut() {
+            (frame.at_ms, frame.generation) = (i64::MIN, u64::MAX);
+        }
+    }
+
+    /// Goes on with the buffers of another evaluator of the same program, which has none any more; values of neither
+    /// are remembered.
+    pub(crate) fn inherit(&mut self, other: &mut Evaluator) {
+        self.frames = std::mem::take(&mut other.frames);
+        self.scratch = std::mem::take(&mut other.scratch);
+        // No stamp in the frames may be given again.
+        self.stamps = self.stamps.max(other.stamps);
+        self.forget();
     }
 
     /// The value of a query at `at_ms`.
@@ -139,6 +168,42 @@ impl Evaluator {
                 ),
             }),
         }
+    }
+
+    /// As [`Evaluator::eval`], into a value whose allocation is used again: the way for queries asked over and over.
+    ///
+    /// # Errors
+    /// As [`Evaluator::eval`]; what `out` holds then has no meaning.
+    pub fn eval_into<S: Storage + ?Sized>(
+        &mut self,
+        program: &Program,
+        storage: &S,
+        query: QueryId,
+        at_ms: i64,
+        out: &mut Value,
+    ) -> Result<(), EvalError> {
+        if program.value_type(query) != ValueType::Vector {
+            *out = self.eval(program, storage, query, at_ms)?;
+            return Ok(());
+        }
+        let View::Vector(view) = self.view(program, storage, query, at_ms)? else { return Ok(()) };
+        if !matches!(out, Value::Vector(_)) {
+            *out = Value::Vector(Vec::with_capacity(view.len()));
+        }
+        let Value::Vector(samples) = out else { return Ok(()) };
+        samples.truncate(view.len());
+        for (place, (labels, value)) in view.iter().enumerate() {
+            match samples.get_mut(place) {
+                Some(sample) => {
+                    sample.value = value;
+                    if !sample.labels.is_same(labels) {
+                        sample.labels = labels.clone();
+                    }
+                }
+                None => samples.push(Sample { labels: labels.clone(), value }),
+            }
+        }
+        Ok(())
     }
 
     /// The value of an instant query at `at_ms`, to be read in place: the way for hot paths.

@@ -13,8 +13,8 @@ use super::histogram;
 use super::names::{EMPTY, Element, LabelId};
 use super::operator::{Aggregation, BinaryOp, Elementwise, SetOp};
 use super::program::{Matching, Node, NodeId, TransformId, Window};
-use super::storage::{SeriesId, Storage, is_stale};
-use super::window::{Bounds, WindowFunction};
+use super::storage::{Glance, SeriesId, Storage, is_stale};
+use super::window::{Bounds, Spread, WindowFunction};
 
 impl Evaluator {
     /// Makes sure that the slot of node `id` in frame `depth` is filled.
@@ -232,14 +232,19 @@ impl Evaluator {
         out: &mut Vec<Element>,
     ) -> Result<(), EvalError> {
         let at = self.frames[depth].at_ms;
-        let bounds = bounds(run, window, at, parameter);
+        let bounds = self.bounds(run, window, at, parameter);
         match window {
             Window::Selector(selector) => {
                 let Some(selector) = run.program.selectors.get(selector as usize) else { return Ok(()) };
-                let points = &mut self.scratch.points;
+                let mut reader = Reader {
+                    storage: run.storage,
+                    function,
+                    bounds,
+                    spread: None,
+                    points: &mut self.scratch.points,
+                };
                 for (series, label) in self.names.members(selector.matcher_set) {
-                    read(run.storage, series, bounds, points);
-                    if let Some(value) = function.apply(points, bounds) {
+                    if let Some(value) = reader.value(series) {
                         out.push(Element { label, drop_name: false, value });
                     }
                 }
@@ -262,7 +267,7 @@ impl Evaluator {
         depth: usize,
         window: Window,
     ) -> Result<Vec<Row>, EvalError> {
-        let bounds = bounds(run, window, self.frames[depth].at_ms, 0.0);
+        let bounds = self.bounds(run, window, self.frames[depth].at_ms, 0.0);
         match window {
             Window::Selector(selector) => {
                 let Some(selector) = run.program.selectors.get(selector as usize) else { return Ok(vec![]) };
@@ -437,19 +442,55 @@ impl Evaluator {
         }
         self.check_unique(out)
     }
+
+    /// The edges of a window at the instant `at`.
+    fn bounds<S: Storage + ?Sized>(
+        &self,
+        run: &Run<'_, S>,
+        window: Window,
+        at: i64,
+        parameter: f64,
+    ) -> Bounds {
+        let (range_ms, offset_ms) = match window {
+            Window::Selector(selector) => {
+                let selector = run.program.selectors.get(selector as usize);
+                selector.map_or((0, 0), |s| (s.range_ms.unwrap_or(0), s.offset_ms))
+            }
+            Window::Subquery { range_ms, offset_ms, .. } => (range_ms, offset_ms),
+        };
+        let range_ms = self.stretch.filter(|(from, _)| *from == range_ms).map_or(range_ms, |(_, to)| to);
+        let end = at.saturating_sub(offset_ms);
+        Bounds { at, start: end.saturating_sub(range_ms), end, parameter }
+    }
 }
 
-/// The edges of a window at the instant `at`.
-fn bounds<S: Storage + ?Sized>(run: &Run<'_, S>, window: Window, at: i64, parameter: f64) -> Bounds {
-    let (range_ms, offset_ms) = match window {
-        Window::Selector(selector) => {
-            let selector = run.program.selectors.get(selector as usize);
-            selector.map_or((0, 0), |s| (s.range_ms.unwrap_or(0), s.offset_ms))
+/// A function of the windows of one series after the other.
+struct Reader<'a, S: Storage + ?Sized> {
+    storage: &'a S,
+    function: WindowFunction,
+    bounds: Bounds,
+    spread: Option<Spread>,
+    points: &'a mut Vec<(i64, f64)>,
+}
+
+impl<S: Storage + ?Sized> Reader<'_, S> {
+    /// By the ends of the window where the store knows them and they are enough, else by its samples.
+    #[inline]
+    fn value(&mut self, series: SeriesId) -> Option<f64> {
+        if self.function.may_need_ends_only() {
+            match self.storage.glance(series, self.bounds.start, self.bounds.end) {
+                Glance::Empty => return None,
+                Glance::Extent(extent) => {
+                    if let Some(value) = self.function.of_extent(extent, self.bounds, &mut self.spread) {
+                        return value;
+                    }
+                }
+                Glance::Unknown => {}
+            }
         }
-        Window::Subquery { range_ms, offset_ms, .. } => (range_ms, offset_ms),
-    };
-    let end = at.saturating_sub(offset_ms);
-    Bounds { at, start: end.saturating_sub(range_ms), end, parameter }
+        read(self.storage, series, self.bounds, self.points);
+        self.function.apply(self.points, self.bounds)
+    }
 }
 
 /// The samples of one series in a window, without stale markers.

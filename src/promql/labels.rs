@@ -63,6 +63,11 @@ impl Labels {
         self.0.iter().map(|(name, value)| (&**name, &**value))
     }
 
+    /// Whether both share their storage, and so are equal; equal sets may also be stored twice.
+    pub(crate) fn is_same(&self, other: &Labels) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// How many labels there are, the metric name included.
     pub fn len(&self) -> usize {
         self.0.len()

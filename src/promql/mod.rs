@@ -58,5 +58,5 @@ pub use operator::{Arithmetic, Comparison};
 pub use program::{Options, Program, QueryId, ValueType};
 pub use rewrite::pin;
 pub use selector::{MatchOp, Matcher, Selector};
-pub use storage::{MemoryStorage, STALE, STALE_BITS, SeriesId, Storage, is_stale};
+pub use storage::{Extent, Glance, MemoryStorage, STALE, STALE_BITS, SeriesId, Storage, is_stale};
 pub use value::{Sample, Series, Value, VectorView, View};

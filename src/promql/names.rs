@@ -27,6 +27,7 @@ pub(crate) struct Element {
     pub(super) value: f64,
 }
 
+/// What is known of label sets: holds for every store, so it is shared between branches and replications.
 #[derive(Clone, Debug, Default)]
 struct Tables {
     labels: Vec<Labels>,
@@ -40,6 +41,18 @@ struct Tables {
     transformed: Vec<Vec<LabelId>>,
     /// Results of `group_left(labels)`: (which labels, result so far, "one" side) -> result.
     included: BTreeMap<(u32, LabelId, LabelId), LabelId>,
+    /// By [`Storage::label_key`].
+    by_key: Vec<LabelId>,
+    /// By label set: the sets of matchers that select it, of the first `sets` ones.
+    selected_by: Vec<Option<Arc<[u32]>>>,
+    sets: usize,
+    /// How much was ever learnt.
+    learnt: usize,
+}
+
+/// The series of one store.
+#[derive(Clone, Debug, Default)]
+struct Index {
     /// By series of the store.
     series: Vec<LabelId>,
     /// By set of matchers: the series it selects, ascending.
@@ -50,7 +63,8 @@ struct Tables {
 #[derive(Clone, Debug)]
 pub(super) struct Names {
     tables: Arc<Tables>,
-    /// How many series of the current store have been checked against the tables.
+    index: Arc<Index>,
+    /// How many series of the current store have been checked against the index.
     checked: usize,
 }
 
@@ -58,35 +72,78 @@ impl Names {
     pub(super) fn new() -> Self {
         let mut tables = Tables::default();
         tables.intern(Labels::empty());
-        Names { tables: Arc::new(tables), checked: 0 }
+        Names { tables: Arc::new(tables), index: Arc::default(), checked: 0 }
     }
 
-    /// The next evaluation may see another store whose ids mean other series; equal ones keep their tables.
+    /// The next evaluation may see another store whose ids mean other series; equal ones keep their place.
     pub(super) fn rebind(&mut self) {
         self.checked = 0;
+    }
+
+    /// How much was ever learnt about label sets.
+    pub(super) fn knowledge(&self) -> usize {
+        self.tables.learnt
     }
 
     /// Takes in the series that were added since the last look, and the matcher sets that were.
     pub(super) fn refresh<S: Storage + ?Sized>(&mut self, program: &Program, storage: &S) {
         let count = storage.series_count();
-        let tables = &*self.tables;
-        let known_sets = tables.members.len() == program.matcher_sets.len()
-            && tables.transformed.len() == program.transforms.len();
+        let known_sets = self.index.members.len() == program.matcher_sets.len()
+            && self.tables.sets == program.matcher_sets.len()
+            && self.tables.transformed.len() == program.transforms.len();
         if self.checked == count && known_sets {
             return;
         }
         while self.checked < count {
-            let same =
-                self.tables.series.get(self.checked).and_then(|&id| self.tables.labels.get(id as usize));
-            if same != Some(storage.labels(self.checked as SeriesId)) {
+            let id = self.checked as SeriesId;
+            let Some(&here) = self.index.series.get(self.checked) else { break };
+            let same = match storage.label_key(id) {
+                Some(key) => self.tables.of_key(key) == Some(here),
+                None => self.tables.labels.get(here as usize) == Some(storage.labels(id)),
+            };
+            if !same {
                 break;
             }
             self.checked += 1;
         }
         if self.checked < count || !known_sets {
-            Arc::make_mut(&mut self.tables).extend(program, storage, self.checked);
+            self.extend(program, storage);
         }
         self.checked = count;
+    }
+
+    /// Forgets what was known of the first unchecked series and later ones, then takes in all series of the store.
+    fn extend<S: Storage + ?Sized>(&mut self, program: &Program, storage: &S) {
+        let (from, count) = (self.checked, storage.series_count());
+        if self.tables.transformed.len() != program.transforms.len()
+            || self.tables.sets != program.matcher_sets.len()
+        {
+            Arc::make_mut(&mut self.tables).fit(program);
+        }
+        let index = Arc::make_mut(&mut self.index);
+        if from < index.series.len() && from < count {
+            index.series.truncate(from);
+            for members in &mut index.members {
+                let kept = members.partition_point(|&id| (id as usize) < from);
+                members.truncate(kept);
+            }
+        }
+        let labels = &self.tables.labels;
+        for set in program.matcher_sets.iter().skip(index.members.len()) {
+            let selected =
+                index.series.iter().zip(0..).filter(|&(&label, _)| set.matches(&labels[label as usize]));
+            index.members.push(selected.map(|(_, id)| id).collect());
+        }
+        for id in index.series.len()..count {
+            let id = id as SeriesId;
+            let label = Tables::label_of(&mut self.tables, storage, id);
+            index.series.push(label);
+            for &set in &*Tables::selecting(&mut self.tables, program, label) {
+                if let Some(members) = index.members.get_mut(set as usize) {
+                    members.push(id);
+                }
+            }
+        }
     }
 
     pub(super) fn all_labels(&self) -> &[Labels] {
@@ -120,9 +177,9 @@ impl Names {
 
     /// The series a set of matchers selects in the current store: (series, label set).
     pub(super) fn members(&self, matcher_set: u32) -> impl Iterator<Item = (SeriesId, LabelId)> + '_ {
-        let members = self.tables.members.get(matcher_set as usize).map_or(&[][..], Vec::as_slice);
+        let members = self.index.members.get(matcher_set as usize).map_or(&[][..], Vec::as_slice);
         let visible = members.partition_point(|&id| (id as usize) < self.checked);
-        let series = &self.tables.series;
+        let series = &self.index.series;
         members.iter().take(visible).filter_map(|&id| Some((id, *series.get(id as usize)?)))
     }
 
@@ -146,6 +203,7 @@ impl Names {
             table.resize(table.len().max(needed), UNKNOWN);
             table[label as usize] = id;
         }
+        tables.learnt += 1;
         id
     }
 
@@ -169,6 +227,7 @@ impl Names {
         let tables = Arc::make_mut(&mut self.tables);
         let id = tables.intern(labels);
         tables.included.insert(key, id);
+        tables.learnt += 1;
         id
     }
 }
@@ -189,6 +248,7 @@ impl Tables {
             Err(place) => place,
         };
         let id = self.labels.len() as LabelId;
+        self.learnt += 1;
         self.labels.push(labels.clone());
         self.bounds.push(labels.get(BUCKET_BOUND).and_then(|text| text.parse().ok()));
         self.nameless.push(id);
@@ -200,32 +260,50 @@ impl Tables {
         id
     }
 
-    /// Forgets what was known of series `from` and later, then takes in all series of the store.
-    fn extend<S: Storage + ?Sized>(&mut self, program: &Program, storage: &S, from: usize) {
-        if from < self.series.len() && from < storage.series_count() {
-            self.series.truncate(from);
-            for members in &mut self.members {
-                let kept = members.partition_point(|&id| (id as usize) < from);
-                members.truncate(kept);
-            }
-        }
+    /// Makes room for what the program has grown by.
+    fn fit(&mut self, program: &Program) {
         self.transformed.resize(program.transforms.len().max(self.transformed.len()), Vec::new());
-        let first_new_set = self.members.len();
-        for set in program.matcher_sets.iter().skip(first_new_set) {
-            let selected =
-                self.series.iter().zip(0..).filter(|&(&label, _)| set.matches(&self.labels[label as usize]));
-            self.members.push(selected.map(|(_, id)| id).collect());
+        if self.sets != program.matcher_sets.len() {
+            self.sets = program.matcher_sets.len();
+            self.selected_by.clear();
         }
-        for id in self.series.len()..storage.series_count() {
-            let labels = storage.labels(id as SeriesId);
-            let label = self.intern(labels.clone());
-            self.series.push(label);
-            for (set, members) in program.matcher_sets.iter().zip(&mut self.members) {
-                if set.matches(labels) {
-                    members.push(id as SeriesId);
-                }
-            }
+    }
+
+    fn of_key(&self, key: u32) -> Option<LabelId> {
+        self.by_key.get(key as usize).copied().filter(|&id| id != UNKNOWN)
+    }
+
+    /// The number of the label set of a series.
+    fn label_of<S: Storage + ?Sized>(this: &mut Arc<Self>, storage: &S, id: SeriesId) -> LabelId {
+        let key = storage.label_key(id);
+        if let Some(known) = key.and_then(|key| this.of_key(key)) {
+            return known;
         }
+        let tables = Arc::make_mut(this);
+        let label = tables.intern(storage.labels(id).clone());
+        if let Some(key) = key {
+            let needed = key as usize + 1;
+            tables.by_key.resize(tables.by_key.len().max(needed), UNKNOWN);
+            tables.by_key[key as usize] = label;
+            tables.learnt += 1;
+        }
+        label
+    }
+
+    /// The sets of matchers that select a label set.
+    fn selecting(this: &mut Arc<Self>, program: &Program, label: LabelId) -> Arc<[u32]> {
+        if let Some(Some(known)) = this.selected_by.get(label as usize) {
+            return Arc::clone(known);
+        }
+        let tables = Arc::make_mut(this);
+        let labels = &tables.labels[label as usize];
+        let sets = program.matcher_sets.iter().zip(0..).filter(|(set, _)| set.matches(labels));
+        let found: Arc<[u32]> = sets.map(|(_, number)| number).collect();
+        let needed = label as usize + 1;
+        tables.selected_by.resize(tables.selected_by.len().max(needed), None);
+        tables.selected_by[label as usize] = Some(Arc::clone(&found));
+        tables.learnt += 1;
+        found
     }
 }
 

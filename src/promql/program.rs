@@ -316,34 +316,6 @@ impl Program {
     }
 
     /// Parts have smaller numbers than the whole, so one pass in order is enough.
-    /// The same queries with every window of the length `from` given the length `to`. To be evaluated only: it does
-    /// not know which of its parts are equal, so nothing can be added to it.
-    pub(crate) fn with_window_replaced(&self, from: SimDuration, to: SimDuration) -> Program {
-        let (from, to) = (from.as_millis(), to.as_millis());
-        let mut nodes = self.nodes.clone();
-        for node in &mut nodes {
-            if let Node::Matrix(Window::Subquery { range_ms, .. })
-            | Node::OverWindow { window: Window::Subquery { range_ms, .. }, .. }
-            | Node::AbsentOverTime { window: Window::Subquery { range_ms, .. }, .. } = node
-                && *range_ms == from
-            {
-                *range_ms = to;
-            }
-        }
-        let mut selectors = self.selectors.clone();
-        selectors.iter_mut().filter(|s| s.range_ms == Some(from)).for_each(|s| s.range_ms = Some(to));
-        Program {
-            options: self.options,
-            nodes,
-            selectors,
-            matcher_sets: self.matcher_sets.clone(),
-            transforms: self.transforms.clone(),
-            includes: self.includes.clone(),
-            queries: self.queries.clone(),
-            ..Program::default()
-        }
-    }
-
     fn reach_ms(&self, root: NodeId) -> i64 {
         let mut reach = vec![0i64; root as usize + 1];
         for (id, node) in self.nodes.iter().enumerate().take(root as usize + 1) {

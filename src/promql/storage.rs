@@ -20,6 +20,30 @@ pub fn is_stale(value: f64) -> bool {
     value.to_bits() == STALE_BITS
 }
 
+/// What a window begins and ends with, stale markers left out.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Extent {
+    /// The first sample: time in ms, value.
+    pub first: (i64, f64),
+    /// The last sample; the first one if there is no other.
+    pub last: (i64, f64),
+    /// How many samples there are.
+    pub count: usize,
+    /// Whether a sample is below the one before it: as a counter, it was reset.
+    pub falls: bool,
+}
+
+/// What a store can say of a window without giving every sample.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Glance {
+    /// Nothing: the samples have to be read.
+    Unknown,
+    /// There is none.
+    Empty,
+    /// What it begins and ends with.
+    Extent(Extent),
+}
+
 /// A store of series and their samples, as visible at the moment of an evaluation. Times are milliseconds since the
 /// start of the simulation (the Unix epoch for Prometheus' own tests).
 pub trait Storage {
@@ -34,6 +58,18 @@ pub trait Storage {
 
     /// The latest visible sample with `after_ms < t <= upto_ms`; it may be a stale marker.
     fn latest(&self, id: SeriesId, after_ms: i64, upto_ms: i64) -> Option<(i64, f64)>;
+
+    /// What the window of the visible samples with `after_ms < t <= upto_ms` begins and ends with, if that is known
+    /// without reading them; it must be what [`Storage::samples`] shows.
+    fn glance(&self, _id: SeriesId, _after_ms: i64, _upto_ms: i64) -> Glance {
+        Glance::Unknown
+    }
+
+    /// A number for the label set of a series: equal for equal label sets, different for others, in all stores that
+    /// one evaluator is used with. `None` if there are no such numbers; labels are compared then.
+    fn label_key(&self, _id: SeriesId) -> Option<u32> {
+        None
+    }
 
     /// A number that changes whenever a sample became visible or was added, so that values computed for one instant
     /// are not reused after the store has changed within that instant (records of a rule group do that).

@@ -6,6 +6,7 @@
 //! the other order); a counter reset adds the value before the reset; sums are compensated (Kahan-Neumaier).
 
 use super::numeric::{self, KahanSum};
+use super::storage::Extent;
 
 /// A function of one series' window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,7 +58,9 @@ impl WindowFunction {
         let values = points.iter().map(|point| point.1);
         Some(match self {
             WindowFunction::Rate | WindowFunction::Increase | WindowFunction::Delta => {
-                self.extrapolated(points, bounds)?
+                let extent = Extent { first, last, count: points.len(), falls: false };
+                Spread::of(extent, bounds)
+                    .and_then(|spread| spread.value(self, extent, self.change(points)))?
             }
             WindowFunction::InstantRate => instant(points, true)?,
             WindowFunction::InstantDelta => instant(points, false)?,
@@ -89,17 +92,51 @@ impl WindowFunction {
         })
     }
 
-    /// Change over the whole window, extrapolated from the samples in it (`promql/functions.go`,
-    /// `extrapolatedRate`); per second for `rate`.
-    fn extrapolated(self, points: Points<'_>, bounds: Bounds) -> Option<f64> {
-        let (&(first_t, first_v), &(last_t, last_v)) = (points.first()?, points.last()?);
-        if points.len() < 2 {
-            return None;
-        }
-        let is_counter = self != WindowFunction::Delta;
-        let mut change = last_v - first_v;
-        if is_counter {
-            let mut before = first_v;
+    /// The value for one series of which only this much of the window is known; `None`: that is not enough. What it
+    /// gives is [`WindowFunction::apply`]'s answer to the last bit. `spread` is that of the series before: those of one
+    /// scrape have their samples at the same instants.
+    #[inline]
+    pub(super) fn of_extent(
+        self,
+        extent: Extent,
+        bounds: Bounds,
+        spread: &mut Option<Spread>,
+    ) -> Option<Option<f64>> {
+        Some(match self {
+            // The change of a counter that was reset is a sum over its resets.
+            WindowFunction::Rate | WindowFunction::Increase if extent.falls => return None,
+            WindowFunction::Rate | WindowFunction::Increase | WindowFunction::Delta => {
+                if spread.is_none_or(|spread| !spread.is_of(extent)) {
+                    *spread = Spread::of(extent, bounds);
+                }
+                spread.and_then(|spread| spread.value(self, extent, extent.last.1 - extent.first.1))
+            }
+            WindowFunction::Count => Some(extent.count as f64),
+            WindowFunction::Last => Some(extent.last.1),
+            WindowFunction::Present => Some(1.0),
+            _ => return None,
+        })
+    }
+
+    /// Whether the ends of a window may be enough for this function.
+    pub(super) fn may_need_ends_only(self) -> bool {
+        matches!(
+            self,
+            WindowFunction::Rate
+                | WindowFunction::Increase
+                | WindowFunction::Delta
+                | WindowFunction::Count
+                | WindowFunction::Last
+                | WindowFunction::Present
+        )
+    }
+
+    /// The change from the first to the last sample, with what a counter lost at resets.
+    fn change(self, points: Points<'_>) -> f64 {
+        let (Some(&(_, first)), Some(&(_, last))) = (points.first(), points.last()) else { return 0.0 };
+        let mut change = last - first;
+        if self != WindowFunction::Delta {
+            let mut before = first;
             for &(_, value) in points {
                 if value < before {
                     change += before;
@@ -107,26 +144,80 @@ impl WindowFunction {
                 before = value;
             }
         }
-        let sampled = (last_t - first_t) as f64 / 1000.0;
-        let spacing = sampled / (points.len() - 1) as f64;
+        change
+    }
+}
+
+/// How the samples lie in their window: what extrapolation needs besides the values (`promql/functions.go`,
+/// `extrapolatedRate`).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Spread {
+    first: i64,
+    last: i64,
+    count: usize,
+    /// Seconds from the first to the last sample, and how far the change is extended beyond them.
+    sampled: f64,
+    to_start: f64,
+    to_end: f64,
+    /// Length of the window in seconds.
+    window: f64,
+    /// The factor for a change that is extended all the way, over the window and per second.
+    increase: f64,
+    rate: f64,
+    /// A counter whose first value is above this share of its change was not zero within `to_start`.
+    far_from_zero: f64,
+}
+
+impl Spread {
+    /// `None` with fewer than two samples.
+    fn of(extent: Extent, bounds: Bounds) -> Option<Self> {
+        let (first, last, count) = (extent.first.0, extent.last.0, extent.count);
+        if count < 2 {
+            return None;
+        }
+        let sampled = (last - first) as f64 / 1000.0;
+        let spacing = sampled / (count - 1) as f64;
         let threshold = spacing * 1.1;
-        let mut to_start = (first_t - bounds.start) as f64 / 1000.0;
-        let mut to_end = (bounds.end - last_t) as f64 / 1000.0;
+        let mut to_start = (first - bounds.start) as f64 / 1000.0;
+        let mut to_end = (bounds.end - last) as f64 / 1000.0;
         if to_start >= threshold {
             to_start = spacing / 2.0;
-        }
-        if is_counter && change > 0.0 && first_v >= 0.0 {
-            let to_zero = sampled * (first_v / change);
-            if to_zero < to_start {
-                to_start = to_zero;
-            }
         }
         if to_end >= threshold {
             to_end = spacing / 2.0;
         }
-        let mut factor = (sampled + to_start + to_end) / sampled;
-        if self == WindowFunction::Rate {
-            factor /= (bounds.end - bounds.start) as f64 / 1000.0;
+        let window = (bounds.end - bounds.start) as f64 / 1000.0;
+        let increase = (sampled + to_start + to_end) / sampled;
+        // Well above the exact share, so that rounding cannot matter.
+        let far_from_zero = to_start / sampled * 1.001;
+        let rate = increase / window;
+        Some(Spread { first, last, count, sampled, to_start, to_end, window, increase, rate, far_from_zero })
+    }
+
+    /// Whether the samples of another series of the same window lie at the same instants.
+    fn is_of(&self, extent: Extent) -> bool {
+        (self.first, self.last, self.count) == (extent.first.0, extent.last.0, extent.count)
+    }
+
+    /// Change over the whole window, extrapolated from the samples in it; per second for `rate`.
+    #[inline]
+    fn value(&self, function: WindowFunction, extent: Extent, change: f64) -> Option<f64> {
+        let first = extent.first.1;
+        let is_counter = function != WindowFunction::Delta;
+        let capped = is_counter && change > 0.0 && first >= 0.0 && first <= change * self.far_from_zero;
+        let mut factor = match function {
+            WindowFunction::Rate => self.rate,
+            _ => self.increase,
+        };
+        if capped {
+            // A counter is not extended to before the point where it would have been zero.
+            let to_zero = self.sampled * (first / change);
+            if to_zero < self.to_start {
+                factor = (self.sampled + to_zero + self.to_end) / self.sampled;
+                if function == WindowFunction::Rate {
+                    factor /= self.window;
+                }
+            }
         }
         Some(change * factor)
     }
@@ -186,6 +277,7 @@ fn variance(points: Points<'_>) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn window(function: WindowFunction, points: Points<'_>, start: i64, end: i64) -> Option<f64> {
         function.apply(points, Bounds { at: end, start, end, parameter: 0.0 })
@@ -214,5 +306,90 @@ mod tests {
             assert_eq!(window(function, &[(5, 1.0)], 0, 10), None);
         }
         assert_eq!(window(WindowFunction::Maximum, &[(5, f64::NAN), (6, -3.0)], 0, 10), Some(-3.0));
+    }
+
+    /// Samples a scrape interval apart, some of them missing, of a counter that may be reset.
+    fn scraped() -> impl Strategy<Value = Vec<(i64, f64)>> {
+        let step = (1u8..4, prop_oneof![6 => 0.0..50.0f64, 2 => Just(0.0), 1 => -1e4..0.0f64]);
+        prop::collection::vec(step, 1..12).prop_map(|steps| {
+            let (mut at, mut value) = (7_000, 0.0f64);
+            let sample = |(gap, more): (u8, f64)| {
+                at += i64::from(gap) * 15_000;
+                value = (value + more).max(0.0);
+                (at, value)
+            };
+            steps.into_iter().map(sample).collect()
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(512))]
+
+        #[test]
+        fn the_ends_of_a_window_give_what_its_samples_give(
+            series in prop::collection::vec(scraped(), 1..4),
+            before in 1i64..40_000,
+            after in 0i64..40_000,
+        ) {
+            use WindowFunction as F;
+            let start = series.iter().map(|points| points[0].0).min().unwrap_or(0) - before;
+            let end = series.iter().map(|points| points[points.len() - 1].0).max().unwrap_or(0) + after;
+            let bounds = Bounds { at: end, start, end, parameter: 0.0 };
+            for function in [F::Rate, F::Increase, F::Delta, F::Count, F::Last, F::Present] {
+                prop_assert!(function.may_need_ends_only());
+                let mut spread = None;
+                for points in &series {
+                    let extent = Extent {
+                        first: points[0],
+                        last: points[points.len() - 1],
+                        count: points.len(),
+                        falls: points.windows(2).any(|pair| pair[1].1 < pair[0].1),
+                    };
+                    let known = function.of_extent(extent, bounds, &mut spread);
+                    let read = function.apply(points, bounds).map(f64::to_bits);
+                    match known {
+                        Some(known) => prop_assert_eq!(known.map(f64::to_bits), read, "{:?} of {:?}", function, points),
+                        None => prop_assert!(extent.falls && matches!(function, F::Rate | F::Increase)),
+                    }
+                }
+            }
+        }
+
+        #[test]
+        fn extrapolation_is_prometheus_formula_step_by_step(
+            points in scraped(),
+            before in 1i64..40_000,
+            after in 0i64..40_000,
+        ) {
+            prop_assume!(points.len() > 1);
+            let ((first_t, first_v), (last_t, last_v)) = (points[0], points[points.len() - 1]);
+            let (start, end) = (first_t - before, last_t + after);
+            let mut change = last_v - first_v;
+            for pair in points.windows(2) {
+                if pair[1].1 < pair[0].1 {
+                    change += pair[0].1;
+                }
+            }
+            // As `extrapolatedRate` writes it, without anything taken together.
+            let sampled = (last_t - first_t) as f64 / 1000.0;
+            let spacing = sampled / (points.len() - 1) as f64;
+            let mut to_start = (first_t - start) as f64 / 1000.0;
+            let mut to_end = (end - last_t) as f64 / 1000.0;
+            if to_start >= spacing * 1.1 {
+                to_start = spacing / 2.0;
+            }
+            if change > 0.0 && first_v >= 0.0 {
+                to_start = to_start.min(sampled * (first_v / change));
+            }
+            if to_end >= spacing * 1.1 {
+                to_end = spacing / 2.0;
+            }
+            let mut factor = (sampled + to_start + to_end) / sampled;
+            factor /= (end - start) as f64 / 1000.0;
+            prop_assert_eq!(
+                window(WindowFunction::Rate, &points, start, end).map(f64::to_bits),
+                Some((change * factor).to_bits())
+            );
+        }
     }
 }

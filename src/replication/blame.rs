@@ -161,7 +161,10 @@ fn decide_without(
     let mut branch = super::begin(&setting, &warm, plan, false, riders, no_baseline);
     branch.control(Signal::Start);
     let mut still = vec![false; plan.players.len()];
-    for rider in play(&stage, branch).iter().flat_map(|f| &f.branch.riders) {
+    let mut spare = prepared.spares.take();
+    let finished = play(&stage, branch, &mut spare);
+    prepared.spares.leave(spare);
+    for rider in finished.iter().flat_map(|f| &f.branch.riders) {
         still[rider.player] = rider.decision.as_ref().is_some_and(|d| d.kind == DecisionKind::RollBack);
     }
     still

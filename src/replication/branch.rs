@@ -92,6 +92,11 @@ impl CheckAccount {
 }
 
 impl Rider {
+    /// Whether it will never be asked again, if the rollout it watches is over.
+    pub fn is_through(&self) -> bool {
+        self.due == SimTime::NEVER && !self.silenced && !self.policy.may_resume()
+    }
+
     /// Notes when it has something to say next; to be called whenever its policy was spoken to.
     pub fn look_ahead(&mut self) {
         let pending = self.pending.iter().map(|(at, _)| *at).min().unwrap_or(SimTime::NEVER);
@@ -166,9 +171,18 @@ pub struct Branch {
 impl Branch {
     /// The same branch without its riders, for those who act differently from now on.
     pub fn fork(&self, riders: Vec<Rider>) -> Branch {
+        self.fork_with(riders, self.station.clone())
+    }
+
+    /// As [`Branch::fork`], for riders who are all [through](Rider::is_through): nobody monitors it.
+    pub fn fork_unwatched(&self, riders: Vec<Rider>) -> Branch {
+        self.fork_with(riders, Station::blind())
+    }
+
+    fn fork_with(&self, riders: Vec<Rider>, station: Station) -> Branch {
         let mut fork = Branch {
             world: self.world.clone(),
-            station: self.station.clone(),
+            station,
             strategy: self.strategy.clone(),
             rollback: self.rollback.clone(),
             timeline: self.timeline.clone(),

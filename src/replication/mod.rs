@@ -247,10 +247,8 @@ impl Tree<'_> {
             .timeline
             .then(|| branch::Timeline { entries: self.truth_lines(bad, first_harm), trace: Vec::new() });
         branch.control(Signal::Start);
-        let finished = play::play(&stage, branch);
-        if let Some(one) = finished.first() {
-            one.branch.station.teach(self.prepared);
-        }
+        let mut spare = self.prepared.spares.take();
+        let mut finished = play::play(&stage, branch, &mut spare);
         for one in &finished {
             *fingerprint = fingerprint_with(*fingerprint, one.branch.world.fingerprint());
         }
@@ -258,6 +256,8 @@ impl Tree<'_> {
         if bad {
             blame::misses(&stage, &finished, &mut runs);
         }
+        finished.iter_mut().for_each(|one| spare.add(one.branch.station.close()));
+        self.prepared.spares.leave(spare);
         TwinRecord {
             onset: onset.map(SimTime::as_nanos),
             first_harm: first_harm.map(SimTime::as_nanos),

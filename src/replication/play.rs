@@ -10,7 +10,10 @@ use super::branch::{Branch, Rider};
 use super::prepared::{PlayerSpec, Prepared};
 use super::record::{BranchEnd, DecisionKind, DecisionRecord, Lane};
 use super::setting::Setting;
-use super::station::Answers;
+use super::station::{Answers, Spare};
+
+/// The player who never rolls back: the first of the reference players.
+const NEVER: usize = 0;
 
 /// A branch that rolled back and stayed quiet for this long has settled.
 const SETTLE: SimDuration = SimDuration::from_mins(5);
@@ -53,17 +56,32 @@ enum Act {
     Promote,
 }
 
+impl Act {
+    /// Whether the rollout is over for those who act like this: nothing but the end of a rollback is told them.
+    fn ends_rollout(&self) -> bool {
+        matches!(self, Act::RollBack(_) | Act::ForwardFix | Act::Stop)
+    }
+}
+
 /// Plays a branch and all its forks; every rider ends on exactly one of the results.
-pub fn play(stage: &Stage<'_>, root: Branch) -> Vec<Finished> {
+///
+/// Monitoring goes on with the memory in `spare` and leaves there what ended.
+pub fn play(stage: &Stage<'_>, root: Branch, spare: &mut Spare) -> Vec<Finished> {
     let mut open = vec![root];
     let mut finished = Vec::new();
     while let Some(mut branch) = open.pop() {
+        branch.station.inherit(spare);
         let end = loop {
             if let Some(end) = step(stage, &mut branch, &mut open) {
                 break end;
             }
             finished.extend(done(stage, &mut branch));
         };
+        branch.station.teach(stage.prepared);
+        // Only where nobody rolled back monitoring is asked again, to explain misses.
+        if !branch.riders.iter().any(|rider| rider.player == NEVER) {
+            spare.add(branch.station.close());
+        }
         if !branch.riders.is_empty() {
             finished.push(Finished { branch, end });
         }
@@ -165,7 +183,7 @@ fn done(stage: &Stage<'_>, branch: &mut Branch) -> Option<Finished> {
         std::mem::take(&mut branch.riders).into_iter().partition(|rider| still_watches(stage, rider));
     branch.riders = watching;
     branch.call_roll();
-    Some(Finished { branch: branch.fork(through), end })
+    Some(Finished { branch: branch.fork_unwatched(through), end })
 }
 
 fn settled(branch: &Branch, now: SimTime) -> Option<BranchEnd> {
@@ -230,13 +248,17 @@ fn ask(stage: &Stage<'_>, branch: &mut Branch, open: &mut Vec<Branch>) {
         (Some(acts.remove(0)), groups.next().unwrap_or_default())
     };
     for (act, members) in acts.into_iter().zip(groups) {
-        let mut other = branch.fork(members);
+        let is_over = act.ends_rollout() && members.iter().all(Rider::is_through);
+        let mut other = if is_over { branch.fork_unwatched(members) } else { branch.fork(members) };
         act_on(stage, &mut other, &act);
         open.push(other);
     }
     branch.riders = kept;
     branch.call_roll();
     if let Some(act) = kept_act {
+        if act.ends_rollout() && branch.riders.iter().all(Rider::is_through) {
+            branch.station.unwatch();
+        }
         act_on(stage, branch, &act);
     }
 }

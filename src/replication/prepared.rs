@@ -1,6 +1,6 @@
 //! A scenario with its players, everything bound and compiled: what all replications share.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use crate::diagnostic::Diagnostic;
 use crate::policy::Policy;
@@ -14,9 +14,10 @@ use crate::telemetry::instrument::{Instrument, Needs};
 use crate::time::SimDuration;
 use crate::world::Level;
 
-use super::panel::{BoundSelector, Panel, PanelError, PanelInput, PanelState};
+use super::panel::{BoundSelector, Known, Panel, PanelError, PanelInput};
 use super::question::Questions;
 use super::record::{Player, Reference};
+use super::station::Spares;
 
 /// A scenario ready to be replicated.
 pub struct Prepared {
@@ -30,8 +31,10 @@ pub struct Prepared {
     pub needs: Needs,
     /// The queries of all policies, bound.
     pub panel: Panel,
-    /// What the first replication learnt about labels, for the later ones.
-    pub known: OnceLock<PanelState>,
+    /// What replications learnt about labels, for the later ones.
+    pub known: Known,
+    /// Memory of monitoring that has ended.
+    pub spares: Spares,
     /// What may be asked after the fact.
     pub questions: Questions,
     /// One per distinct rollout, in the order of first use.
@@ -114,7 +117,17 @@ impl Prepared {
         }
         let needs = panel.needs().clone();
         let level = level(&scenario, &needs);
-        Ok(Prepared { scenario, seed, level, needs, panel, known: OnceLock::new(), questions, rollouts })
+        Ok(Prepared {
+            scenario,
+            seed,
+            level,
+            needs,
+            panel,
+            known: Known::default(),
+            spares: Spares::default(),
+            questions,
+            rollouts,
+        })
     }
 }
 

@@ -4,10 +4,10 @@
 //! Policies that put the same question under the same names share it, compiled or answered. It is compiled when it is
 //! first needed, which may be never.
 
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use crate::policy::loaded::Loaded;
-use crate::promql::{self, Program, QueryId, Value};
+use crate::promql::{self, Evaluator, Program, QueryId, Value};
 use crate::time::{SimDuration, SimTime};
 
 use super::panel::Panel;
@@ -24,6 +24,8 @@ struct Question {
     names: (usize, usize),
     text: String,
     stretched: OnceLock<Option<(Program, QueryId)>>,
+    /// Knows the label sets that were met when it was asked before.
+    evaluator: Mutex<Evaluator>,
 }
 
 fn compiled(text: &str) -> Option<(Program, QueryId)> {
@@ -36,6 +38,21 @@ impl Question {
     fn stretched(&self) -> Option<&(Program, QueryId)> {
         let make = || compiled(&promql::pin(&self.text, &[], Some(STRETCHED)).ok()?);
         self.stretched.get_or_init(make).as_ref()
+    }
+
+    /// An evaluator that has answered it before, for another store.
+    fn evaluator(&self) -> Evaluator {
+        let mut evaluator = self.evaluator.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        evaluator.rebind();
+        evaluator
+    }
+
+    /// Keeps what was learnt about label sets for the next time; answers do not depend on it.
+    fn learn(&self, evaluator: &Evaluator) {
+        let mut known = self.evaluator.lock().unwrap_or_else(PoisonError::into_inner);
+        if evaluator.knowledge() > known.knowledge() {
+            *known = evaluator.clone();
+        }
     }
 }
 
@@ -59,7 +76,8 @@ impl Questions {
         // A file's own questions come one after another: its variants find theirs near the front.
         let known = self.0.iter().position(|q| q.names.0 == names.0 && q.text == text);
         known.unwrap_or_else(|| {
-            self.0.push(Question { names, text: text.to_owned(), stretched: OnceLock::new() });
+            let (stretched, evaluator) = (OnceLock::new(), Mutex::default());
+            self.0.push(Question { names, text: text.to_owned(), stretched, evaluator });
             self.0.len() - 1
         })
     }
@@ -97,8 +115,12 @@ impl<'a> Hindsight<'a> {
         let (station, prepared, now) = (&mut self.station, self.prepared, self.now);
         let answer = self.stretched.get_mut(question)?.get_or_insert_with(|| {
             let (program, query) = asked.stretched()?;
-            let program = program.with_window_replaced(STRETCHED, window);
-            station.candidate_only(prepared, asked.names.1, (&program, *query), now)
+            let mut evaluator = asked.evaluator();
+            evaluator.stretch(STRETCHED, window);
+            let value =
+                station.candidate_only(prepared, asked.names.1, (program, *query), &mut evaluator, now);
+            asked.learn(&evaluator);
+            value
         });
         answer.as_ref()
     }

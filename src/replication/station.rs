@@ -1,15 +1,49 @@
 //! The monitoring of one branch: its samples, and the values of the queries over them.
 
+use std::sync::{Mutex, PoisonError};
+
 use crate::policy::{Queries, QueryError};
-use crate::promql::{EvalError, Program, QueryId, Value};
+use crate::promql::{EvalError, Evaluator, Program, QueryId, Value};
 use crate::telemetry::sampler::Sampler;
-use crate::telemetry::store::SampleStore;
+use crate::telemetry::store::{SampleStore, SpareBlocks};
 use crate::time::{SimDuration, SimTime};
 use crate::world::World;
 use crate::world::instruments::ServiceInstruments;
 
 use super::panel::PanelState;
 use super::prepared::{PlayerSpec, Prepared};
+
+/// Memory of monitoring that has ended, for the monitoring of the next branch: to ask for it anew costs more than to
+/// fill it. It holds nothing that could be read.
+#[derive(Default)]
+pub struct Spare {
+    panel: Option<PanelState>,
+    blocks: SpareBlocks,
+}
+
+impl Spare {
+    /// This and what another one has.
+    pub fn add(&mut self, other: Spare) {
+        self.panel = other.panel.or(self.panel.take());
+        self.blocks.add(other.blocks);
+    }
+}
+
+/// What the threads of a study have to spare between replications.
+#[derive(Default)]
+pub struct Spares(Mutex<Vec<Spare>>);
+
+impl Spares {
+    /// Takes what somebody has left, or nothing.
+    pub fn take(&self) -> Spare {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+    }
+
+    /// Leaves it for the next one.
+    pub fn leave(&self, spare: Spare) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(spare);
+    }
+}
 
 /// The monitoring of one branch.
 #[derive(Clone)]
@@ -18,6 +52,8 @@ pub struct Station {
     store: Option<SampleStore>,
     panel: Option<PanelState>,
     instruments: Vec<ServiceInstruments>,
+    /// Whether anybody may look again.
+    watched: bool,
 }
 
 impl Station {
@@ -25,27 +61,49 @@ impl Station {
     pub fn new(prepared: &Prepared) -> Self {
         Station {
             store: Some(SampleStore::new(&prepared.needs)),
-            panel: Some(prepared.known.get().map_or_else(|| prepared.panel.start(), PanelState::renewed)),
+            panel: Some(prepared.known.start(&prepared.panel)),
             instruments: Vec::new(),
+            watched: true,
         }
     }
 
     /// No monitoring at all.
     pub fn blind() -> Self {
-        Station { store: None, panel: None, instruments: Vec::new() }
+        Station { store: None, panel: None, instruments: Vec::new(), watched: false }
     }
 
     /// Lets later replications know what this one learnt about labels; their answers are the same, only sooner.
     pub fn teach(&self, prepared: &Prepared) {
-        if let (Some(panel), None) = (&self.panel, prepared.known.get()) {
-            // Another thread may have been first; one teacher is enough.
-            let _ = prepared.known.set(panel.renewed());
+        if let Some(panel) = &self.panel {
+            prepared.known.learn(panel);
+        }
+    }
+
+    /// Nobody will look again: nothing more is stored.
+    pub fn unwatch(&mut self) {
+        self.watched = false;
+    }
+
+    /// Ends the monitoring of a branch that is over.
+    pub fn close(&mut self) -> Spare {
+        let blocks = self.store.take().map(SampleStore::into_spare).unwrap_or_default();
+        Spare { panel: self.panel.take(), blocks }
+    }
+
+    /// Goes on with the memory of monitoring that has ended.
+    pub fn inherit(&mut self, spare: &mut Spare) {
+        if let Some(store) = &mut self.store {
+            store.take_spare(&mut spare.blocks);
+        }
+        if let (Some(panel), Some(ended)) = (&mut self.panel, &mut spare.panel) {
+            panel.inherit(ended);
+            spare.panel = None;
         }
     }
 
     /// Scrapes the world.
     pub fn scrape(&mut self, sampler: &Sampler, index: usize, at: SimTime, world: &World) {
-        let Some(store) = &mut self.store else { return };
+        let Some(store) = self.store.as_mut().filter(|_| self.watched) else { return };
         world.instruments(&mut self.instruments);
         let health = sampler.health(index as u64, at, &self.instruments);
         let visible = sampler.visible_at(at).as_millis();
@@ -59,10 +117,11 @@ impl Station {
         prepared: &Prepared,
         policy: usize,
         query: (&Program, QueryId),
+        evaluator: &mut Evaluator,
         now: SimTime,
     ) -> Option<Value> {
         let (store, panel) = (self.store.as_ref()?, self.panel.as_mut()?);
-        panel.candidate_only(&prepared.panel, store, policy, query, now.as_millis()).ok()
+        panel.candidate_only(&prepared.panel, store, policy, query, evaluator, now.as_millis()).ok()
     }
 }
 

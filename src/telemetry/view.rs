@@ -22,9 +22,38 @@ struct Source {
     set: SetName,
 }
 
+/// What can be said of a window without reading every sample in it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Glance {
+    /// Nothing: it has to be read.
+    Unknown,
+    /// It holds no sample.
+    Empty,
+    /// Its first and last sample as (time in ms, value), how many there are, and whether one is below the one before it.
+    Extent {
+        /// The first sample.
+        first: (i64, f64),
+        /// The last sample.
+        last: (i64, f64),
+        /// How many there are.
+        count: usize,
+        /// Whether a sample is below the one before it.
+        falls: bool,
+    },
+}
+
+/// The stored series behind a projected one that have anything in some rows.
+enum Sources {
+    None,
+    One(StoredId),
+    Several,
+}
+
 /// A series as queries see it.
 #[derive(Clone, Debug)]
 struct Viewed<L> {
+    /// Number of the label set in the projection.
+    number: u32,
     labels: L,
     transform: Transform,
     first: Source,
@@ -81,7 +110,13 @@ impl<L: LabelSet> View<L> {
                 None => {
                     place_of[number] = series.len() as u32;
                     let (labels, transform) = (projected.labels.clone(), projected.transform);
-                    series.push(Viewed { labels, transform, first: source, more: Vec::new() });
+                    series.push(Viewed {
+                        number: projected.id,
+                        labels,
+                        transform,
+                        first: source,
+                        more: Vec::new(),
+                    });
                 }
             }
         });
@@ -137,18 +172,67 @@ impl<'a, L: LabelSet> At<'a, L> {
         &self.view.series[id as usize].labels
     }
 
+    /// A number for the label set of a series: equal for equal sets, different for others, in all views of one
+    /// projection.
+    pub fn label_key(&self, id: u32) -> Option<u32> {
+        self.view.series.get(id as usize).map(|series| series.number)
+    }
+
     /// Appends to `out` the visible samples with `after_ms < t <= upto_ms`, in time order, stale markers included.
     pub fn samples(&self, id: u32, after_ms: i64, upto_ms: i64, out: &mut Vec<(i64, f64)>) {
         let Some(series) = self.view.series.get(id as usize) else { return };
-        for row in self.window(after_ms, upto_ms) {
-            out.extend(self.sample(series, row));
+        let rows = self.window(after_ms, upto_ms);
+        match self.sources(series, &rows) {
+            Sources::None => {}
+            Sources::One(stored) => self.store.visit(rows, stored, |row, value| {
+                out.extend(self.store.stamp(row).map(|stamp| (stamp, series.transform.apply(value))));
+            }),
+            Sources::Several => rows.for_each(|row| out.extend(self.sum(series, row))),
+        }
+    }
+
+    /// What the window of the visible samples with `after_ms < t <= upto_ms` begins and ends with.
+    #[inline]
+    pub fn extent(&self, id: u32, after_ms: i64, upto_ms: i64) -> Glance {
+        let Some(series) = self.view.series.get(id as usize) else { return Glance::Empty };
+        if !series.transform.keeps_order() {
+            return Glance::Unknown;
+        }
+        let rows = self.window(after_ms, upto_ms);
+        let stored = match self.sources(series, &rows) {
+            Sources::None => return Glance::Empty,
+            Sources::One(stored) => stored,
+            Sources::Several => return Glance::Unknown,
+        };
+        let Some(extent) = self.store.extent(rows, stored) else { return Glance::Empty };
+        let stamped = |(row, value): (usize, f64)| (self.store.stamp(row), series.transform.apply(value));
+        let ((Some(first), first_value), (Some(last), last_value)) =
+            (stamped(extent.first), stamped(extent.last))
+        else {
+            return Glance::Unknown;
+        };
+        Glance::Extent {
+            first: (first, first_value),
+            last: (last, last_value),
+            count: extent.count,
+            falls: extent.falls,
         }
     }
 
     /// The latest visible sample with `after_ms < t <= upto_ms`; it may be a stale marker.
     pub fn latest(&self, id: u32, after_ms: i64, upto_ms: i64) -> Option<(i64, f64)> {
         let series = self.view.series.get(id as usize)?;
-        self.window(after_ms, upto_ms).rev().find_map(|row| self.sample(series, row))
+        let mut rows = self.window(after_ms, upto_ms);
+        match self.sources(series, &rows) {
+            Sources::None => None,
+            Sources::One(stored) => {
+                let (row, value) = self.store.latest(rows, stored)?;
+                Some((self.store.stamp(row)?, series.transform.apply(value)))
+            }
+            Sources::Several => {
+                rows.rfind(|&row| self.has_any(series, row)).and_then(|row| self.sum(series, row))
+            }
+        }
     }
 
     #[inline]
@@ -162,33 +246,47 @@ impl<'a, L: LabelSet> At<'a, L> {
         rows
     }
 
-    #[inline]
-    fn sample(&self, series: &Viewed<L>, row: usize) -> Option<(i64, f64)> {
-        let value = if series.more.is_empty() && self.only.is_none() {
-            self.store.sample(row, series.first.id)?
-        } else {
-            self.sum(series, row)?
-        };
-        Some((self.store.stamp(row)?, series.transform.apply(value)))
+    /// Whether a stored series may be read.
+    fn shows(&self, source: &Source) -> bool {
+        self.only
+            .is_none_or(|(target, set)| source.service != target || source.set.revision() == set.revision())
     }
 
-    /// The sum over all sources that have a value; stale if one ended and none is left.
-    fn sum(&self, series: &Viewed<L>, row: usize) -> Option<f64> {
+    /// Which stored series have anything in these rows.
+    #[inline]
+    fn sources(&self, series: &Viewed<L>, rows: &Range<usize>) -> Sources {
+        if series.more.is_empty() {
+            return if self.shows(&series.first) { Sources::One(series.first.id) } else { Sources::None };
+        }
+        let mut found = Sources::None;
+        for source in std::iter::once(&series.first).chain(&series.more) {
+            if self.shows(source) && self.store.has_any(rows.clone(), source.id) {
+                found = match found {
+                    Sources::None => Sources::One(source.id),
+                    _ => return Sources::Several,
+                };
+            }
+        }
+        found
+    }
+
+    fn has_any(&self, series: &Viewed<L>, row: usize) -> bool {
+        !matches!(self.sources(series, &(row..row + 1)), Sources::None)
+    }
+
+    /// The sum over all sources that have a value in a row; stale if one ended and none is left.
+    fn sum(&self, series: &Viewed<L>, row: usize) -> Option<(i64, f64)> {
         let mut total = None;
         let mut ended = false;
-        for source in std::iter::once(&series.first).chain(&series.more) {
-            if self.only.is_some_and(|(target, set)| {
-                source.service == target && source.set.revision() != set.revision()
-            }) {
-                continue;
-            }
+        for source in std::iter::once(&series.first).chain(&series.more).filter(|source| self.shows(source)) {
             match self.store.sample(row, source.id) {
                 Some(value) if is_stale(value) => ended = true,
                 Some(value) => total = Some(total.unwrap_or(0.0) + value),
                 None => {}
             }
         }
-        total.or_else(|| ended.then_some(f64::from_bits(STALE_BITS)))
+        let value = total.or_else(|| ended.then_some(f64::from_bits(STALE_BITS)))?;
+        Some((self.store.stamp(row)?, series.transform.apply(value)))
     }
 }
 

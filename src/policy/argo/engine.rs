@@ -402,6 +402,10 @@ impl Policy for Argo {
         self.begin_background(step.index, now);
     }
 
+    fn may_resume(&self) -> bool {
+        false
+    }
+
     fn boxed(&self) -> Box<dyn Policy> {
         Box::new(self.clone())
     }

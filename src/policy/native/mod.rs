@@ -90,6 +90,10 @@ impl Policy for Native {
         }
     }
 
+    fn may_resume(&self) -> bool {
+        matches!(self.after, AfterDecision::ReArm(_))
+    }
+
     fn boxed(&self) -> Box<dyn Policy> {
         Box::new(self.clone())
     }

@@ -22,7 +22,7 @@ use crate::telemetry::projection::Projection;
 use self::seating::{Binder, bind_policy, seat, together};
 use self::state::Desk;
 
-pub use self::state::PanelState;
+pub use self::state::{Known, PanelState};
 
 /// The queries of one policy file.
 #[derive(Clone, Debug)]

@@ -1,22 +1,37 @@
 //! One branch's answers.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Panel;
 use crate::effect::SetName;
-use crate::promql::{EvalError, Evaluator, Labels, Program, QueryId, SeriesId, Storage, Value};
+use crate::promql::{
+    EvalError, Evaluator, Extent, Glance, Labels, Program, QueryId, SeriesId, Storage, Value,
+};
 use crate::telemetry::projection::{LabelSet, Projection};
 use crate::telemetry::store::SampleStore;
-use crate::telemetry::view::{At, View};
+use crate::telemetry::view::{self, At, View};
 
 /// What one branch knows of one program.
 #[derive(Debug)]
 pub(super) struct Desk {
     view: View<Labels>,
     evaluator: Evaluator,
-    /// Instant and rows of the store, visible or not, for which the answers hold.
+    /// Instant and rows of the store, visible or not, for which the answers of this round hold.
     at: (i64, usize),
-    answers: Vec<Option<Result<Value, EvalError>>>,
+    round: u64,
+    answers: Vec<Answer>,
+}
+
+/// The answer to one query; it holds in the round it was given in, afterwards only its allocation is of use.
+#[derive(Clone, Debug)]
+struct Answer {
+    round: u64,
+    value: Value,
+    error: Option<EvalError>,
+}
+
+impl Answer {
+    const NONE: Answer = Answer { round: 0, value: Value::Scalar(f64::NAN), error: None };
 }
 
 impl Desk {
@@ -25,7 +40,8 @@ impl Desk {
             view: View::new(projection.clone()),
             evaluator: Evaluator::new(),
             at: (i64::MIN, 0),
-            answers: vec![None; queries],
+            round: 0,
+            answers: vec![Answer::NONE; queries],
         }
     }
 }
@@ -37,7 +53,8 @@ impl Clone for Desk {
             view: self.view.clone(),
             evaluator: self.evaluator.clone(),
             at: (i64::MIN, 0),
-            answers: vec![None; self.answers.len()],
+            round: 0,
+            answers: vec![Answer::NONE; self.answers.len()],
         }
     }
 }
@@ -48,7 +65,32 @@ pub struct PanelState {
     pub(super) desks: Vec<Desk>,
 }
 
+/// What has been learnt about labels so far, by whichever replication knows most.
+#[derive(Debug, Default)]
+pub struct Known(Mutex<Option<Arc<PanelState>>>);
+
+impl Known {
+    /// The state of a replication's first branch, which has seen nothing yet.
+    pub fn start(&self, panel: &Panel) -> PanelState {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        known.map_or_else(|| panel.start(), |known| known.renewed())
+    }
+
+    /// Keeps what a branch knows if it is more than what is known.
+    pub fn learn(&self, state: &PanelState) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.as_ref().is_none_or(|known| known.knowledge() < state.knowledge()) {
+            *known = Some(Arc::new(state.renewed()));
+        }
+    }
+}
+
 impl PanelState {
+    /// How much its evaluators have learnt about labels.
+    fn knowledge(&self) -> usize {
+        self.desks.iter().map(|desk| desk.evaluator.knowledge()).sum()
+    }
+
     /// The state of a branch of another replication that has seen nothing yet. What is known about labels is kept, so
     /// this saves most of the work of [`Panel::start`] when worlds resemble each other; answers are the same.
     #[must_use]
@@ -78,16 +120,33 @@ impl PanelState {
         if desk.at != (now_ms, store.rows()) {
             desk.at = (now_ms, store.rows());
             desk.view.extend(store);
-            desk.answers.iter_mut().for_each(|answer| *answer = None);
+            desk.round += 1;
         }
         let answer = desk.answers.get_mut(place.slot).ok_or(EvalError::UnknownQuery)?;
-        let (view, evaluator) = (&desk.view, &mut desk.evaluator);
-        let known = answer.get_or_insert_with(|| {
+        if answer.round != desk.round {
+            answer.round = desk.round;
             let (program, slots, _) = panel.programs.get(place.group).ok_or(EvalError::UnknownQuery)?;
             let id = *slots.get(place.slot).ok_or(EvalError::UnknownQuery)?;
-            evaluator.eval(program, &Visible(view.at(store, now_ms)), id, now_ms)
-        });
-        known.as_ref().map_err(Clone::clone)
+            let visible = Visible(desk.view.at(store, now_ms));
+            let done = desk.evaluator.eval_into(program, &visible, id, now_ms, &mut answer.value);
+            answer.error = done.err();
+        }
+        match &answer.error {
+            None => Ok(&answer.value),
+            Some(error) => Err(error.clone()),
+        }
+    }
+
+    /// Goes on with the buffers of a branch that has ended; answers are the same as with new ones.
+    pub fn inherit(&mut self, ended: &mut PanelState) {
+        for (desk, old) in self.desks.iter_mut().zip(&mut ended.desks) {
+            desk.evaluator.inherit(&mut old.evaluator);
+            if desk.answers.len() == old.answers.len() {
+                desk.answers = std::mem::take(&mut old.answers);
+                desk.round = desk.round.max(old.round) + 1;
+                desk.at = (i64::MIN, 0);
+            }
+        }
     }
 
     /// The values of a query at `start_ms`, `start_ms + step_ms` ... up to `end_ms`, over what is visible at `now_ms`.
@@ -115,7 +174,8 @@ impl PanelState {
     /// The value of another query under the names of a policy, with only the pods of the candidate set counted for the
     /// rolled-out service. The query's selectors must be among those of the policy, as they are when it was made from
     /// one of its queries by [`crate::promql::pin`]; others read nothing. A query that has no value then, because it
-    /// compares the candidate with the stable pods, is answered with both in sight.
+    /// compares the candidate with the stable pods, is answered with both in sight. The evaluator is new or has only been
+    /// used for this query under the same names, and has forgotten all values.
     ///
     /// # Errors
     /// As [`PanelState::value`].
@@ -125,16 +185,18 @@ impl PanelState {
         store: &SampleStore,
         policy: usize,
         (program, query): (&Program, QueryId),
+        evaluator: &mut Evaluator,
         now_ms: i64,
     ) -> Result<Value, EvalError> {
         let group = panel.query(policy, 0).ok_or(EvalError::UnknownQuery)?.place.group;
         let desk = self.desks.get_mut(group).ok_or(EvalError::UnknownQuery)?;
         desk.view.extend(store);
         let all = || desk.view.at(store, now_ms);
-        let alone = Evaluator::new().eval(program, &Visible(all().only(SetName::New)), query, now_ms)?;
+        let alone = evaluator.eval(program, &Visible(all().only(SetName::New)), query, now_ms)?;
         match alone {
             Value::Vector(samples) if samples.is_empty() => {
-                Evaluator::new().eval(program, &Visible(all()), query, now_ms)
+                evaluator.forget();
+                evaluator.eval(program, &Visible(all()), query, now_ms)
             }
             value => Ok(value),
         }
@@ -165,6 +227,20 @@ impl Storage for Visible<'_> {
 
     fn latest(&self, id: SeriesId, after_ms: i64, upto_ms: i64) -> Option<(i64, f64)> {
         self.0.latest(id, after_ms, upto_ms)
+    }
+
+    fn glance(&self, id: SeriesId, after_ms: i64, upto_ms: i64) -> Glance {
+        match self.0.extent(id, after_ms, upto_ms) {
+            view::Glance::Unknown => Glance::Unknown,
+            view::Glance::Empty => Glance::Empty,
+            view::Glance::Extent { first, last, count, falls } => {
+                Glance::Extent(Extent { first, last, count, falls })
+            }
+        }
+    }
+
+    fn label_key(&self, id: SeriesId) -> Option<u32> {
+        self.0.label_key(id)
     }
 
     fn generation(&self) -> u64 {

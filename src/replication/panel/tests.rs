@@ -1,6 +1,6 @@
 use super::*;
 use crate::effect::{ServiceId, SetName};
-use crate::promql::Value;
+use crate::promql::{Evaluator, Value};
 use crate::telemetry::store::SampleStore;
 use crate::telemetry::store::ScrapeHealth;
 use crate::world::instruments::{Code, PodInstruments, PodKey, RequestCounters, ServiceInstruments};
@@ -145,7 +145,9 @@ fn candidate_only_and_ranges() {
     assert!((mixed - 0.2).abs() < 1e-9, "{mixed}");
     let mut program = Program::new();
     let id = program.add(query).unwrap();
-    let alone = one(&state.candidate_only(&panel, &store, 0, (&program, id), 120_000).unwrap());
+    let alone = one(&state
+        .candidate_only(&panel, &store, 0, (&program, id), &mut Evaluator::new(), 120_000)
+        .unwrap());
     assert!((alone - 0.3).abs() < 1e-9, "{alone}");
     let Value::Matrix(series) =
         state.range(&panel, &store, (0, 0), 120_000, (60_000, 120_000, 30_000)).unwrap()

@@ -12,10 +12,12 @@ mod block;
 mod record;
 mod values;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::telemetry::instrument::{Needs, SeriesKey};
 
+pub use block::{Extent, SpareBlocks};
 pub use record::ScrapeHealth;
 
 /// Prometheus' marker of the end of a series (`model/value/value.go`, `StaleNaN`); a NaN of exactly these bits.
@@ -53,6 +55,16 @@ impl SampleStore {
         }
     }
 
+    /// Ends the store and gives its memory away.
+    pub fn into_spare(self) -> SpareBlocks {
+        self.blocks.into_spare()
+    }
+
+    /// Takes memory of stores that have ended, to be filled before more is asked for.
+    pub fn take_spare(&mut self, spare: &mut SpareBlocks) {
+        self.blocks.take_spare(spare);
+    }
+
     /// How many scrapes were recorded.
     pub fn rows(&self) -> usize {
         self.stamps.len()
@@ -69,7 +81,7 @@ impl SampleStore {
     }
 
     /// The rows with `after_ms < stamp <= upto_ms` among the first `rows`.
-    pub fn window(&self, after_ms: i64, upto_ms: i64, rows: usize) -> std::ops::Range<usize> {
+    pub fn window(&self, after_ms: i64, upto_ms: i64, rows: usize) -> Range<usize> {
         let stamps = self.stamps.get(..rows).unwrap_or(&self.stamps);
         let start = stamps.partition_point(|&stamp| stamp <= after_ms);
         let end = stamps.partition_point(|&stamp| stamp <= upto_ms);
@@ -87,10 +99,32 @@ impl SampleStore {
         self.blocks.read(row, series)
     }
 
+    /// What the window over these rows begins and ends with, for one series; `None` if it holds no sample.
+    #[inline]
+    pub fn extent(&self, rows: Range<usize>, series: StoredId) -> Option<Extent> {
+        self.blocks.extent(rows, series)
+    }
+
+    /// Whether a series has a sample or a stale marker in these rows.
+    pub fn has_any(&self, rows: Range<usize>, series: StoredId) -> bool {
+        self.blocks.has_any(rows, series)
+    }
+
+    /// The latest sample of a series in these rows, with its row; it may be a stale marker.
+    pub fn latest(&self, rows: Range<usize>, series: StoredId) -> Option<(usize, f64)> {
+        self.blocks.latest(rows, series)
+    }
+
+    /// Visits the samples of a series in these rows in order, stale markers included.
+    #[inline]
+    pub fn visit(&self, rows: Range<usize>, series: StoredId, visit: impl FnMut(usize, f64)) {
+        self.blocks.visit(rows, series, visit);
+    }
+
     fn begin_row(&mut self, stamp_ms: i64, visible_ms: i64) {
         let stamp = self.stamps.last().map_or(stamp_ms, |&last| stamp_ms.max(last + 1));
         let visible = self.visible.last().map_or(visible_ms, |&last| visible_ms.max(last));
-        self.blocks.begin_row(self.keys.len());
+        self.blocks.begin_row();
         self.stamps.push(stamp);
         self.visible.push(visible.max(stamp));
     }

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use super::block::Blocks;
 use super::values::{Counted, counted, pod_value, set_value};
 use super::{STALE, SampleStore};
 use crate::effect::{ServiceId, SetName};
@@ -135,35 +136,56 @@ impl SampleStore {
 
     fn record_service(&mut self, index: usize, found: &ServiceInstruments, health: &ScrapeHealth) {
         let Some(service) = self.recorder.services.get_mut(index) else { return };
-        let pod_side = service.pod_side.clone();
-        let before = std::mem::take(&mut service.pods);
+        let (pod_side, set_side) = (Arc::clone(&service.pod_side), Arc::clone(&service.set_side));
+        let mut pods = std::mem::take(&mut service.pods);
         let mut sets = service.sets;
         let (id, has_client) = (service.id, service.has_client);
-        let mut pods = Vec::with_capacity(found.pods.len());
-        let mut known = before.iter().copied();
-        for pod in &found.pods {
-            let mut tracked = loop {
-                match known.next() {
-                    Some(seen) if seen.key == pod.key => break seen,
-                    Some(gone) => self.retire(&gone, &pod_side, &mut sets),
-                    None => break self.welcome(pod, pod_side.len()),
-                }
-            };
-            self.record_pod(&mut tracked, pod, found, &pod_side, health);
-            pods.push(tracked);
+        // Nearly always the pods are those of the last scrape.
+        if !pods.iter().map(|seen| seen.key).eq(found.pods.iter().map(|pod| pod.key)) {
+            pods = self.match_up(&pods, found, &pod_side, &mut sets);
         }
-        for gone in known {
-            self.retire(&gone, &pod_side, &mut sets);
+        for (tracked, pod) in pods.iter_mut().zip(&found.pods) {
+            if has_client {
+                tracked.client = pod.client;
+            }
+            self.record_pod(tracked, pod, found, &pod_side, health);
         }
-        let totals = if has_client { client_totals(&pods, &sets) } else { Default::default() };
-        for set in SetName::ALL {
-            let tracked = &mut sets[set.index()];
-            self.record_set(id, set, tracked, &totals[set.index()], found, health);
+        if !set_side.is_empty() {
+            let totals = if has_client { client_totals(&pods, &sets) } else { Default::default() };
+            for set in SetName::ALL {
+                let tracked = &mut sets[set.index()];
+                self.record_set((id, set), tracked, &totals[set.index()], found, &set_side, health);
+            }
         }
         if let Some(service) = self.recorder.services.get_mut(index) {
             service.pods = pods;
             service.sets = sets;
         }
+    }
+
+    /// The pods that are there now: those already seen, and new ones; the series of those that have gone end.
+    fn match_up(
+        &mut self,
+        before: &[Tracked],
+        found: &ServiceInstruments,
+        side: &[Instrument],
+        sets: &mut [TrackedSet; 3],
+    ) -> Vec<Tracked> {
+        let mut pods = Vec::with_capacity(found.pods.len());
+        let mut known = before.iter();
+        for pod in &found.pods {
+            pods.push(loop {
+                match known.next() {
+                    Some(seen) if seen.key == pod.key => break *seen,
+                    Some(gone) => self.retire(gone, side, sets),
+                    None => break self.welcome(pod, side.len()),
+                }
+            });
+        }
+        for gone in known {
+            self.retire(gone, side, sets);
+        }
+        pods
     }
 
     fn welcome(&mut self, pod: &PodInstruments, width: usize) -> Tracked {
@@ -194,7 +216,6 @@ impl SampleStore {
         side: &[Instrument],
         health: &ScrapeHealth,
     ) {
-        tracked.client = pod.client;
         let scraped = pod.up && health.answers(Target::Pod, pod.key);
         let kubelet = pod.up && health.answers(Target::Kubelet, pod.key);
         let cluster = health.answers(Target::Cluster, pod.key);
@@ -203,7 +224,9 @@ impl SampleStore {
         }
         let mean = if scraped { since(&mut tracked.served, &pod.server) } else { None };
         let read = Counted::new(&pod.server);
-        for (offset, &instrument) in side.iter().enumerate() {
+        let PodKey { service: id, set, ordinal } = pod.key;
+        let mut writer = self.writer(tracked.first_slot, side.len());
+        for &instrument in side {
             let answers = match instrument.target() {
                 Target::Pod => scraped,
                 Target::Kubelet => kubelet,
@@ -211,31 +234,26 @@ impl SampleStore {
             };
             let value = match instrument {
                 Instrument::Up => Some(f64::from(u8::from(scraped))),
+                _ if !answers => None,
                 Instrument::ServerMean => mean,
                 Instrument::LastKilledByMemory => {
                     tracked.killed_by_memory.map(|oom| f64::from(u8::from(oom)))
                 }
                 _ => read.value(instrument).or_else(|| pod_value(instrument, pod, service)),
             };
-            let value = value.filter(|_| answers || instrument == Instrument::Up);
-            let key =
-                SeriesKey { service: pod.key.service, set: pod.key.set, pod: pod.key.ordinal, instrument };
-            self.put(tracked.first_slot + offset as u32, key, value);
+            writer.next(SeriesKey { service: id, set, pod: ordinal, instrument }, value);
         }
     }
 
     fn record_set(
         &mut self,
-        id: ServiceId,
-        set: SetName,
+        (id, set): (ServiceId, SetName),
         tracked: &mut TrackedSet,
         client: &RequestCounters,
         found: &ServiceInstruments,
+        side: &[Instrument],
         health: &ScrapeHealth,
     ) {
-        let Some(side) = self.recorder.services.get(usize::from(id.0)).map(|s| s.set_side.clone()) else {
-            return;
-        };
         let view = found.sets[set.index()];
         tracked.existed |= set == SetName::Old || view.desired > 0 || view.created > 0;
         let target = PodKey { service: id, set, ordinal: WHOLE_SET };
@@ -243,29 +261,24 @@ impl SampleStore {
         let cluster = tracked.existed && health.answers(Target::Cluster, target);
         let mean = if proxy { since(&mut tracked.answered, client) } else { None };
         let read = Counted::new(client);
-        for (offset, &instrument) in side.iter().enumerate() {
+        let mut writer = self.writer(tracked.first_slot, side.len());
+        for &instrument in side {
+            let answers = if instrument.target() == Target::Proxy { proxy } else { cluster };
             let value = match instrument {
+                _ if !answers => None,
                 Instrument::ClientMean => mean,
                 Instrument::ClientNoPod => no_pod(set, found),
                 _ => read.value(instrument).or_else(|| set_value(instrument, &view)),
             };
-            let answers = if instrument.target() == Target::Proxy { proxy } else { cluster };
-            let key = SeriesKey { service: id, set, pod: WHOLE_SET, instrument };
-            self.put(tracked.first_slot + offset as u32, key, value.filter(|_| answers));
+            writer.next(SeriesKey { service: id, set, pod: WHOLE_SET, instrument }, value);
         }
     }
 
-    /// Writes a value, or the end of a series that had one.
-    fn put(&mut self, slot: u32, key: SeriesKey, value: Option<f64>) {
-        let Some(value) = value else { return self.end(slot) };
-        let Some(place) = self.recorder.slots.get_mut(slot as usize) else { return };
-        if place.id == NOT_YET {
-            place.id = self.keys.len() as u32;
-            Arc::make_mut(&mut self.keys).push(key);
-            self.blocks.add_series();
-        }
-        place.live = true;
-        self.blocks.write(place.id, value);
+    /// Writes the present row of `count` slots in order, from slot `first` on.
+    fn writer(&mut self, first: u32, count: usize) -> Writer<'_> {
+        let first = first as usize;
+        let slots = self.recorder.slots.get_mut(first..first + count).unwrap_or_default();
+        Writer { slots: slots.iter_mut(), keys: &mut self.keys, blocks: &mut self.blocks }
     }
 
     fn end(&mut self, slot: u32) {
@@ -273,6 +286,37 @@ impl SampleStore {
         if place.live {
             place.live = false;
             self.blocks.write(place.id, STALE);
+        }
+    }
+}
+
+/// Slots being written, one after the other.
+struct Writer<'a> {
+    slots: std::slice::IterMut<'a, Slot>,
+    keys: &'a mut Arc<Vec<SeriesKey>>,
+    blocks: &'a mut Blocks,
+}
+
+impl Writer<'_> {
+    /// Writes a value into the next slot, or the end of a series that had one.
+    #[inline]
+    fn next(&mut self, key: SeriesKey, value: Option<f64>) {
+        let Some(slot) = self.slots.next() else { return };
+        match value {
+            Some(value) => {
+                if slot.id == NOT_YET {
+                    slot.id = self.keys.len() as u32;
+                    Arc::make_mut(self.keys).push(key);
+                    self.blocks.add_series();
+                }
+                slot.live = true;
+                self.blocks.write(slot.id, value);
+            }
+            None if slot.live => {
+                slot.live = false;
+                self.blocks.write(slot.id, STALE);
+            }
+            None => {}
         }
     }
 }

@@ -224,4 +224,13 @@ impl Transform {
             Transform::Always(constant) => constant,
         }
     }
+
+    /// Whether samples stay samples and keep their order, so that a counter is reset where the stored one is.
+    pub fn keeps_order(self) -> bool {
+        match self {
+            Transform::Same => true,
+            Transform::Times(factor) => factor > 0.0,
+            _ => false,
+        }
+    }
 }
