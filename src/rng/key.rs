@@ -85,6 +85,12 @@ pub enum Purpose {
     QueryFailure = 29,
     /// Jobs, webhooks and other stand-ins for what a policy file calls.
     StandIn = 30,
+    /// The part of a noise that is forgotten quickly.
+    QuickNoise = 40,
+    /// Swings of a noise by the clock.
+    NoiseCycle = 41,
+    /// Rare spikes of a noise: when, how long, how large.
+    NoiseSpikes = 42,
 }
 
 /// A digest of (seed, scenario, replication, entity, purpose, number ...): the name of a random decision.

@@ -108,6 +108,7 @@ fn noise_and_a_latency_regression_are_the_same_at_both_levels() {
             tau: backout::time::SimDuration::from_mins(3),
             cv: 0.2,
             shared: backout::quantity::Ratio::new(0.5).unwrap(),
+            ..backout::world::spec::NoiseSpec::none()
         };
         s
     };
