@@ -9,11 +9,15 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use backout::rng::{Key, Noise, poisson_quantile};
+use backout::effect::{ServiceId, SetName};
+use backout::quantity::Ratio;
+use backout::rng::{Distribution, Key, Noise, poisson_quantile};
 use backout::scenario::noise::PRESETS;
-use backout::time::SimDuration;
+use backout::time::{SimDuration, SimTime};
+use backout::world::climate::Climate;
+use backout::world::spec::NoiseSpec;
 
-use crate::shared;
+use crate::{shared, studies, worlds};
 
 const RUNS: u64 = 200;
 
@@ -307,7 +311,7 @@ fn rare_events_need_no_noise() {
     let Some(shared) = shared::folder() else { return };
     let file = "ms-cloud-monitoring/unavail-01.csv";
     let recording = recording(&shared.join("datasets"), file, Reading::Counts);
-    let still = backout::world::spec::NoiseSpec::none().noise();
+    let still = NoiseSpec::none().noise();
     // A series without an event has no variation to speak of; with one event in n steps it is the square root of n.
     let mut found: Vec<f64> = (0..RUNS)
         .map(|run| generated(&still, &recording, Reading::Counts, run))
@@ -343,4 +347,42 @@ fn a_preset_with_another_correlation_or_spread_would_not_pass() {
     // Plain Poisson counts at this rate vary by 13 %, not by 92 %.
     let still: Vec<bool> = fits(&Noise { cv: 0.0, ..noise });
     assert_eq!(still, [false, false]);
+}
+
+#[test]
+fn replicas_share_the_clock_and_their_share_of_the_spikes() {
+    let spec = |shared: Ratio| {
+        let noise = NoiseSpec {
+            cv: 0.3,
+            shared,
+            cycle: Some(studies::yaml("{share: 100%, period: 10m, coherence: 1d}")),
+            spikes: Some(studies::yaml("{every: 10m, lasts: {p50: 1m, p99: 2m}, size: {p50: 3, p99: 9}}")),
+            ..NoiseSpec::none()
+        };
+        let mut services = ["a", "b"].map(|name| worlds::service(name, Distribution::certain(0.01))).to_vec();
+        services.iter_mut().for_each(|service| service.noise = noise);
+        worlds::spec(services, 10.0)
+    };
+    let end = SimTime::ZERO + SimDuration::from_mins(300);
+    let climate = |shared: Ratio| Climate::new(&spec(shared), Key::root(1, "climate"), end);
+    let together = climate(Ratio::ONE);
+    let apart = climate(Ratio::ZERO);
+    let slots = || 0..together.slot_of(end);
+    let own = |climate: &Climate, ordinal: u16| -> Vec<f64> {
+        slots().map(|slot| climate.replica_time(ServiceId(0), SetName::Old, ordinal, slot)).collect()
+    };
+    let common = |climate: &Climate, service: u16| -> Vec<f64> {
+        slots().map(|slot| climate.service_time(ServiceId(service), slot)).collect()
+    };
+    // All shared: replicas have nothing of their own, and services have spikes of their own.
+    assert!(own(&together, 0).iter().all(|factor| *factor == 1.0));
+    assert_ne!(common(&together, 0), common(&together, 1));
+    // Nothing shared: what is left in common is the clock, and it is that of the other service too.
+    assert_eq!(common(&apart, 0), common(&apart, 1));
+    assert!(variation(&common(&apart, 0)) > 0.1);
+    assert_ne!(own(&apart, 0), own(&apart, 1));
+    // Spikes and rests: all that a replica has alone.
+    let rest = own(&apart, 0).into_iter().fold(f64::MAX, f64::min);
+    let resting = own(&apart, 0).iter().filter(|factor| **factor < rest * 1.000_001).count();
+    assert!((700..1190).contains(&resting), "{resting} of {}", slots().len());
 }
