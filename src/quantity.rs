@@ -86,6 +86,8 @@ impl Ratio {
     pub const ZERO: Ratio = Ratio(0.0);
     /// Everything.
     pub const ONE: Ratio = Ratio(1.0);
+    /// One of two.
+    pub const HALF: Ratio = Ratio(0.5);
 
     /// The ratio `value`.
     ///

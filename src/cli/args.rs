@@ -316,6 +316,8 @@ pub enum ListKind {
     Faults,
     /// What looks like a bad release and is not.
     Confounders,
+    /// Parameters of noise, fitted to recorded series.
+    Noise,
     /// How a release comes.
     Strategies,
     /// How it goes back.

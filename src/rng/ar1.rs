@@ -50,15 +50,8 @@ impl Ar1 {
     pub fn steps(&self, key: Key, step: SimDuration) -> Ar1Steps {
         let cv = if self.cv > 0.0 { self.cv } else { 0.0 };
         let variance = libm::log1p(cv * cv);
-        let lag =
-            if self.tau.is_zero() { f64::INFINITY } else { step.as_secs_f64() / self.tau.as_secs_f64() };
         Ar1Steps {
-            key,
-            next: 0,
-            state: 0.0,
-            correlation: libm::exp(-lag),
-            // sqrt(1 - correlation^2) without cancellation for steps much shorter than tau.
-            innovation: (-libm::expm1(-2.0 * lag)).sqrt(),
+            standard: StandardSteps::new(self.tau, key, step),
             deviation: variance.sqrt(),
             centre: -0.5 * variance,
         }
@@ -68,12 +61,7 @@ impl Ar1 {
 /// The endless path of an [`Ar1`] process.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ar1Steps {
-    key: Key,
-    next: u64,
-    /// The standardised logarithm: mean 0, variance 1.
-    state: f64,
-    correlation: f64,
-    innovation: f64,
+    standard: StandardSteps,
     deviation: f64,
     centre: f64,
 }
@@ -83,11 +71,42 @@ impl Iterator for Ar1Steps {
 
     #[inline]
     fn next(&mut self) -> Option<f64> {
+        let state = self.standard.advance();
+        Some(libm::exp(self.centre + self.deviation * state))
+    }
+}
+
+/// The endless path of a stationary Gaussian AR(1) process of mean 0 and variance 1.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct StandardSteps {
+    key: Key,
+    next: u64,
+    state: f64,
+    correlation: f64,
+    innovation: f64,
+}
+
+impl StandardSteps {
+    /// Two values `step` apart have correlation `exp(-step / tau)`.
+    pub(super) fn new(tau: SimDuration, key: Key, step: SimDuration) -> Self {
+        let lag = if tau.is_zero() { f64::INFINITY } else { step.as_secs_f64() / tau.as_secs_f64() };
+        StandardSteps {
+            key,
+            next: 0,
+            state: 0.0,
+            correlation: libm::exp(-lag),
+            // sqrt(1 - correlation^2) without cancellation for steps much shorter than tau.
+            innovation: (-libm::expm1(-2.0 * lag)).sqrt(),
+        }
+    }
+
+    #[inline]
+    pub(super) fn advance(&mut self) -> f64 {
         let z = normal_quantile(self.key.id(self.next).uniform_open());
         // The first value is drawn from the stationary law: there is no burn-in.
         self.state = if self.next == 0 { z } else { self.correlation * self.state + self.innovation * z };
         self.next += 1;
-        Some(libm::exp(self.centre + self.deviation * self.state))
+        self.state
     }
 }
 

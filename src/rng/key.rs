@@ -99,6 +99,12 @@ pub enum Purpose {
     Edge = 36,
     /// Whether a verdict gets through to whoever acts on it.
     Delivery = 37,
+    /// The part of a noise that is forgotten quickly.
+    QuickNoise = 40,
+    /// Swings of a noise by the clock.
+    NoiseCycle = 41,
+    /// Rare spikes of a noise: when, how long, how large.
+    NoiseSpikes = 42,
 }
 
 /// A digest of (seed, scenario, replication, entity, purpose, number ...): the name of a random decision.

@@ -10,9 +10,10 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::noise::NoisePreset;
 use crate::fault::{ConfounderSpec, FaultSpec};
 use crate::quantity::{Bytes, Cores, Rate, Ratio};
-use crate::rng::Distribution;
+use crate::rng::{Cycle, Distribution, Quick, Spikes};
 use crate::rollback::ProcedureSpec;
 use crate::strategy::StrategySpec;
 use crate::telemetry::dialect::Dialect;
@@ -129,18 +130,31 @@ pub struct Service {
     pub memory: Memory,
 }
 
-/// Log-normal AR(1) noise: a multiplier with mean 1.
+/// Noise: a multiplier with mean 1, log-normal and correlated in time, with rare spikes if wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Noise {
-    /// Time after which the correlation has fallen to 1/e.
-    #[serde(default = "five_minutes")]
-    pub tau: SimDuration,
-    /// Coefficient of variation: standard deviation over mean.
-    pub cv: f64,
-    /// Share of the variance common to all replicas; the rest is per replica.
-    #[serde(default = "half")]
-    pub shared: Ratio,
+    /// Parameters fitted to recorded series (`backout list noise`); the other keys override them.
+    #[serde(default)]
+    pub preset: Option<NoisePreset>,
+    /// Time after which the correlation has fallen to 1/e; 5m if absent.
+    #[serde(default)]
+    pub tau: Option<SimDuration>,
+    /// Coefficient of variation without spikes: standard deviation over mean. Needed without a preset.
+    #[serde(default)]
+    pub cv: Option<f64>,
+    /// Share of the variance and of the spikes common to all replicas, the rest is per replica; 50% if absent.
+    #[serde(default)]
+    pub shared: Option<Ratio>,
+    /// The part of the variance that is forgotten quickly; none if absent.
+    #[serde(default)]
+    pub quick: Option<Quick>,
+    /// The part of the variance that swings by the clock; none if absent.
+    #[serde(default)]
+    pub cycle: Option<Cycle>,
+    /// Rare spikes on top; none if absent.
+    #[serde(default)]
+    pub spikes: Option<Spikes>,
 }
 
 /// A call to another service.
@@ -374,9 +388,6 @@ fn no_share() -> Ratio {
 fn ten_percent() -> Ratio {
     Ratio::new(0.1).unwrap_or(Ratio::ZERO)
 }
-fn half() -> Ratio {
-    share(0.5)
-}
 fn one() -> f64 {
     1.0
 }
@@ -409,9 +420,6 @@ fn ten_seconds() -> SimDuration {
 }
 fn thirty_seconds() -> SimDuration {
     SimDuration::from_secs(30)
-}
-fn five_minutes() -> SimDuration {
-    SimDuration::from_mins(5)
 }
 fn ten_minutes() -> SimDuration {
     SimDuration::from_mins(10)

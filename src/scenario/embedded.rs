@@ -42,6 +42,10 @@ pub const SCENARIOS: &[File] = files![
     "fault/mild-errors.yaml",
     "fault/rollback-struggles.yaml",
     "fault/slow-checkout-timeouts.yaml",
+    "noise/correlated-20m.yaml",
+    "noise/correlated-5m.yaml",
+    "noise/independent.yaml",
+    "noise/shared-20m.yaml",
 ];
 
 /// The policies, in the order in which they are listed.
@@ -55,6 +59,7 @@ pub const POLICIES: &[File] = files![
     "policies/flagger-checkout.yaml",
     "policies/golden-signals.yaml",
     "policies/health-check-3-fails.yaml",
+    "policies/mean-latency-20pct-over-stable.yaml",
     "policies/named-reasons.yaml",
     "policies/oom-kill-seen.yaml",
     "policies/p95-5x-stable.yaml",

@@ -34,3 +34,11 @@ pub const MAX_COUNTED: f64 = 1e12;
 pub const MAX_FAULTS: usize = 32;
 /// Largest coefficient of variation of a noise.
 pub const MAX_CV: f64 = 10.0;
+/// Most often spikes of a noise may come.
+pub const MIN_SPIKE_EVERY: SimDuration = SimDuration::from_secs(10);
+/// Longest a spike may last at the median, in multiples of the time between spikes.
+pub const MAX_SPIKE_OVERLAP: u64 = 100;
+/// Largest median of what a spike adds, in multiples of the everyday level.
+pub const MAX_SPIKE_SIZE: f64 = 100_000.0;
+/// Largest ratio of the 99th percentile of a spike's size or duration to its median.
+pub const MAX_SPIKE_SPREAD: f64 = 100.0;

@@ -15,6 +15,7 @@ pub mod document;
 mod doubts;
 pub mod embedded;
 pub mod limits;
+pub mod noise;
 mod place;
 pub mod quick;
 mod resolve;

@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use super::document::{Call, Noise, Probe, Service};
+use super::document::{Call, Probe, Service};
 use super::limits::{
-    MAX_ATTEMPTS, MAX_CV, MAX_FAN_OUT, MAX_PODS, MAX_REPLICAS, MAX_SERVICE_TIME, MAX_SERVICES, MAX_SLOTS,
+    MAX_ATTEMPTS, MAX_FAN_OUT, MAX_PODS, MAX_REPLICAS, MAX_SERVICE_TIME, MAX_SERVICES, MAX_SLOTS,
 };
+use super::noise::resolve as noise;
 use super::resolve::Checker;
 use crate::effect::ServiceId;
 use crate::rng::Distribution;
 use crate::time::SimDuration;
-use crate::world::spec::{CallSpec, NoiseSpec, ProbeSpec, ServiceSpec};
+use crate::world::spec::{CallSpec, ProbeSpec, ServiceSpec};
 
 /// Every service in the order of their names, which is the order of their ids.
 pub(super) fn resolve(checker: &mut Checker<'_>, services: &BTreeMap<String, Service>) -> Vec<ServiceSpec> {
@@ -105,24 +106,7 @@ fn check_time(
     }
 }
 
-/// A noise, or none.
-pub(super) fn noise(checker: &mut Checker<'_>, path: &[&str], noise: Option<Noise>) -> NoiseSpec {
-    let Some(noise) = noise else { return NoiseSpec::none() };
-    if !(noise.cv.is_finite() && (0.0..=MAX_CV).contains(&noise.cv)) {
-        let fact = format!("a coefficient of variation of {} is not between 0 and {MAX_CV}", noise.cv);
-        checker.error(&deeper(path, "cv"), fact, "0.2 means that values spread by 20 % of their mean");
-    }
-    if noise.tau.is_zero() {
-        checker.error(
-            &deeper(path, "tau"),
-            "a correlation time of 0s",
-            "write how long a deviation lasts, like `5m`",
-        );
-    }
-    NoiseSpec { tau: noise.tau, cv: noise.cv, shared: noise.shared }
-}
-
-fn deeper<'p>(path: &[&'p str], field: &'p str) -> Vec<&'p str> {
+pub(super) fn deeper<'p>(path: &[&'p str], field: &'p str) -> Vec<&'p str> {
     path.iter().copied().chain([field]).collect()
 }
 

@@ -84,6 +84,31 @@ fn unknown_names_are_corrected_where_they_stand() {
 }
 
 #[test]
+fn a_noise_is_a_preset_with_what_the_file_says_instead() {
+    let noise = |text: &str| {
+        let text = with("rate: 20/s", &format!("rate: 20/s, noise: {text}"));
+        read_text(&text)
+            .unwrap_or_else(|findings| panic!("{}", findings.render(false)))
+            .scenario
+            .world
+            .traffic[0]
+            .noise
+    };
+    let preset = noise("{preset: request_latency}");
+    let entry = super::noise::PRESETS.iter().find(|entry| entry.name == "request_latency").unwrap();
+    assert_eq!(preset, entry.noise);
+    let own = noise("{preset: request_latency, cv: 0.5, tau: 1h, shared: 100%}");
+    assert_eq!((own.cv, own.tau, own.shared.get()), (0.5, SimDuration::from_mins(60), 1.0));
+    assert_eq!((own.quick, own.cycle, own.spikes), (preset.quick, preset.cycle, preset.spikes));
+    let plain = noise("{cv: 0.2}");
+    assert_eq!((plain.tau, plain.shared.get()), (SimDuration::from_mins(5), 0.5));
+    assert!(plain.quick.is_none() && plain.cycle.is_none() && plain.spikes.is_none());
+    let unknown = first_error("rate: 20/s", "rate: 20/s, noise: {preset: request_latenzy}");
+    assert!(unknown.message.contains("request_latenzy"), "{unknown}");
+    assert!(unknown.help.as_deref().is_some_and(|help| help.contains("`request_latency`")), "{unknown}");
+}
+
+#[test]
 fn circles_of_calls_are_named() {
     check_error("replicas: 4,", "calls: [{to: web}],", "calls", "circle: checkout -> web -> checkout");
     check_error("to: checkout", "to: web", "web, timeout", "`web` calls itself");
@@ -109,6 +134,44 @@ fn numbers_out_of_range_are_refused() {
         ("rate: 20/s", "rate: 20/s, users: 0", "0}", "0 users"),
         ("rate: 20/s", "rate: 20/s, noise: {cv: -1}", "-1", "coefficient of variation of -1"),
         ("rate: 20/s", "rate: 20/s, noise: {cv: .nan}", ".nan", "coefficient of variation of NaN"),
+        ("rate: 20/s", "rate: 20/s, noise: {tau: 5m}", "noise", "a noise without `cv`"),
+        ("rate: 20/s", "rate: 20/s, noise: {cv: 1, tau: 0s}", "0s", "a correlation time of 0s"),
+        (
+            "rate: 20/s",
+            "rate: 20/s, noise: {cv: 1, quick: {share: 1, tau: 1s}, cycle: {share: 0.1, period: 1h, coherence: 1d}}",
+            "noise",
+            "`quick` and `cycle` are 110 % in all",
+        ),
+        (
+            "rate: 20/s",
+            "rate: 20/s, noise: {preset: app_crashes, cycle: {share: 0.1, period: 0s, coherence: 1d}}",
+            "0s, coh",
+            "a period of 0s",
+        ),
+        (
+            "rate: 20/s",
+            "rate: 20/s, noise: {cv: 0, spikes: {every: 1s, lasts: {p50: 1s, p99: 1s}, size: {p50: 1, p99: 2}}}",
+            "1s, lasts",
+            "more often than every 10s",
+        ),
+        (
+            "rate: 20/s",
+            "rate: 20/s, noise: {cv: 0, spikes: {every: 1m, lasts: {p50: 9h, p99: 9h}, size: {p50: 1, p99: 2}}}",
+            "lasts",
+            "is not between 1ns and 1h40m",
+        ),
+        (
+            "rate: 20/s",
+            "rate: 20/s, noise: {cv: 0, spikes: {every: 1m, lasts: {p50: 1s, p99: 1s}, size: {p50: 0, p99: 2}}}",
+            "size",
+            "a size of 0",
+        ),
+        (
+            "rate: 20/s",
+            "rate: 20/s, noise: {cv: 0, spikes: {every: 1m, lasts: {p50: 1s, p99: 1s}, size: {p50: 2, p99: 1}}}",
+            "size",
+            "the p99 is not between",
+        ),
         ("rate: 20/s", "rate: 90000/s", "traffic", "calls in one replication are more than"),
         ("horizon: 30m", "horizon: 400d", "400d", "is not between"),
         ("horizon: 30m", "horizon: 30m\nweight: 0", "0", "the weight 0"),

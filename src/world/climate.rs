@@ -1,7 +1,7 @@
 //! The weather of one replication: every slow random influence that no release and no policy can change.
 //!
-//! Log-normal AR(1) multipliers on arrival rates, service times and error ratios, one value per slot (scrape
-//! interval), and the confounders with their spans. All branches of a replication share one climate; that is what
+//! Multipliers on arrival rates, service times and error ratios, one value per slot (scrape interval), as
+//! [`Noise`] makes them. All branches of a replication share one climate; that is what
 //! keeps them comparable.
 //!
 //! Traps: the multipliers have mean 1 but their average over a short run does not; per-replica paths belong to a
@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 
 use super::spec::{NoiseSpec, WorldSpec};
 use crate::effect::{ServiceId, SetName};
-use crate::rng::{Ar1, Key, Purpose};
+use crate::rng::{Key, Noise, Purpose};
 use crate::time::{SimDuration, SimTime};
 
 /// Per-replica paths are made for this many ordinals a set and then used again.
@@ -35,7 +35,7 @@ struct ServiceClimate {
 /// The paths of the replicas of a service, made when they are first asked for: few of them ever are.
 #[derive(Clone, Debug)]
 struct Replicas {
-    process: Ar1,
+    process: Noise,
     key: Key,
     slot: SimDuration,
     slots: usize,
@@ -44,9 +44,9 @@ struct Replicas {
 
 impl Replicas {
     fn new(noise: &NoiseSpec, key: Key, slot: SimDuration, slots: usize) -> Option<Self> {
-        let cv = partial_cv(noise.cv, 1.0 - noise.shared.get());
-        (cv > 0.0).then(|| Replicas {
-            process: Ar1 { tau: noise.tau, cv },
+        let (_, process) = noise.noise().split(noise.shared.get());
+        (!process.is_still()).then(|| Replicas {
+            process,
             key: key.purpose(Purpose::ReplicaNoise),
             slot,
             slots,
@@ -55,7 +55,9 @@ impl Replicas {
     }
 
     fn path(&self, index: usize) -> &Path {
-        self.paths[index].get_or_init(|| self.process.path(self.key.id(index as u64), self.slot, self.slots))
+        let key = self.key.id(index as u64);
+        // What the clock does is common to all replicas, so it is not in here.
+        self.paths[index].get_or_init(|| self.process.path(key, key, self.slot, self.slots))
     }
 }
 
@@ -66,12 +68,14 @@ impl Climate {
     /// Draws the climate of a replication that lasts until `end`.
     pub fn new(spec: &WorldSpec, key: Key, end: SimTime) -> Self {
         let slots = (end.as_nanos() / spec.slot.as_nanos().max(1)) as usize + 2;
+        let common = |noise: &NoiseSpec, shared: f64, own: Key| {
+            let (process, _) = noise.noise().split(shared);
+            if process.is_still() { Vec::new() } else { process.path(own, key, spec.slot, slots) }
+        };
         let arrivals = spec
             .traffic
             .iter()
-            .map(|t| {
-                shared_path(&t.noise, key.entity(&t.name).purpose(Purpose::Arrivals), spec.slot, slots, 1.0)
-            })
+            .map(|t| common(&t.noise, 1.0, key.entity(&t.name).purpose(Purpose::Arrivals)))
             .collect();
         let services = spec
             .services
@@ -79,20 +83,8 @@ impl Climate {
             .map(|s| {
                 let key = key.entity(&s.name);
                 ServiceClimate {
-                    service_time: shared_path(
-                        &s.noise,
-                        key.purpose(Purpose::Noise),
-                        spec.slot,
-                        slots,
-                        s.noise.shared.get(),
-                    ),
-                    errors: shared_path(
-                        &s.error_noise,
-                        key.purpose(Purpose::BackgroundErrors),
-                        spec.slot,
-                        slots,
-                        1.0,
-                    ),
+                    service_time: common(&s.noise, s.noise.shared.get(), key.purpose(Purpose::Noise)),
+                    errors: common(&s.error_noise, 1.0, key.purpose(Purpose::BackgroundErrors)),
                     replicas: Replicas::new(&s.noise, key, spec.slot, slots),
                 }
             })
@@ -140,14 +132,4 @@ impl Climate {
 #[inline]
 fn at(path: &Path, slot: usize) -> f64 {
     path.get(slot).or(path.last()).copied().unwrap_or(1.0)
-}
-
-/// The coefficient of variation of a factor that carries `share` of the variance of the logarithm.
-fn partial_cv(cv: f64, share: f64) -> f64 {
-    libm::sqrt(libm::expm1(share * libm::log1p(cv * cv)))
-}
-
-fn shared_path(noise: &NoiseSpec, key: Key, slot: SimDuration, slots: usize, share: f64) -> Path {
-    let cv = partial_cv(noise.cv, share);
-    if cv <= 0.0 { Vec::new() } else { Ar1 { tau: noise.tau, cv }.path(key, slot, slots) }
 }

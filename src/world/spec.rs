@@ -4,24 +4,42 @@
 
 use crate::effect::{ServiceId, WorldDisturbance};
 use crate::quantity::{Bytes, Rate, Ratio};
-use crate::rng::Distribution;
+use crate::rng::{Cycle, Distribution, Noise, Quick, Spikes};
 use crate::time::{SimDuration, SimTime};
 
-/// Log-normal AR(1) multiplier on a physical quantity: its correlation time and coefficient of variation.
+/// A multiplier of mean 1 on a physical quantity; see [`Noise`] for its parts.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct NoiseSpec {
-    /// Time after which the correlation has fallen to 1/e.
+    /// Time after which the correlation of the slow part has fallen to 1/e.
     pub tau: SimDuration,
-    /// Standard deviation over mean of the multiplier; 0 = no noise.
+    /// Standard deviation over mean of the multiplier without its spikes; 0 = no noise but spikes.
     pub cv: f64,
     /// Share of the variance (of the logarithm) common to all replicas of the service; the rest is per replica.
     pub shared: Ratio,
+    /// The part that is forgotten quickly.
+    pub quick: Option<Quick>,
+    /// The part that swings by the clock.
+    pub cycle: Option<Cycle>,
+    /// What comes on top.
+    pub spikes: Option<Spikes>,
 }
 
 impl NoiseSpec {
     /// No noise at all.
     pub fn none() -> Self {
-        NoiseSpec { tau: SimDuration::from_secs(60), cv: 0.0, shared: Ratio::ONE }
+        NoiseSpec {
+            tau: SimDuration::from_secs(60),
+            cv: 0.0,
+            shared: Ratio::ONE,
+            quick: None,
+            cycle: None,
+            spikes: None,
+        }
+    }
+
+    /// The process, without the question who shares it.
+    pub fn noise(&self) -> Noise {
+        Noise { tau: self.tau, cv: self.cv, quick: self.quick, cycle: self.cycle, spikes: self.spikes }
     }
 }
 

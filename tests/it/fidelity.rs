@@ -108,9 +108,32 @@ fn noise_and_a_latency_regression_are_the_same_at_both_levels() {
             tau: backout::time::SimDuration::from_mins(3),
             cv: 0.2,
             shared: backout::quantity::Ratio::new(0.5).unwrap(),
+            ..backout::world::spec::NoiseSpec::none()
         };
         s
     };
     let p90 = "histogram_quantile(0.9, sum(rate(http_request_duration_seconds_bucket{role=\"candidate\"}[1m])) by (le))";
     compare(slow, &studies::threshold_on(p90, "p90", 0.25, 2));
+}
+
+#[test]
+fn spikes_and_cycles_are_the_same_at_both_levels() {
+    let restless = |mut s: Scenario| {
+        let spikes = "{every: 4m, lasts: {p50: 20s, p99: 1m}, size: {p50: 1, p99: 5}}";
+        let none = backout::world::spec::NoiseSpec::none();
+        let noise = backout::world::spec::NoiseSpec {
+            cv: 0.3,
+            quick: Some(studies::yaml("{share: 30%, tau: 20s}")),
+            cycle: Some(studies::yaml("{share: 40%, period: 5m, coherence: 20m}")),
+            spikes: Some(studies::yaml(spikes)),
+            ..none
+        };
+        s.world.traffic[0].noise = noise;
+        s.world.services[0].error_noise = noise;
+        s.world.services[0].noise =
+            backout::world::spec::NoiseSpec { shared: backout::quantity::Ratio::HALF, ..noise };
+        s.world.slo.latency = Some(backout::time::SimDuration::from_millis(400));
+        s
+    };
+    compare(restless, &studies::threshold("two-percent", 0.02, 2));
 }

@@ -14,6 +14,8 @@ mod flagger_conformance;
 mod invariants;
 mod kubernetes_conformance;
 mod layers;
+mod noise_judges;
+mod noise_presets;
 mod policy_files;
 mod promql;
 mod promql_conformance;

@@ -2,8 +2,8 @@
 //! a line in the change log and a new format version, not just new numbers in this file.
 
 use backout::rng::{
-    Ar1, Distribution, Key, Purpose, binomial_quantile, binomial_sample, gamma_quantile, gamma_sample,
-    normal_cdf, normal_quantile, poisson_quantile, poisson_sample,
+    Ar1, Cycle, Distribution, Key, Noise, Purpose, Quick, Spikes, binomial_quantile, binomial_sample,
+    gamma_quantile, gamma_sample, normal_cdf, normal_quantile, poisson_quantile, poisson_sample,
 };
 use backout::time::SimDuration;
 
@@ -112,6 +112,30 @@ fn noise() {
     let found = digest(noise.path(key().purpose(Purpose::Noise), SimDuration::from_secs(15), 20_000));
     assert_eq!(found, NOISE, "{found:#x}");
 }
+
+#[test]
+fn noise_with_all_parts() {
+    let read = |text: &str| serde_saphyr::from_str::<Spikes>(text).unwrap();
+    let noise = Noise {
+        tau: SimDuration::from_mins(5),
+        cv: 0.2,
+        quick: Some(Quick { share: 0.2, tau: SimDuration::from_secs(20) }),
+        cycle: Some(Cycle {
+            share: 0.3,
+            period: SimDuration::from_mins(10),
+            coherence: SimDuration::from_mins(30),
+        }),
+        spikes: Some(read("{every: 30m, lasts: {p50: 40s, p99: 5m}, size: {p50: 2, p99: 10}}")),
+    };
+    let own = key().purpose(Purpose::Noise);
+    let found = digest(noise.path(own, key(), SimDuration::from_secs(15), 20_000));
+    assert_eq!(found, NOISE_WITH_ALL_PARTS, "{found:#x}");
+    // One part alone is what it always was.
+    let plain = Noise { quick: None, cycle: None, spikes: None, ..noise };
+    assert_eq!(digest(plain.path(own, key(), SimDuration::from_secs(15), 20_000)), NOISE);
+}
+
+const NOISE_WITH_ALL_PARTS: u64 = 0x66f6_8765_0557_8579;
 
 const KEYS: [u64; 8] = [
     0x4692_859d_e044_0cd6,

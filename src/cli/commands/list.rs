@@ -17,6 +17,7 @@ use crate::report::OUTPUTS;
 use crate::rollback::ProcedureSpec;
 use crate::scenario;
 use crate::scenario::embedded::{File, POLICIES, SCENARIOS};
+use crate::scenario::noise::{PRESETS, Preset};
 use crate::strategy::StrategySpec;
 use crate::telemetry::dialect::Dialect;
 
@@ -54,6 +55,7 @@ fn section(kind: ListKind) -> Section {
         ListKind::Confounders => cards(ConfounderSpec::CARDS),
         ListKind::Strategies => cards(StrategySpec::CARDS),
         ListKind::Procedures => cards(ProcedureSpec::CARDS),
+        ListKind::Noise => PRESETS.iter().map(noise_item).collect(),
         ListKind::Reports => OUTPUTS.iter().map(|output| item(output.name, output.summary)).collect(),
         ListKind::Dialects => Dialect::ALL.iter().map(|d| item(d.name(), d.summary())).collect(),
         ListKind::Formats => FORMATS.iter().map(|format| item(format.name, format.summary)).collect(),
@@ -69,6 +71,15 @@ fn item(name: &str, summary: &str) -> Item {
 fn scenario_item(file: &File) -> Item {
     let read = scenario::read(file.name(), Source::new(file.path, file.text));
     item(file.name(), read.as_ref().map_or("", |resolved| resolved.scenario.summary.as_str()))
+}
+
+/// A preset with its parameters written out.
+fn noise_item(preset: &Preset) -> Item {
+    Item {
+        name: preset.name.to_owned(),
+        summary: format!("{} (from {})", preset.summary, preset.source),
+        example: Some(preset.written()),
+    }
 }
 
 /// Shipped policies by their summary or the comment they open with, then the reference policies.
