@@ -113,15 +113,3 @@ fn check_bounds(checker: &mut Checker<'_>, strategy: &str, bounds: &Bounds) {
         }
     }
 }
-
-/// How long the rollout takes at least when nothing goes wrong and pods start at once.
-pub(super) fn shortest(strategy: &StrategySpec) -> SimDuration {
-    match strategy {
-        StrategySpec::Canary(canary) => {
-            canary.steps.iter().fold(SimDuration::ZERO, |sum, step| sum + step.bake)
-        }
-        // One tick to notice, one per weight, three to promote and clean up.
-        StrategySpec::Flagger(flagger) => flagger.interval * (flagger.weights.len() as u64 + 4),
-        StrategySpec::Rolling(_) => SimDuration::ZERO,
-    }
-}

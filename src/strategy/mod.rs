@@ -16,7 +16,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::effect::{Action, RolloutView};
-use crate::time::SimTime;
+use crate::time::{SimDuration, SimTime};
 
 /// Why a strategy or procedure is asked for its next step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,6 +119,18 @@ impl StrategySpec {
             StrategySpec::Canary(spec) => Box::new(canary::Running::new(spec.clone())),
             StrategySpec::Rolling(spec) => Box::new(rolling::Running::new(*spec)),
             StrategySpec::Flagger(spec) => Box::new(flagger::Running::new(spec.clone())),
+        }
+    }
+
+    /// How long the rollout takes at least when nothing goes wrong and pods start at once.
+    pub fn shortest(&self) -> SimDuration {
+        match self {
+            StrategySpec::Canary(canary) => {
+                canary.steps.iter().fold(SimDuration::ZERO, |sum, step| sum + step.bake)
+            }
+            // One tick to notice, one per weight, three to promote and clean up.
+            StrategySpec::Flagger(flagger) => flagger.interval * (flagger.weights.len() as u64 + 4),
+            StrategySpec::Rolling(_) => SimDuration::ZERO,
         }
     }
 }

@@ -14,6 +14,7 @@ mod flagger_conformance;
 mod invariants;
 mod kubernetes_conformance;
 mod layers;
+mod lint;
 mod policy_files;
 mod promql;
 mod promql_conformance;
