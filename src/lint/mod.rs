@@ -9,7 +9,7 @@
 //! whoever calls fills in (horizon, traffic, exporters). It never sees a run.
 //!
 //! Traps: rules claim only what follows from the file and these facts. The values an expression can have are
-//! over-approximated ([`support::values`]), so "never holds" is a proof and silence is none. Placeholders of Argo are
+//! over-approximated (`support::values`), so "never holds" is a proof and silence is none. Placeholders of Argo are
 //! filled in while a file is loaded, so a condition that still has one is left alone.
 
 mod facts;

@@ -398,7 +398,7 @@ fn what_is_bound_or_given_for_nothing_is_said() {
 #[test]
 fn a_query_that_means_nothing_is_refused_at_its_place() {
     let folder = Folder::new();
-    folder.file("p.yaml", MISTAKEN.replace("role=\"candidate\"", "role=\"canry\""));
+    folder.file("p.yaml", MISTAKEN.replace("role=\"candidate\"", "role=\"candidat\""));
     let (_, err) = folder.expect(10, &["score", "p.yaml", "-s", "canary/clean-low-traffic", "-n", "1"]);
     assert_eq!(err.matches("error[query-matches-nothing]").count(), 1, "{err}");
     assert!(

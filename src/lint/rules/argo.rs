@@ -95,7 +95,7 @@ fn limit(subject: &Subject<'_>) -> Vec<Mistake> {
         let count = metric.count.filter(|count| *count > 0)?;
         (metric.failure_limit >= count).then(|| {
             let fact = format!(
-                "`{}` fails at its {}th failed measurement, and there are {count}",
+                "`{}` fails when {} measurements have failed, and there are no more than {count}",
                 judged.name,
                 metric.failure_limit + 1
             );

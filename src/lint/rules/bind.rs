@@ -213,7 +213,7 @@ fn contradicts(subject: &Subject<'_>) -> Vec<Mistake> {
     let naming = &subject.policy.naming;
     let fallback = Spot::of_source(&subject.policy.source);
     let place = |list: &str, key: &str, name: &str| {
-        let written = entries(subject, list).into_iter().filter(|entry| text(entry, key) == name).next_back();
+        let written = entries(subject, list).into_iter().rfind(|entry| text(entry, key) == name);
         written.and_then(|entry| entry.get(key)).map_or_else(|| fallback.clone(), |at| at.spot())
     };
     let mut found = Vec::new();

@@ -104,11 +104,15 @@ triggers:
     },
 ];
 
+/// The object the policy was made of; the triggers of a native file.
 fn own_spot(subject: &Subject<'_>) -> Spot {
-    subject.own_file().map_or_else(
-        || Spot::of_source(&subject.policy.source),
-        |root| root.get("triggers").unwrap_or(root).spot(),
-    )
+    let policy = subject.policy;
+    let name = policy.identity.rsplit('/').next().unwrap_or_default();
+    let kinds = ["Rollout", "Canary", "AnalysisTemplate", "ClusterAnalysisTemplate"];
+    let named = subject.objects(&kinds).filter_map(|object| object.at("metadata.name"));
+    let named = named.into_iter().find(|at| policy.engine != Engine::Native && at.raw() == name);
+    let root = subject.own_file().map(|root| root.get("triggers").unwrap_or(root));
+    named.or(root).map_or_else(|| Spot::of_source(&policy.source), |at| at.spot())
 }
 
 fn pages(judged: &Judged) -> bool {

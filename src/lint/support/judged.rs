@@ -83,6 +83,7 @@ impl Pace {
 pub(crate) struct Metric {
     pub(crate) success: Option<(String, Spot)>,
     pub(crate) failure: Option<(String, Spot)>,
+    /// How many measurements there are; none when they go on for ever.
     pub(crate) count: Option<i64>,
     pub(crate) failure_limit: i64,
     pub(crate) limit_spot: Spot,
@@ -254,7 +255,8 @@ fn metric(item: At<'_>, whole: &Spot) -> Metric {
     Metric {
         success: condition("successCondition"),
         failure: condition("failureCondition"),
-        count: whole_number(item, "count"),
+        // Without an interval there is one measurement.
+        count: whole_number(item, "count").or(item.get("interval").is_none().then_some(1)),
         failure_limit: whole_number(item, "failureLimit").unwrap_or(0),
         limit_spot: item.get("failureLimit").map_or_else(|| whole.clone(), |at| at.spot()),
     }
