@@ -58,7 +58,7 @@ spec:
     },
 ];
 
-/// Fields of a metric in `AnalysisTemplate` (argo-rollouts v1.8, pkg/apis/rollouts/v1alpha1/analysis_types.go).
+/// Fields of a metric in `AnalysisTemplate`: those the importer knows.
 const ARGO_METRIC: &[&str] = &[
     "name",
     "interval",
@@ -72,10 +72,10 @@ const ARGO_METRIC: &[&str] = &[
     "consecutiveSuccessLimit",
     "provider",
 ];
-/// Fields of a metric in a Canary (flagger v1.41, pkg/apis/flagger/v1beta1/canary.go).
+/// Fields of a metric in a Canary: those the importer knows.
 const FLAGGER_METRIC: &[&str] =
     &["name", "interval", "threshold", "thresholdRange", "query", "templateRef", "templateVariables"];
-/// Fields of the analysis of a Canary (as above).
+/// Fields of the analysis of a Canary: those the importer honours or lists by name.
 const FLAGGER_ANALYSIS: &[&str] = &[
     "interval",
     "threshold",
@@ -93,7 +93,6 @@ const FLAGGER_ANALYSIS: &[&str] = &[
     "sessionAffinity",
     "primaryReadyThreshold",
     "canaryReadyThreshold",
-    "canaryReadySuccessThreshold",
 ];
 
 fn fields(subject: &Subject<'_>) -> Vec<Mistake> {
