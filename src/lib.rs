@@ -177,6 +177,7 @@ pub mod engine;
 pub mod expr;
 pub mod fault;
 pub mod import;
+pub mod lint;
 pub mod policy;
 pub mod promql;
 pub mod quantity;

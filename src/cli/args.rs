@@ -94,6 +94,7 @@ pub enum Command {
     Score(Score),
     Run(Run),
     Explain(Explain),
+    Lint(Lint),
     Validate(Validate),
     List(List),
     Schema(Schema),
@@ -282,6 +283,31 @@ pub struct Explain {
     pub policy: PolicyArgs,
 }
 
+/// Look for mistakes in policy files that can be read: each has a name, a place and a help.
+///
+/// Thresholds no histogram reaches, percentages compared with shares, triggers that only page. `backout list warnings`
+/// shows every rule.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  backout lint canary.yaml
+  backout lint rollout.yaml analysis.yaml --scenario my-scenario.yaml
+  backout lint triggers.yaml --strict --format json")]
+pub struct Lint {
+    /// Policy files, names of shipped policies, or - for stdin
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<String>,
+    /// A scenario whose horizon, traffic and exporters are taken as facts; may be repeated
+    #[arg(long, short, value_name = "SCENARIO", default_value = "canary/error-regression")]
+    pub scenario: Vec<String>,
+    /// Exit with 10 when anything is found
+    #[arg(long)]
+    pub strict: bool,
+    /// How policy files are read.
+    #[command(flatten)]
+    pub policy: PolicyArgs,
+}
+
 /// Check scenario and policy files without playing them.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
@@ -328,6 +354,8 @@ pub enum ListKind {
     Dialects,
     /// Policy formats that can be read.
     Formats,
+    /// What can be said about files that can be played and are most likely not meant so.
+    Warnings,
 }
 
 /// Print the JSON schema of a file format.

@@ -148,8 +148,19 @@ fn check_names(planned: &[PlannedScenario]) -> Result<(), Failure> {
     }
 }
 
+/// Policies that were loaded together, and the texts they come from.
+pub(super) struct PolicySet {
+    pub(super) texts: Vec<Text>,
+    pub(super) policies: Vec<Loaded>,
+}
+
 /// The policies named, or all that ship. Files of the user are read together, each shipped one for itself.
 pub(super) fn policies(words: &[String], args: &PolicyArgs) -> Result<Vec<Loaded>, Failure> {
+    Ok(policy_sets(words, args)?.into_iter().flat_map(|set| set.policies).collect())
+}
+
+/// As [`policies`], with the texts.
+pub(super) fn policy_sets(words: &[String], args: &PolicyArgs) -> Result<Vec<PolicySet>, Failure> {
     let options = import_options(args)?;
     let (mut own, mut sets): (Vec<Text>, Vec<Vec<Text>>) = (Vec::new(), Vec::new());
     for word in words {
@@ -168,16 +179,16 @@ pub(super) fn policies(words: &[String], args: &PolicyArgs) -> Result<Vec<Loaded
     }
     let mut loaded = Vec::new();
     let mut wrong = Diagnostics::new();
-    for set in &sets {
-        match load(set, &options) {
-            Ok(policies) => loaded.extend(policies),
+    for texts in sets {
+        match load(&texts, &options) {
+            Ok(policies) => loaded.push(PolicySet { texts, policies }),
             Err(findings) => wrong.extend(findings),
         }
     }
     if wrong.has_errors() {
         return Err(Failure::Input(wrong));
     }
-    name_apart(&mut loaded);
+    name_apart(loaded.iter_mut().flat_map(|set| &mut set.policies));
     Ok(loaded)
 }
 
@@ -189,7 +200,7 @@ pub(super) fn load(texts: &[Text], options: &ImportOptions) -> Result<Vec<Loaded
 }
 
 /// Rows and records are told apart by name.
-fn name_apart(loaded: &mut [Loaded]) {
+fn name_apart<'l>(loaded: impl Iterator<Item = &'l mut Loaded>) {
     let mut taken: BTreeMap<String, u32> = BTreeMap::new();
     for policy in loaded {
         let count = taken.entry(policy.name.clone()).or_default();

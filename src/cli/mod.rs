@@ -9,6 +9,7 @@
 
 pub mod args;
 mod commands;
+mod doubts;
 pub mod exit;
 mod files;
 mod inputs;

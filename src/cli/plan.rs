@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use super::args::{RolloutFrom, Twin};
+use crate::diagnostic::Diagnostics;
 use crate::policy::loaded::Loaded;
 use crate::scenario::Scenario;
 
@@ -22,6 +23,8 @@ pub struct StudyPlan {
     pub scenarios: Vec<PlannedScenario>,
     /// The policies, in order.
     pub policies: Vec<Loaded>,
+    /// What the rules about policy files found in them.
+    pub findings: Diagnostics,
     /// Seed of all randomness.
     pub seed: u64,
     /// Replications of each scenario; the default depends on its fidelity.

@@ -92,8 +92,19 @@ fn describe(error: &Error) -> (String, Option<String>, &'static str) {
         Error::Budget { .. } | Error::AliasReplayLimitExceeded { .. } => {
             (lower_first(&UserMessageFormatter.format_message(error)), None, "budget")
         }
-        Error::Message { msg, .. } => (lower_first(msg), None, "invalid"),
+        Error::Message { msg, .. } => {
+            let (fact, help) = advice(msg);
+            (lower_first(fact), help, "invalid")
+        }
         other => (lower_first(&UserMessageFormatter.format_message(other)), None, "syntax"),
+    }
+}
+
+/// Values say what is wrong and how to write it in one sentence; here these are two.
+fn advice(message: &str) -> (&str, Option<String>) {
+    match message.split_once(": write ") {
+        Some((fact, how)) => (fact, Some(format!("write {how}"))),
+        None => (message, None),
     }
 }
 

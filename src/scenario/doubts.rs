@@ -1,4 +1,4 @@
-//! What can be played and is probably not meant.
+//! What can be played and is probably not meant. Each doubt has a stable name, listed in [`DOUBTS`].
 
 use super::resolve::Checker;
 use super::resolved::{FidelityChoice, Scenario};
@@ -8,27 +8,57 @@ use crate::fault::{Fault, Resolution};
 use crate::rng::Key;
 use crate::time::{SimDuration, SimTime};
 
+/// Every doubt: its name, and the mistake in one sentence.
+pub const DOUBTS: &[(&str, &str)] = &[
+    ("horizon-before-rollout", "the horizon ends before the rollout can be through"),
+    ("no-fault", "the bad release has no fault, so there is nothing to detect"),
+    ("begins-after-horizon", "a fault or confounder begins after the horizon whatever is drawn"),
+    ("flow-leaves-out", "the flow level is asked for and leaves out what the scenario describes"),
+    ("warm-up-below-two-scrapes", "the warm-up has fewer than two scrapes, so rates have no history"),
+    ("overloaded", "a service gets more requests than it can serve before any fault"),
+];
+
 /// Notes warnings.
 pub(super) fn note(checker: &mut Checker<'_>, scenario: &Scenario) {
     let shortest = scenario.rollout.as_dyn().shortest();
     if shortest > scenario.horizon {
         let fact =
             format!("the horizon {} ends before the rollout, which takes {shortest}", scenario.horizon);
-        checker.warning(&["horizon"], fact, "no release can be promoted in that time: make it longer");
+        checker.warning(
+            "horizon-before-rollout",
+            &["horizon"],
+            fact,
+            "no release can be promoted in that time: make it longer",
+        );
     }
     if scenario.faults.is_empty() {
         let help = "add an entry to `change.faults`";
-        checker.warning(&["change"], "the bad release has no fault: there is nothing to detect", help);
+        checker.warning(
+            "no-fault",
+            &["change"],
+            "the bad release has no fault: there is nothing to detect",
+            help,
+        );
     }
     late(checker, scenario);
     if let Some(why) = scenario.why_not_flow().filter(|_| scenario.fidelity == FidelityChoice::Flow) {
         let help = "leave `fidelity` out to let the simulator choose";
-        checker.warning(&["fidelity"], format!("the flow level leaves out that {why}"), help);
+        checker.warning(
+            "flow-leaves-out",
+            &["fidelity"],
+            format!("the flow level leaves out that {why}"),
+            help,
+        );
     }
     let scrape = scenario.telemetry.scrape;
     if scrape * 2 > scenario.warm_up {
         let fact = format!("a warm-up of {} has fewer than two scrapes of {scrape}", scenario.warm_up);
-        checker.warning(&["warm_up"], fact, "rates need history: warm up for some minutes");
+        checker.warning(
+            "warm-up-below-two-scrapes",
+            &["warm_up"],
+            fact,
+            "rates need history: warm up for some minutes",
+        );
     }
     let busy = scenario.world.services.iter().enumerate().find_map(|(index, service)| {
         let direct = scenario.world.traffic.iter().filter(|t| usize::from(t.to.0) == index);
@@ -40,7 +70,7 @@ pub(super) fn note(checker: &mut Checker<'_>, scenario: &Scenario) {
     if let Some((name, busy)) = busy {
         let fact = format!("`{name}` gets {busy:.1} times the requests it can serve, before any fault");
         let help = "raise `replicas` or `concurrency`, or lower the rate";
-        checker.warning(&["services", &name], fact, help);
+        checker.warning("overloaded", &["services", &name], fact, help);
     }
 }
 
@@ -60,7 +90,12 @@ fn late(checker: &mut Checker<'_>, scenario: &Scenario) {
                 scenario.horizon
             );
             let place: Vec<&str> = place.iter().map(String::as_str).collect();
-            checker.warning(&place, fact, "it can never be seen: let it begin earlier");
+            checker.warning(
+                "begins-after-horizon",
+                &place,
+                fact,
+                "it can never be seen: let it begin earlier",
+            );
         }
     }
 }

@@ -26,6 +26,7 @@ mod services;
 mod tests;
 
 pub use document::Document;
+pub use doubts::DOUBTS;
 pub use resolve::{Resolved, resolve};
 pub use resolved::Scenario;
 

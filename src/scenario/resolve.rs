@@ -38,9 +38,15 @@ impl Checker<'_> {
         self.findings.push(error);
     }
 
-    /// Notes a warning.
-    pub(super) fn warning(&mut self, path: &[&str], fact: impl Into<String>, help: impl Into<String>) {
-        let warning = self.places.warning(path, fact).with_help(help);
+    /// Notes a warning of this name.
+    pub(super) fn warning(
+        &mut self,
+        code: &'static str,
+        path: &[&str],
+        fact: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        let warning = self.places.warning(path, fact).with_help(help).with_code(code);
         self.findings.push(warning);
     }
 

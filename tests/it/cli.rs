@@ -60,7 +60,8 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
-const COMMANDS: [&str; 8] = ["score", "run", "explain", "validate", "list", "schema", "init", "completions"];
+const COMMANDS: [&str; 9] =
+    ["score", "run", "explain", "validate", "lint", "list", "schema", "init", "completions"];
 
 #[test]
 fn help_texts() {
@@ -335,4 +336,75 @@ fn the_same_seed_is_the_same_result_and_another_is_another() {
     };
     assert_eq!(run("1"), run("1"));
     assert_ne!(run("1"), run("2"));
+}
+
+const MISTAKEN: &str = "\
+format: 1
+triggers:
+  - name: errors
+    expr: sum(rate(http_requests_total{role=\"candidate\",code=~\"5..\"}[1m])) > 5e3
+    then: page
+";
+
+#[test]
+fn lint_names_mistakes_and_strict_makes_them_fail() {
+    let folder = Folder::new();
+    folder.file("p.yaml", MISTAKEN).file("bad.yaml", "format: 1\ntriggers:\n  - {name: t, expr: a >}\n");
+    let (out, err) = folder.expect(0, &["lint", "p.yaml"]);
+    assert!(out.contains("warning[page-only]") && out.contains("--> p.yaml:4:78"), "{out}");
+    assert!(out.contains("warning[rate-above-traffic]") && out.contains("2 warnings in 1 policy"), "{out}");
+    assert!(err.is_empty(), "{err}");
+    let (json, err) = folder.expect(10, &["lint", "p.yaml", "--strict", "--format", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let codes: Vec<&str> =
+        json["findings"].as_array().unwrap().iter().map(|f| f["code"].as_str().unwrap()).collect();
+    assert_eq!(codes, ["rate-above-traffic", "page-only"]);
+    assert!(err.trim().is_empty(), "{err}");
+    let (out, _) = folder.expect(0, &["lint", "golden-signals", "--strict"]);
+    assert!(out.contains("nothing found in 1 policy"), "{out}");
+    folder.expect(10, &["lint", "bad.yaml"]);
+    let piped = folder.pipe(&["lint", "-", "-s", "fault/crash-loop"], MISTAKEN);
+    assert!(text(&piped.stdout).contains("--> <stdin>:4:78"), "{}", text(&piped.stdout));
+}
+
+#[test]
+fn score_and_explain_say_each_warning_once() {
+    let folder = Folder::new();
+    folder.file("p.yaml", MISTAKEN);
+    let words =
+        ["score", "p.yaml", "-s", "canary/clean-low-traffic", "-s", "canary/error-regression", "-n", "1"];
+    let (_, err) = folder.expect(0, &words);
+    for id in ["warning[page-only]", "warning[rate-above-traffic]"] {
+        assert_eq!(err.matches(id).count(), 1, "{err}");
+    }
+    assert!(folder.expect(0, &[&words[..], &["-q"]].concat()).1.is_empty());
+    let (out, _) = folder.expect(0, &["explain", "p.yaml"]);
+    assert!(out.contains("What is most likely not meant") && out.contains("[page-only]"), "{out}");
+    let (out, _) = folder.expect(0, &["list", "warnings"]);
+    assert!(out.contains("threshold-above-buckets") && out.contains("horizon-before-rollout"), "{out}");
+}
+
+#[test]
+fn what_is_bound_or_given_for_nothing_is_said() {
+    let folder = Folder::new();
+    folder.file("p.yaml", MISTAKEN);
+    let words = ["lint", "p.yaml", "--bind", "http_requests_totl=errors", "--arg", "service=x"];
+    let (out, _) = folder.expect(0, &words);
+    assert!(out.contains("no query uses what `--bind http_requests_totl=...` binds"), "{out}");
+    assert!(out.contains("did you mean `http_requests_total`?"), "{out}");
+    assert!(out.contains("nothing asks for `--arg service=...`"), "{out}");
+}
+
+#[test]
+fn a_query_that_means_nothing_is_refused_at_its_place() {
+    let folder = Folder::new();
+    folder.file("p.yaml", MISTAKEN.replace("role=\"candidate\"", "role=\"candidat\""));
+    let (_, err) = folder.expect(10, &["score", "p.yaml", "-s", "canary/clean-low-traffic", "-n", "1"]);
+    assert_eq!(err.matches("error[query-matches-nothing]").count(), 1, "{err}");
+    assert!(
+        err.contains("--> p.yaml:4:11")
+            && err.contains("did you mean")
+            && err.contains("--allow-missing-series"),
+        "{err}"
+    );
 }

@@ -14,6 +14,7 @@ mod flagger_conformance;
 mod invariants;
 mod kubernetes_conformance;
 mod layers;
+mod lint;
 mod noise_judges;
 mod noise_presets;
 mod policy_files;

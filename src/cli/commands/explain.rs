@@ -7,7 +7,8 @@ use serde::Serialize;
 use super::super::args::{Explain, Global, QuickArgs};
 use super::super::exit::Failure;
 use super::super::ui::Ui;
-use super::super::{files, inputs};
+use super::super::{doubts, files, inputs};
+use crate::diagnostic::Diagnostics;
 use crate::policy::loaded::{Loaded, StandIn, Unsupported};
 use crate::replication::prepared::explain_bindings;
 use crate::scenario::Scenario;
@@ -27,6 +28,8 @@ struct Explained {
     queries: Vec<Query>,
     stand_ins: Vec<StandIn>,
     unsupported: Vec<Unsupported>,
+    /// What the rules of `backout lint` find, with the scenario's facts.
+    warnings: Diagnostics,
 }
 
 #[derive(Debug, Serialize)]
@@ -64,8 +67,16 @@ pub(super) fn run(global: &Global, explain: &Explain, ui: &Ui) -> Result<(), Fai
     let sink = super::sink(global)?;
     files::check_stdin_once(explain.files.iter().chain([&explain.scenario]))?;
     let scenario = inputs::one_scenario(&explain.scenario, &QuickArgs::default(), ui)?.scenario;
-    let policies = inputs::policies(&explain.files, &explain.policy)?;
-    let all: Vec<Explained> = policies.iter().map(|policy| explained(policy, &scenario)).collect();
+    let sets = inputs::policy_sets(&explain.files, &explain.policy)?;
+    let (facts, said) = (doubts::facts(&scenario), doubts::said(&explain.policy)?);
+    let mut all: Vec<Explained> = Vec::new();
+    for set in &sets {
+        let told = |policy: &Loaded| Explained {
+            warnings: doubts::of_policy(set, policy, &facts, &said),
+            ..explained(policy, &scenario)
+        };
+        all.extend(set.policies.iter().map(told));
+    }
     let bytes = if format == "json" {
         super::json(&all)?
     } else {
@@ -111,6 +122,7 @@ fn explained(policy: &Loaded, scenario: &Scenario) -> Explained {
         queries: queries.collect(),
         stand_ins: policy.stand_ins.clone(),
         unsupported: policy.unsupported.clone(),
+        warnings: Diagnostics::new(),
     }
 }
 
@@ -138,6 +150,12 @@ fn text(one: &Explained, scenario: &str) -> String {
     section(&mut text, "What stands for what a simulation does not have", &stand_ins.collect::<Vec<_>>());
     let without = one.unsupported.iter().map(|u| format!("{}`{}`: {}", line(u.line), u.path, u.note));
     section(&mut text, "What has no effect here", &without.collect::<Vec<_>>());
+    let warnings = (&one.warnings).into_iter().map(|found| {
+        let place = line(found.location.map_or(0, |at| at.line as usize));
+        let help = found.help.as_deref().unwrap_or_default();
+        format!("{place}{} ({help}) [{}]", found.message, found.code.unwrap_or_default())
+    });
+    section(&mut text, "What is most likely not meant", &warnings.collect::<Vec<_>>());
     text
 }
 

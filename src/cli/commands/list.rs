@@ -59,9 +59,16 @@ fn section(kind: ListKind) -> Section {
         ListKind::Reports => OUTPUTS.iter().map(|output| item(output.name, output.summary)).collect(),
         ListKind::Dialects => Dialect::ALL.iter().map(|d| item(d.name(), d.summary())).collect(),
         ListKind::Formats => FORMATS.iter().map(|format| item(format.name, format.summary)).collect(),
+        ListKind::Warnings => warnings(),
     };
     let kind = kind.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
     Section { kind, items }
+}
+
+/// The rules about policy files, then the doubts about scenarios.
+fn warnings() -> Vec<Item> {
+    let rules = crate::lint::rules().map(|rule| item(rule.id, rule.summary));
+    rules.chain(scenario::DOUBTS.iter().map(|(id, summary)| item(id, summary))).collect()
 }
 
 fn item(name: &str, summary: &str) -> Item {

@@ -3,6 +3,7 @@
 mod completions;
 mod explain;
 mod init;
+mod lint;
 mod list;
 mod run;
 mod schema;
@@ -23,6 +24,7 @@ pub(super) fn dispatch(args: Args, ui: &Ui, invocation: &Invocation) -> Result<(
         Command::Score(score) => score::run(global, &score, ui, invocation),
         Command::Run(run) => run::run(global, &run, ui),
         Command::Explain(explain) => explain::run(global, &explain, ui),
+        Command::Lint(lint) => lint::run(global, &lint, ui),
         Command::Validate(validate) => validate::run(global, &validate, ui),
         Command::List(list) => list::run(global, &list),
         Command::Schema(schema) => schema::run(global, &schema),
@@ -39,6 +41,11 @@ fn format<'g>(global: &'g Global, known: &[&str]) -> Result<&'g str, Failure> {
     }
     let fact = format!("this command has no form `{format}`");
     Err(Failure::usage(fact, format!("write `--format {}`", known.join("` or `--format "))))
+}
+
+/// Everything was said in the result; only the exit code is left.
+fn silent() -> Failure {
+    Failure::Input(crate::diagnostic::Diagnostics::new())
 }
 
 /// Where the result goes.

@@ -7,7 +7,7 @@ use super::super::exit::Failure;
 use super::super::plan::StudyPlan;
 use super::super::repeat::{self, Invocation};
 use super::super::ui::Ui;
-use super::super::{files, inputs, progress};
+use super::super::{doubts, files, inputs, progress};
 use crate::diagnostic::Diagnostics;
 use crate::replication::prepared::PrepareOptions;
 use crate::replication::record::ReplicationRecord;
@@ -30,7 +30,7 @@ pub(super) fn run(global: &Global, score: &Score, ui: &Ui, invocation: &Invocati
     let mut report = Report::new(&command, plan.seed, scenarios, policies, card);
     let options = repeat::options(score.play, &score.policy, &score.quick);
     report.replays.iter_mut().for_each(|replay| replay.command.push_str(&options));
-    report.warnings.extend(doubts(&plan));
+    report.warnings.extend(to_doubt(&plan));
     report.screen = Screen { width: Ui::width(), colour: sink.colour() };
     let output = report::output(format).ok_or_else(|| Failure::Unexpected(format!("no form `{format}`")))?;
     let bytes: Vec<u8> = (output.render)(&report).into_iter().flat_map(|artifact| artifact.bytes).collect();
@@ -39,9 +39,18 @@ pub(super) fn run(global: &Global, score: &Score, ui: &Ui, invocation: &Invocati
 
 fn plan(global: &Global, score: &Score, ui: &Ui) -> Result<StudyPlan, Failure> {
     files::check_stdin_once(score.files.iter().chain(&score.scenario))?;
+    let scenarios = inputs::at_fidelity(inputs::scenarios(&score.scenario, &score.quick, ui)?, score.play)?;
+    let sets = inputs::policy_sets(&score.files, &score.policy)?;
+    // Nobody who names no file has to be told about ours.
+    let findings = if score.files.is_empty() {
+        Diagnostics::new()
+    } else {
+        doubts::find(&sets, &scenarios, &score.policy)?
+    };
     Ok(StudyPlan {
-        scenarios: inputs::at_fidelity(inputs::scenarios(&score.scenario, &score.quick, ui)?, score.play)?,
-        policies: inputs::policies(&score.files, &score.policy)?,
+        scenarios,
+        policies: sets.into_iter().flat_map(|set| set.policies).collect(),
+        findings,
         seed: global.seed,
         replications: score.replications,
         jobs: super::jobs(global),
@@ -59,8 +68,9 @@ fn play(plan: &StudyPlan, ui: &Ui) -> Result<(Vec<ReplicationRecord>, Vec<Policy
         scenario_rollout: plan.rollout == RolloutFrom::Scenario,
     };
     let mut study = Study::new(&scenarios, &plan.policies, plan.seed, prepare)
-        .map_err(study_failed)?
+        .map_err(|error| placed(study_failed(error), &plan.findings))?
         .with_jobs(plan.jobs);
+    ui.warn(&plan.findings);
     if let Some(replications) = plan.replications {
         study = study.with_replications(Replications { flow: replications, request: replications });
     }
@@ -82,8 +92,16 @@ pub(super) fn study_failed(error: StudyError) -> Failure {
     }
 }
 
+/// Errors about queries, where the rules know their places.
+fn placed(failure: Failure, findings: &Diagnostics) -> Failure {
+    match failure {
+        Failure::Input(errors) => Failure::Input(doubts::placed(errors, findings)),
+        other => other,
+    }
+}
+
 /// What a reader of the scores should doubt.
-fn doubts(plan: &StudyPlan) -> Vec<String> {
+fn to_doubt(plan: &StudyPlan) -> Vec<String> {
     let mut doubts = Vec::new();
     let some = |flow: bool| plan.scenarios.iter().filter(|p| p.scenario.is_flow() == flow).count();
     let default = Replications::default();

@@ -48,7 +48,7 @@ pub(super) fn run(global: &Global, validate: &Validate, ui: &Ui) -> Result<(), F
     }
     if format == "json" {
         sink.write(&super::json(&found)?)?;
-        return if found.findings.has_errors() { Err(silent()) } else { Ok(()) };
+        return if found.findings.has_errors() { Err(super::silent()) } else { Ok(()) };
     }
     let mut text = String::new();
     for line in &found.good {
@@ -60,11 +60,6 @@ pub(super) fn run(global: &Global, validate: &Validate, ui: &Ui) -> Result<(), F
     }
     ui.warn(&found.findings);
     Ok(())
-}
-
-/// Everything was said in the result; only the exit code is left.
-fn silent() -> Failure {
-    Failure::Input(Diagnostics::new())
 }
 
 /// Scenario files have services; a file that has neither these nor an `apiVersion` nor `triggers` and says `format`

@@ -169,7 +169,7 @@ impl SampleStore {
         before: &[Tracked],
         found: &ServiceInstruments,
         side: &[Instrument],
-        sets: &mut [TrackedSet; 3],
+        sets: &mut [TrackedSet; SetName::COUNT],
     ) -> Vec<Tracked> {
         let mut pods = Vec::with_capacity(found.pods.len());
         let mut known = before.iter();
