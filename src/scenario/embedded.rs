@@ -42,6 +42,9 @@ pub const SCENARIOS: &[File] = files![
     "fault/mild-errors.yaml",
     "fault/rollback-struggles.yaml",
     "fault/slow-checkout-timeouts.yaml",
+    "traffic/autoscaled.yaml",
+    "traffic/night-release.yaml",
+    "traffic/release-in-a-ramp.yaml",
 ];
 
 /// The policies, in the order in which they are listed.

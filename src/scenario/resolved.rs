@@ -105,7 +105,9 @@ impl Scenario {
                 ));
             }
         }
-        if let Some(why) = self.world.services.iter().enumerate().find_map(|(i, s)| self.why_not_limited(i, s)) {
+        if let Some(why) =
+            self.world.services.iter().enumerate().find_map(|(i, s)| self.why_not_limited(i, s))
+        {
             return Some(why);
         }
         if let Some(sticky) = self.world.traffic.iter().find(|t| t.sticky) {

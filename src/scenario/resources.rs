@@ -156,11 +156,7 @@ pub(super) fn warming(checker: &mut Checker<'_>, name: &str, warm_up: Option<War
 }
 
 /// The autoscaler, checked.
-pub(super) fn autoscaler(
-    checker: &mut Checker<'_>,
-    name: &str,
-    service: &Service,
-) -> Option<AutoscalerSpec> {
+pub(super) fn autoscaler(checker: &mut Checker<'_>, name: &str, service: &Service) -> Option<AutoscalerSpec> {
     let autoscaler = service.autoscaler?;
     let path = |field| ["services", name, "autoscaler", field];
     checker.count(&path("min"), autoscaler.min, 1, MAX_REPLICAS, "pods");

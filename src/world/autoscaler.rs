@@ -71,7 +71,8 @@ impl Autoscaler {
     pub fn sync(&mut self, spec: &AutoscalerSpec, pods: &[PodLoad], now: SimTime) -> bool {
         let before = self.replicas;
         let wanted = proposal(spec, pods, before).clamp(spec.min, spec.max);
-        self.replicas = self.stabilized(spec, wanted, now).clamp(spec.min, spec.max).min(limit_up(before).max(spec.min));
+        self.replicas =
+            self.stabilized(spec, wanted, now).clamp(spec.min, spec.max).min(limit_up(before).max(spec.min));
         self.replicas != before
     }
 
@@ -103,8 +104,10 @@ fn limit_up(replicas: u32) -> u32 {
 /// The number of replicas that brings the use to the target, before bounds and stabilisation.
 fn proposal(spec: &AutoscalerSpec, pods: &[PodLoad], current: u32) -> u32 {
     let target = spec.target.get().max(1e-9);
-    let used: Vec<f64> =
-        pods.iter().filter_map(|pod| if let PodLoad::Used(use_) = pod { Some(*use_) } else { None }).collect();
+    let used: Vec<f64> = pods
+        .iter()
+        .filter_map(|pod| if let PodLoad::Used(use_) = pod { Some(*use_) } else { None })
+        .collect();
     if used.is_empty() {
         return current;
     }

@@ -87,7 +87,7 @@ impl Acting {
             }
             WorldDisturbance::ColdCache { factor, warm_up } => {
                 self.cold.push(Warming { factor, tau: warm_up });
-            },
+            }
         }
     }
 

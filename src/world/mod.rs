@@ -455,8 +455,7 @@ impl World {
             into.sets = SetName::ALL.map(|s| self.cluster.set_view(ServiceId(index as u16), s, self.now));
             into.pods.clear();
             for set in &self.cluster.sets[index] {
-                into.pods
-                    .extend(set.members.iter().map(|&m| self.read_pod(m, spec)));
+                into.pods.extend(set.members.iter().map(|&m| self.read_pod(m, spec)));
             }
         }
     }

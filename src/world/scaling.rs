@@ -151,7 +151,8 @@ impl Cluster {
         let desired = |cluster: &Cluster, set: SetName| cluster.sets[service.0 as usize][set.index()].desired;
         let serving: Vec<SetName> = sets.iter().copied().filter(|&set| desired(self, set) > 0).collect();
         // A router's stable side is at full size whatever the canary has; elsewhere the sets share the number.
-        let routed = service == spec.target && self.routing == Routing::Weighted && sets.contains(&SetName::New);
+        let routed =
+            service == spec.target && self.routing == Routing::Weighted && sets.contains(&SetName::New);
         let all: u32 = serving.iter().map(|&set| desired(self, set)).sum();
         let mut left = after;
         for (position, &set) in serving.iter().enumerate() {

@@ -183,7 +183,11 @@ impl Shape {
         let mut guess = (need / self.level(from).max(1e-12)).clamp(low, high);
         for _ in 0..100 {
             let error = self.antiderivative(start + guess) - base - need;
-            if error < 0.0 { low = guess } else { high = guess }
+            if error < 0.0 {
+                low = guess
+            } else {
+                high = guess
+            }
             let slope = self.level(from + SimDuration::from_secs_f64(guess));
             let newton = guess - error / slope;
             let next = if newton > low && newton < high { newton } else { 0.5 * (low + high) };
@@ -221,7 +225,8 @@ mod tests {
         for shape in shapes() {
             let (from, until) = (at(13.0), at(1537.0));
             let step = 0.01;
-            let sum: f64 = (0..152_400).map(|i| shape.level(at(13.0 + (f64::from(i) + 0.5) * step)) * step).sum();
+            let sum: f64 =
+                (0..152_400).map(|i| shape.level(at(13.0 + (f64::from(i) + 0.5) * step)) * step).sum();
             let exact = shape.integral(from, until);
             assert!((exact - sum).abs() < 0.05, "{shape:?}: {exact} {sum}");
             let middle = at(701.7);

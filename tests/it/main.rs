@@ -35,4 +35,5 @@ mod why;
 mod world_flow;
 mod world_properties;
 mod world_queueing;
+mod world_resources;
 mod worlds;

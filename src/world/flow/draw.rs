@@ -159,8 +159,8 @@ fn draw_slow(
     let spec = &around.spec.services[service.0 as usize];
     let limit = limit.as_secs_f64();
     let played = window.without.filter(|_| service == around.spec.target);
-    let own =
-        played.unwrap_or_else(|| undisturbed_multiplier(spec, service, (window.weather, window.began), around));
+    let own = played
+        .unwrap_or_else(|| undisturbed_multiplier(spec, service, (window.weather, window.began), around));
     let plain = Latency {
         spec,
         multiplier: around.climate.service_time(service, window.weather) * own,

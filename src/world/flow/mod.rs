@@ -23,8 +23,8 @@ use super::climate::Climate;
 use super::cluster::Cluster;
 use super::conditions::Conditions;
 use super::spec::WorldSpec;
-use super::throttle::slowdown;
 use super::tally::Tally;
+use super::throttle::slowdown;
 use crate::effect::{Destination, ServiceId, SetName};
 use crate::rng::Key;
 use crate::time::SimTime;
@@ -184,8 +184,12 @@ impl Flow {
     ) {
         self.accumulate(now, cluster, around);
         let without = self.undisturbed.as_ref().and_then(|known| known.multiplier(slot));
-        let window =
-            Window { weather: self.weather, began: self.began, seconds: now.since(self.began).as_secs_f64(), without };
+        let window = Window {
+            weather: self.weather,
+            began: self.began,
+            seconds: now.since(self.began).as_secs_f64(),
+            without,
+        };
         let mut harm = 0;
         let mut tally = tally;
         for (index, turned_away) in no_pod.iter_mut().enumerate() {

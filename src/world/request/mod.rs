@@ -26,11 +26,11 @@ use super::instruments::{Code, bucket};
 use super::outcomes::Outcomes;
 use super::spec::WorldSpec;
 use super::tally::Tally;
-use sharing::Sharing;
 use crate::effect::{Destination, ServiceId};
 use crate::engine::{Agenda, Handle};
 use crate::rng::{Key, Purpose};
 use crate::time::{SimDuration, SimTime};
+use sharing::Sharing;
 
 /// The source number of synthetic load, which no user feels.
 pub const SYNTHETIC: u16 = u16::MAX;

@@ -51,7 +51,8 @@ impl Requests {
 
     /// A call needs no processor any more, because its own service is over or it ends; nothing happens if it had none.
     pub(super) fn leave(&mut self, slot: u32, pod: u32, around: &mut Around<'_>) {
-        let inside = self.sharing.get(pod as usize).map(|sharing| sharing.inside.as_slice()).unwrap_or_default();
+        let inside =
+            self.sharing.get(pod as usize).map(|sharing| sharing.inside.as_slice()).unwrap_or_default();
         let Some(position) = inside.iter().position(|(other, _)| *other == slot) else { return };
         let at_full_speed = self.full_speed(slot, around);
         let sharing = &mut self.sharing[pod as usize];
