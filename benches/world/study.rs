@@ -134,8 +134,13 @@ pub(crate) fn service(name: &str, replicas: u32, errors: f64) -> ServiceSpec {
         termination_grace: SimDuration::from_secs(30),
         cpu_per_request: 0.001,
         cpu_limit: 1.0,
+        cpu_request: 1.0,
+        throttled: false,
         memory_base: Bytes::new(100 << 20),
         memory_limit: Bytes::new(256 << 20),
+        memory_per_request: Bytes::new(0),
+        warming: None,
+        autoscaler: None,
     }
 }
 
@@ -147,6 +152,7 @@ pub(crate) fn world(services: Vec<ServiceSpec>, rate: f64) -> WorldSpec {
             name: "users".to_owned(),
             to: ServiceId(0),
             rate: Rate::per_second(rate).expect("a rate"),
+            shape: backout::world::shape::Shape::constant(),
             noise: NoiseSpec::none(),
             users: 10_000,
             sticky: false,

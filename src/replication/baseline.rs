@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::time::SimTime;
+use crate::world::flow::Undisturbed;
 use crate::world::outcomes::Outcomes;
 use crate::world::tally::{Counts, Minute};
 use crate::world::{Stop, World};
@@ -38,8 +39,32 @@ impl Warm {
         run(&mut warm.world, setting.deploy_at);
         // Counting begins inside a slot: what came before is drawn now and belongs to the warm-up.
         warm.world.end_part(warm.scrape, 1);
-        warm
+        compared(setting, warm)
     }
+}
+
+/// The warm world with what its branches compare themselves with, where that has to be played: the stable pods of a
+/// target that scales by itself or is throttled, up to the end of the longest follow-up.
+fn compared(setting: &Setting, mut warm: Warm) -> Warm {
+    let spec = &setting.common.spec;
+    if !(warm.world.is_flow() && spec.services[spec.target.0 as usize].depends_on_load()) {
+        return warm;
+    }
+    let mut world = warm.world.clone();
+    let mut undisturbed = Undisturbed::from(warm.scrape);
+    let (mut scrape, until) = (warm.scrape, setting.end);
+    loop {
+        let at = setting.sampler.scrape_at(scrape as u64);
+        run(&mut world, at);
+        world.end_slot(scrape);
+        undisturbed.push(world.stable_state());
+        scrape += 1;
+        if at > until {
+            break;
+        }
+    }
+    warm.world.compare_with(Arc::new(undisturbed));
+    warm
 }
 
 /// Plays on to `until`, whatever changes on the way.

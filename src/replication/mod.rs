@@ -130,6 +130,9 @@ fn begin(
     let faults = if bad { Arc::clone(&setting.draw.faults) } else { no_faults() };
     world.begin_counting(baseline.and_then(|b| b.outcomes.clone()), baseline.is_none());
     world.deploy(faults, plan.min_ready);
+    if plan.apart {
+        world.part_workloads();
+    }
     let mut riders = riders;
     riders.iter_mut().for_each(Rider::look_ahead);
     let mut branch = Branch {

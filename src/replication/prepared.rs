@@ -49,6 +49,8 @@ pub struct RolloutPlan {
     pub strategy: StrategySpec,
     /// How long a pod must be ready to count as available.
     pub min_ready: SimDuration,
+    /// Whether the candidate is a workload of its own, with an autoscaler of its own.
+    pub apart: bool,
     /// Reference players first, in the order of [`Reference`], then policies.
     pub players: Vec<PlayerSpec>,
 }
@@ -198,7 +200,8 @@ fn rollout_of<'a>(
 /// A plan with its reference players.
 fn plan_of(label: String, strategy: StrategySpec, scenario: &Scenario) -> RolloutPlan {
     let players = references(procedure(None, &strategy, scenario));
-    RolloutPlan { label, min_ready: strategy.as_dyn().min_ready(), strategy, players }
+    let (min_ready, apart) = (strategy.as_dyn().min_ready(), strategy.as_dyn().has_own_workload());
+    RolloutPlan { label, min_ready, apart, strategy, players }
 }
 
 /// The engine's own way if the rollout is the engine's own, else the scenario's, else what the strategy implies.

@@ -24,6 +24,8 @@ pub struct Setting {
     pub deploy_at: SimTime,
     /// Until when a release is followed.
     pub horizon_at: SimTime,
+    /// Until when anything is followed at the longest.
+    pub end: SimTime,
 }
 
 impl Setting {
@@ -34,8 +36,9 @@ impl Setting {
         let horizon_at = deploy_at + scenario.horizon;
         let draw = Draw::new(scenario, key, deploy_at, without);
         let sampler = Sampler::new(&scenario.telemetry, key, draw.monitoring.clone());
-        let climate = Climate::new(&scenario.world, key, horizon_at + scenario.watch);
+        let end = horizon_at + scenario.watch;
+        let climate = Climate::new(&scenario.world, key, end);
         let common = Arc::new(Common::new(scenario.world.clone(), climate, key));
-        Setting { key, draw, sampler, common, deploy_at, horizon_at }
+        Setting { key, draw, sampler, common, deploy_at, horizon_at, end }
     }
 }

@@ -3,12 +3,14 @@
 use super::limits::{MAX_COUNTED, MAX_POD_SCRAPES, MAX_REQUESTS, MAX_SCRAPES};
 use super::resolve::Checker;
 use super::resolved::{FidelityChoice, Scenario};
+use crate::time::SimTime;
+use crate::world::spec::TrafficSpec;
 
 /// Notes errors where one replication would be too much.
 pub(super) fn check(checker: &mut Checker<'_>, scenario: &Scenario) {
     let span = (scenario.warm_up + scenario.horizon + scenario.watch).as_secs_f64();
     let scrapes = span / scenario.telemetry.scrape.as_secs_f64();
-    let pods: f64 = scenario.world.services.iter().map(|service| f64::from(service.replicas)).sum();
+    let pods: f64 = scenario.world.services.iter().map(|service| f64::from(service.most_replicas())).sum();
     if scrapes > MAX_SCRAPES || scrapes * pods > MAX_POD_SCRAPES {
         let fact = format!("{scrapes:.0} scrapes of {pods} pods are too many for one replication");
         checker.error(&["telemetry", "scrape"], fact, "shorten the horizon, or scrape less often");
@@ -20,7 +22,8 @@ pub(super) fn check(checker: &mut Checker<'_>, scenario: &Scenario) {
         checker.error(&["fidelity"], fact, "write `fidelity: request`, or leave it out");
         return;
     }
-    let requests = scenario.mean_rate() * span;
+    let end = SimTime::ZERO + scenario.warm_up + scenario.horizon + scenario.watch;
+    let requests = scenario.rate_over(SimTime::ZERO, end) * span;
     if scenario.is_flow() {
         if requests > MAX_COUNTED {
             let fact = format!("{requests:.1e} requests in one replication are more than {MAX_COUNTED:.0e}");
@@ -28,7 +31,8 @@ pub(super) fn check(checker: &mut Checker<'_>, scenario: &Scenario) {
         }
         return;
     }
-    let calls: f64 = scenario.world.traffic.iter().map(|t| t.rate.get() * fan_out(scenario, t.to.0)).sum();
+    let rate = |t: &TrafficSpec| t.rate.get() * t.shape.mean(SimTime::ZERO, end);
+    let calls: f64 = scenario.world.traffic.iter().map(|t| rate(t) * fan_out(scenario, t.to.0)).sum();
     let events = requests + calls * span;
     if events > MAX_REQUESTS {
         let fact = format!(

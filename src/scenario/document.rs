@@ -11,8 +11,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::noise::NoisePreset;
+use super::resources::{Autoscaler, Cpu, Memory, WarmUp};
+use super::shapes::TrafficShape;
 use crate::fault::{ConfounderSpec, FaultSpec};
-use crate::quantity::{Bytes, Cores, Rate, Ratio};
+use crate::quantity::{Rate, Ratio};
 use crate::rng::{Cycle, Distribution, Quick, Spikes};
 use crate::rollback::ProcedureSpec;
 use crate::strategy::StrategySpec;
@@ -122,12 +124,18 @@ pub struct Service {
     /// Longest time a stopping pod may finish its requests.
     #[serde(default = "thirty_seconds")]
     pub termination_grace: SimDuration,
-    /// Processor time, for the container metrics.
+    /// Processor time, for the container metrics, autoscaling and throttling.
     #[serde(default)]
     pub cpu: Cpu,
     /// Memory, for the container metrics and leaks.
     #[serde(default)]
     pub memory: Memory,
+    /// How fresh pods of any revision become fast (just-in-time compilation, caches); at once if absent.
+    #[serde(default)]
+    pub warm_up: Option<WarmUp>,
+    /// A horizontal pod autoscaler; the number of pods is `replicas` throughout if absent.
+    #[serde(default)]
+    pub autoscaler: Option<Autoscaler>,
 }
 
 /// Noise: a multiplier with mean 1, log-normal and correlated in time, with rare spikes if wanted.
@@ -198,26 +206,6 @@ pub struct Probe {
     pub failure_threshold: u32,
 }
 
-/// Processor time.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Cpu {
-    /// Processor time of one request.
-    pub per_request: SimDuration,
-    /// Limit of a pod.
-    pub limit: Cores,
-}
-
-/// Memory.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Memory {
-    /// Memory of a fresh pod.
-    pub base: Bytes,
-    /// Memory at which the kernel kills the container.
-    pub limit: Bytes,
-}
-
 /// An open-loop source of requests.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -227,8 +215,11 @@ pub struct Traffic {
     pub name: Option<String>,
     /// Where its requests enter.
     pub to: String,
-    /// Mean arrival rate.
+    /// Arrival rate; where a shape is given, the rate that the shape multiplies.
     pub rate: Rate,
+    /// How the rate changes with time: `constant` if absent. Noise and confounders multiply it further.
+    #[serde(default)]
+    pub shape: TrafficShape,
     /// Number of users behind it.
     #[serde(default = "ten_thousand")]
     pub users: u64,
@@ -325,18 +316,6 @@ pub struct Latency {
 impl Default for Retry {
     fn default() -> Self {
         Retry { attempts: one_attempt(), backoff: fifty_milliseconds() }
-    }
-}
-
-impl Default for Cpu {
-    fn default() -> Self {
-        Cpu { per_request: SimDuration::from_millis(5), limit: Cores::new(1.0).unwrap_or_default() }
-    }
-}
-
-impl Default for Memory {
-    fn default() -> Self {
-        Memory { base: Bytes::new(128 << 20), limit: Bytes::new(512 << 20) }
     }
 }
 

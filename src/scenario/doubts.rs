@@ -61,9 +61,8 @@ pub(super) fn note(checker: &mut Checker<'_>, scenario: &Scenario) {
         );
     }
     let busy = scenario.world.services.iter().enumerate().find_map(|(index, service)| {
-        let direct = scenario.world.traffic.iter().filter(|t| usize::from(t.to.0) == index);
-        let rate: f64 = direct.map(|t| t.rate.get()).sum();
-        let slots = f64::from(service.replicas) * f64::from(service.concurrency);
+        let rate = scenario.peak_rate(index);
+        let slots = f64::from(service.most_replicas()) * f64::from(service.concurrency);
         let busy = rate * service.service_time.mean() / slots;
         (busy >= 1.0).then(|| (service.name.clone(), busy))
     });

@@ -46,6 +46,9 @@ pub const SCENARIOS: &[File] = files![
     "noise/correlated-5m.yaml",
     "noise/independent.yaml",
     "noise/shared-20m.yaml",
+    "traffic/autoscaled.yaml",
+    "traffic/night-release.yaml",
+    "traffic/release-in-a-ramp.yaml",
 ];
 
 /// The policies, in the order in which they are listed.

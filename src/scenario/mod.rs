@@ -20,8 +20,10 @@ mod place;
 pub mod quick;
 mod resolve;
 pub mod resolved;
+pub mod resources;
 mod rollouts;
 mod services;
+pub mod shapes;
 #[cfg(test)]
 mod tests;
 

@@ -6,7 +6,7 @@ use super::document::{Document, FORMAT, Fidelity, Traffic};
 use super::limits::{MAX_FAULTS, MAX_SPAN, MAX_TRAFFIC, MAX_USERS};
 use super::place::Places;
 use super::resolved::{FidelityChoice, Scenario};
-use super::{budget, doubts, noise, rollouts, services};
+use super::{budget, doubts, noise, rollouts, services, shapes};
 use crate::diagnostic::{Diagnostics, Source, did_you_mean};
 use crate::effect::ServiceId;
 use crate::fault::ConfounderSpec;
@@ -59,7 +59,7 @@ impl Checker<'_> {
     }
 
     /// Notes an error unless the duration is in the range.
-    fn span(&mut self, path: &[&str], span: SimDuration, least: SimDuration, most: SimDuration) {
+    pub(super) fn span(&mut self, path: &[&str], span: SimDuration, least: SimDuration, most: SimDuration) {
         if span < least || span > most {
             let fact = format!("{span} is not between {least} and {most}");
             self.error(path, fact, format!("write a duration from {least} to {most}"));
@@ -187,11 +187,13 @@ fn one_traffic(checker: &mut Checker<'_>, index: &str, traffic: &Traffic) -> Opt
         checker.error(&path("timeout"), "a timeout of 0s", "leave it out if users wait for ever");
     }
     let noise = noise::resolve(checker, &path("noise"), traffic.noise);
+    let shape = shapes::resolve(checker, index, &traffic.shape);
     let to = checker.service(&path("to"), &traffic.to)?;
     Some(TrafficSpec {
         name: traffic.name.clone().unwrap_or_else(|| traffic.to.clone()),
         to,
         rate: traffic.rate,
+        shape,
         noise,
         users: traffic.users,
         sticky: traffic.sticky,

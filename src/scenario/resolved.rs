@@ -5,8 +5,9 @@ use crate::quantity::Ratio;
 use crate::rollback::{ProcedureSpec, RollbackConditions};
 use crate::strategy::StrategySpec;
 use crate::telemetry::sampler::TelemetrySpec;
-use crate::time::SimDuration;
-use crate::world::spec::WorldSpec;
+use crate::time::{SimDuration, SimTime};
+use crate::world::spec::{ServiceSpec, WorldSpec};
+use crate::world::throttle;
 
 /// How a scenario wants to be played.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,9 +59,22 @@ pub struct Scenario {
 }
 
 impl Scenario {
-    /// Mean arrival rate over all traffic, requests per second.
+    /// Mean arrival rate over all traffic, requests per second: the mean of the shapes over the horizon, noise and
+    /// confounders left out.
     pub fn mean_rate(&self) -> f64 {
-        self.world.traffic.iter().map(|t| t.rate.get()).sum()
+        let deploy_at = SimTime::ZERO + self.warm_up;
+        self.rate_over(deploy_at, deploy_at + self.horizon)
+    }
+
+    /// Mean arrival rate over all traffic from one instant to another.
+    pub fn rate_over(&self, from: SimTime, until: SimTime) -> f64 {
+        self.world.traffic.iter().map(|t| t.rate.get() * t.shape.mean(from, until)).sum()
+    }
+
+    /// Arrivals per second at a service directly from users, at the peaks of all shapes.
+    pub fn peak_rate(&self, service: usize) -> f64 {
+        let sources = self.world.traffic.iter().filter(|t| usize::from(t.to.0) == service);
+        sources.map(|t| t.rate.get() * t.shape.peak()).sum()
     }
 
     /// The level it is played at: `auto` takes the flow level when no service calls another one and no pod is busy
@@ -79,9 +93,9 @@ impl Scenario {
             if !service.calls.is_empty() {
                 return Some(format!("`{}` calls other services", service.name));
             }
-            let rate: f64 =
-                self.world.traffic.iter().filter(|t| t.to.0 as usize == index).map(|t| t.rate.get()).sum();
-            let servers = f64::from(service.replicas) * f64::from(service.concurrency);
+            let rate = self.peak_rate(index);
+            let replicas = f64::from(service.most_replicas());
+            let servers = replicas * f64::from(service.concurrency);
             let utilisation = rate * service.service_time.mean() / servers.max(1.0);
             if utilisation > 0.5 {
                 return Some(format!(
@@ -91,6 +105,11 @@ impl Scenario {
                 ));
             }
         }
+        if let Some(why) =
+            self.world.services.iter().enumerate().find_map(|(i, s)| self.why_not_limited(i, s))
+        {
+            return Some(why);
+        }
         if let Some(sticky) = self.world.traffic.iter().find(|t| t.sticky) {
             return Some(format!(
                 "users of `{}` stay where they are, so harm falls on few of them",
@@ -99,5 +118,20 @@ impl Scenario {
         }
         let patient = self.world.traffic.iter().find(|t| t.timeout.is_some());
         patient.map(|t| format!("users of `{}` time out", t.name))
+    }
+
+    /// Why the limits of a service's pods need single requests.
+    fn why_not_limited(&self, index: usize, service: &ServiceSpec) -> Option<String> {
+        let per_pod = self.peak_rate(index) / f64::from(service.most_replicas().max(1));
+        let of_limit = per_pod * service.cpu_per_request / service.cpu_limit;
+        if service.throttled && of_limit > throttle::BUSIEST {
+            let percent = of_limit * 100.0;
+            return Some(format!("pods of `{}` use {percent:.0} % of their processor limit", service.name));
+        }
+        // Three standard deviations of a Poisson number above its mean are rare but not out of the question.
+        let mean = per_pod * service.service_time.mean();
+        let held = (mean + 3.0 * mean.sqrt()) * service.memory_per_request.get() as f64;
+        let room = service.memory_limit.get() as f64 - service.memory_base.get() as f64;
+        (held > room).then(|| format!("requests may fill the memory of a pod of `{}`", service.name))
     }
 }

@@ -8,6 +8,7 @@ use super::limits::{
 };
 use super::noise::resolve as noise;
 use super::resolve::Checker;
+use super::resources;
 use crate::effect::ServiceId;
 use crate::rng::Distribution;
 use crate::time::SimDuration;
@@ -23,7 +24,7 @@ pub(super) fn resolve(checker: &mut Checker<'_>, services: &BTreeMap<String, Ser
         checker.error(&["services"], fact, "keep those that the rolled-out service meets");
         return Vec::new();
     }
-    let pods: u64 = services.values().map(|service| u64::from(service.replicas)).sum();
+    let pods: u64 = services.values().map(|service| u64::from(resources::most_replicas(service))).sum();
     if pods > MAX_PODS {
         let fact = format!("{pods} pods in all are more than {MAX_PODS}");
         checker.error(&["services"], fact, "scale replicas and rates down together");
@@ -45,16 +46,7 @@ fn one(checker: &mut Checker<'_>, name: &str, service: &Service) -> ServiceSpec 
     if service.service_time.mean() == 0.0 {
         checker.error(&path("service_time"), "the service time is 0", "give the time a request takes");
     }
-    if service.memory.base >= service.memory.limit {
-        let fact = format!(
-            "a fresh pod of `{name}` needs {}, its limit is {}",
-            service.memory.base, service.memory.limit
-        );
-        checker.error(&path("memory"), fact, "raise the limit above the base");
-    }
-    if service.cpu.limit.get() <= 0.0 {
-        checker.error(&path("cpu"), "the processor limit is 0", "write `limit: 1`");
-    }
+    resources::check(checker, name, service);
     let calls = service.calls.iter().enumerate();
     ServiceSpec {
         name: name.to_owned(),
@@ -72,8 +64,13 @@ fn one(checker: &mut Checker<'_>, name: &str, service: &Service) -> ServiceSpec 
         termination_grace: service.termination_grace,
         cpu_per_request: service.cpu.per_request.as_secs_f64(),
         cpu_limit: service.cpu.limit.get(),
+        cpu_request: service.cpu.request.unwrap_or(service.cpu.limit).get(),
+        throttled: service.cpu.throttle,
         memory_base: service.memory.base,
         memory_limit: service.memory.limit,
+        memory_per_request: service.memory.per_request,
+        warming: resources::warming(checker, name, service.warm_up),
+        autoscaler: resources::autoscaler(checker, name, service),
     }
 }
 

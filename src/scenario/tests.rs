@@ -189,6 +189,55 @@ fn numbers_out_of_range_are_refused() {
 }
 
 #[test]
+fn shapes_and_resources_out_of_range_are_refused() {
+    let shape = |form: &str| format!("rate: 20/s, shape: {{{form}}}");
+    for (form, place, fact) in [
+        ("ramp: {from: -1, to: 3, for: 5m}", "-1", "a multiplier of -1"),
+        ("ramp: {from: 1, to: 3, for: 0s}", "0s", "a ramp of 0s"),
+        ("ramp: {from: 0, to: 0, for: 1m}", "0, for", "from nothing to nothing"),
+        ("diurnal: {amplitude: 1.5}", "1.5", "an amplitude of 1.5"),
+        ("diurnal: {amplitude: 0.5, period: 1s}", "1s", "a day of 1s"),
+        ("spikes: []", "spikes", "0 spikes"),
+        ("spikes: [{at: 1m, for: 1m, factor: 1e9}]", "1e9", "a multiplier of 1000000000"),
+        ("recorded: {rates: []}", "rates", "0 values"),
+        ("recorded: {rates: [1, -3]}", "-3", "a rate that is negative"),
+        ("recorded: {rates: [0, 0]}", "rates", "all values are 0"),
+        ("recorded: {step: 1ms, rates: [1]}", "1ms", "a step of 1ms"),
+    ] {
+        check_error("rate: 20/s", &shape(form), place, fact);
+    }
+    for (to, place, fact) in [
+        ("replicas: 4, autoscaler: {min: 5, max: 9}", "autoscaler", "starts with 4 pods"),
+        ("replicas: 4, autoscaler: {max: 600}", "600", "600 pods are not between"),
+        ("replicas: 4, autoscaler: {max: 9, cpu: 0%}", "0%", "a target of 0%"),
+        ("replicas: 4, autoscaler: {max: 9, sync: 0s}", "0s", "is not between 1s and 10m"),
+        ("replicas: 4, cpu: {request: 2}", "2}", "requests 2 cores, more than its limit 1"),
+        ("replicas: 4, cpu: {request: 0}", "0}", "the processor request is 0"),
+        ("replicas: 4, warm_up: {factor: 0, tau: 1m}", "0, tau", "a multiplier of 0"),
+        ("replicas: 4, warm_up: {factor: 2, tau: 0s}", "0s", "a time constant of 0s"),
+    ] {
+        check_error("replicas: 4", to, place, fact);
+    }
+}
+
+#[test]
+fn shapes_count_from_the_deploy_and_set_the_mean_rate() {
+    let scenario =
+        |form: &str| read_text(&with("rate: 20/s", &format!("rate: 20/s, shape: {form}"))).unwrap().scenario;
+    assert_eq!(scenario("constant").mean_rate(), 20.0);
+    // Ten minutes at 1, ten from 1 to 3, ten at 3.
+    let ramp = scenario("{ramp: {from: 1, to: 3, at: 10m, for: 10m}}");
+    assert!((ramp.mean_rate() - 40.0).abs() < 1e-9, "{}", ramp.mean_rate());
+    assert_eq!(ramp.peak_rate(1), 60.0);
+    let spikes = scenario("{spikes: [{at: 0s, for: 6m, factor: 3}, {at: 3m, for: 3m, factor: 2}]}");
+    assert!((spikes.mean_rate() - 20.0 * (3.0 * 3.0 + 3.0 * 6.0 + 24.0) / 30.0).abs() < 1e-9);
+    let recorded = scenario("{recorded: {step: 10m, rates: [10, 20, 60]}}");
+    assert!((recorded.mean_rate() - 20.0).abs() < 1e-9, "a recording is scaled to the rate");
+    let trough = scenario("{diurnal: {amplitude: 0.9, peak_at: 12h}}");
+    assert!(trough.mean_rate() < 2.1, "{}", trough.mean_rate());
+}
+
+#[test]
 fn steps_must_rise_and_exist() {
     check_error("weight: 50%", "weight: 5%", "5%, bake: 10m}]", "the weight 5% does not rise above 5%");
     let above = first_error("weight: 50%", "weight: 101%");

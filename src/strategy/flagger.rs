@@ -71,6 +71,10 @@ impl Rollout for Flagger {
         self.interval * (self.weights.len() as u64 + 4)
     }
 
+    fn has_own_workload(&self) -> bool {
+        true
+    }
+
     fn undo(&self) -> Undo {
         Undo::Flagger
     }

@@ -133,6 +133,11 @@ pub trait Rollout: Send + Sync {
     fn min_ready(&self) -> SimDuration {
         SimDuration::ZERO
     }
+    /// Whether the candidate's pods are a workload of their own, so that an autoscaler of the service has a copy for
+    /// each side; else one number of replicas covers both.
+    fn has_own_workload(&self) -> bool {
+        false
+    }
     /// How long it takes at least when nothing goes wrong and pods start at once.
     fn shortest(&self) -> SimDuration {
         SimDuration::ZERO

@@ -11,6 +11,7 @@ use super::conditions::Conditions;
 use super::event::{Event, ExitReason, Process, class};
 use super::instruments::PodKey;
 use super::pod::{Pod, PodState};
+use super::scaling::Scalers;
 use super::spec::{ServiceSpec, WorldSpec};
 use crate::effect::{Action, Destination, RolloutView, Routing, ServiceId, SetName, SetView, Split};
 use crate::engine::Agenda;
@@ -51,6 +52,8 @@ pub struct Cluster {
     pub min_ready: SimDuration,
     /// Set whenever pods or weights changed; cleared by whoever acts on it.
     pub changed: bool,
+    /// Who decides on the number of pods, by service; `None` = nobody but its rollout.
+    pub(super) scalers: Vec<Option<Scalers>>,
     weight_seq: u32,
     /// One key a service, by its name: other services coming or going change nobody's luck.
     keys: Vec<Key>,
@@ -68,6 +71,7 @@ impl Cluster {
             synthetic_load: 0.0,
             min_ready: SimDuration::ZERO,
             changed: false,
+            scalers: spec.services.iter().map(Scalers::of).collect(),
             weight_seq: 0,
             keys: spec.services.iter().map(|s| key.entity(&s.name)).collect(),
         };
@@ -75,6 +79,7 @@ impl Cluster {
             for _ in 0..service.replicas {
                 let pod = cluster.add_pod(ServiceId(index as u16), SetName::Old, SimTime::ZERO);
                 cluster.pods[pod as usize].state = PodState::Running;
+                cluster.pods[pod as usize].seasoned = true;
                 cluster.set_ready(pod, SimTime::ZERO);
             }
             cluster.sets[index][SetName::Old.index()].desired = service.replicas;
@@ -87,7 +92,8 @@ impl Cluster {
         let index = self.pods.len() as u32;
         let members = &mut self.sets[service.0 as usize][set.index()];
         let key = PodKey { service, set, ordinal: members.next_ordinal };
-        members.next_ordinal += 1;
+        // An autoscaler may make very many in a week; long gone pods do not mind their number being used again.
+        members.next_ordinal = members.next_ordinal.wrapping_add(1);
         members.members.push(index);
         self.pods.push(Pod::new(key, now));
         index
@@ -99,7 +105,7 @@ impl Cluster {
         &mut self.sets[key.service.0 as usize][key.set.index()]
     }
 
-    fn process(&self, pod: u32) -> Process {
+    pub(super) fn process(&self, pod: u32) -> Process {
         Process { pod, incarnation: self.pods[pod as usize].incarnation }
     }
 
@@ -109,7 +115,8 @@ impl Cluster {
         pod.incarnation == process.incarnation && pod.state != PodState::Gone
     }
 
-    fn pod_key(&self, pod: u32) -> Key {
+    /// The key of everything that chance decides about the present process of a pod.
+    pub(super) fn pod_key(&self, pod: u32) -> Key {
         let p = &self.pods[pod as usize];
         self.keys[p.key.service.0 as usize]
             .id(p.key.set.index() as u64)
@@ -148,7 +155,10 @@ impl Cluster {
             Action::Mirror(share) => self.ask(Split { mirror: share, ..self.asked }, spec, now, agenda),
             Action::Cohort(matched) => self.ask(Split { cohort: matched, ..self.asked }, spec, now, agenda),
             Action::Unsplit => self.ask(Split::STABLE, spec, now, agenda),
-            Action::Scale(set, replicas) => self.scale(set, replicas, spec, now, agenda),
+            Action::Scale(set, replicas) => {
+                let replicas = self.granted(set, replicas, spec);
+                self.scale((spec.target, set), replicas, spec, now, agenda);
+            }
             Action::SyntheticLoad(rate) => self.synthetic_load = rate,
         }
     }
@@ -161,34 +171,41 @@ impl Cluster {
         agenda.schedule(at, class::CLUSTER, Event::WeightInForce(self.weight_seq));
     }
 
-    fn scale(
+    /// Asks for this many pods of a set.
+    pub(super) fn scale(
         &mut self,
-        name: SetName,
+        (service, name): (ServiceId, SetName),
         replicas: u32,
         spec: &WorldSpec,
         now: SimTime,
         agenda: &mut Agenda<Event>,
     ) {
-        let target = spec.target.0 as usize;
-        self.sets[target][name.index()].desired = replicas;
-        let created = self.created(spec.target, name);
+        let index = service.0 as usize;
+        self.sets[index][name.index()].desired = replicas;
+        let created = self.created(service, name);
         for _ in created..replicas {
-            let pod = self.add_pod(spec.target, name, now);
-            let boot = spec.services[target]
+            let pod = self.add_pod(service, name, now);
+            let boot = spec.services[index]
                 .startup
                 .quantile(self.pod_key(pod).purpose(Purpose::Startup).uniform_open());
             let at = now + SimDuration::from_secs_f64(boot);
             agenda.schedule(at, class::CLUSTER, Event::PodStarted(self.process(pod)));
         }
         for _ in replicas..created {
-            self.terminate_one(name, spec, now, agenda);
+            self.terminate_one((service, name), spec, now, agenda);
         }
         self.changed = true;
     }
 
     /// Stops the pod that Kubernetes would stop first: not ready before ready, young before old.
-    fn terminate_one(&mut self, name: SetName, spec: &WorldSpec, now: SimTime, agenda: &mut Agenda<Event>) {
-        let set = &self.sets[spec.target.0 as usize][name.index()];
+    fn terminate_one(
+        &mut self,
+        (service, name): (ServiceId, SetName),
+        spec: &WorldSpec,
+        now: SimTime,
+        agenda: &mut Agenda<Event>,
+    ) {
+        let set = &self.sets[service.0 as usize][name.index()];
         let victim = set
             .members
             .iter()
@@ -200,7 +217,7 @@ impl Cluster {
         let idle = !self.pods[pod as usize].is_up();
         self.pods[pod as usize].state = PodState::Terminating;
         self.pods[pod as usize].terminating_since = now;
-        let service = &spec.services[spec.target.0 as usize];
+        let service = &spec.services[service.0 as usize];
         let grace = if idle { SimDuration::ZERO } else { drain_time(service) };
         agenda.schedule(now + grace, class::CLUSTER, Event::PodGone(self.process(pod)));
     }
@@ -395,7 +412,7 @@ impl Cluster {
         RolloutView {
             now,
             deploy_at,
-            replicas: spec.services[target.0 as usize].replicas,
+            replicas: self.replicas(target, spec),
             sets: SetName::ALL.map(|s| self.set_view(target, s, now)),
             split: self.asked,
             routing: self.routing,
@@ -406,7 +423,7 @@ impl Cluster {
     /// Whether pods and routers of the target are as before any deploy: all old pods ready, no others, no weight.
     pub fn is_restored(&self, spec: &WorldSpec) -> bool {
         let sets = &self.sets[spec.target.0 as usize];
-        let replicas = spec.services[spec.target.0 as usize].replicas as usize;
+        let replicas = self.replicas(spec.target, spec) as usize;
         sets[SetName::Old.index()].ready.len() >= replicas
             && self.overall_shares(spec)[Destination::Stable.index()] >= 1.0
     }

@@ -10,6 +10,7 @@
 use std::sync::Arc;
 
 use super::spec::TimedDisturbance;
+use super::warming::Warming;
 use crate::effect::{Revision, ServiceId, WorldDisturbance};
 use crate::time::{SimDuration, SimTime};
 
@@ -42,8 +43,8 @@ struct Acting {
     dependency_good: Vec<f64>,
     /// The stable and the candidate revision.
     revisions: [OfRevision; 2],
-    /// Cold pods: multiplier at their start, and time constant.
-    cold: Vec<(f64, SimDuration)>,
+    /// Cold pods.
+    cold: Vec<Warming>,
 }
 
 /// What is wrong with the code of a revision.
@@ -84,7 +85,9 @@ impl Acting {
                 let goods = self.dependency_good.iter_mut().enumerate();
                 goods.filter(|(index, _)| hit(*index)).for_each(|(_, good)| *good *= 1.0 - share.get());
             }
-            WorldDisturbance::ColdCache { factor, warm_up } => self.cold.push((factor, warm_up)),
+            WorldDisturbance::ColdCache { factor, warm_up } => {
+                self.cold.push(Warming { factor, tau: warm_up });
+            }
         }
     }
 
@@ -160,14 +163,7 @@ impl Conditions {
 
     /// Service-time multiplier of a pod that has run for `uptime`, because its cache is cold.
     pub fn cold_factor(&self, uptime: SimDuration) -> f64 {
-        self.acting
-            .cold
-            .iter()
-            .map(|(factor, warm_up)| {
-                let age = uptime.as_secs_f64() / warm_up.as_secs_f64().max(1e-9);
-                1.0 + (factor - 1.0) * libm::exp(-age)
-            })
-            .product()
+        self.acting.cold.iter().map(|warming| warming.at(uptime)).product()
     }
 
     /// Whether anything makes fresh pods slow.

@@ -21,6 +21,8 @@ pub enum Event {
     WeightInForce(u32),
     /// A disturbance begins or ends.
     Boundary,
+    /// The autoscaler of this service looks.
+    Autoscale(u16),
     /// A request of a traffic source arrives.
     Arrival(u16),
     /// Something happens to a call (request level).

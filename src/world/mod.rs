@@ -10,6 +10,7 @@
 //! Traps: at flow level the numbers of a slot exist only after [`World::end_slot`]; call it at every scrape, at both
 //! levels, with consecutive slot numbers.
 
+pub mod autoscaler;
 pub mod climate;
 pub mod cluster;
 pub mod conditions;
@@ -19,8 +20,12 @@ pub mod instruments;
 pub mod outcomes;
 pub mod pod;
 pub mod request;
+pub mod scaling;
+pub mod shape;
 pub mod spec;
 pub mod tally;
+pub mod throttle;
+pub mod warming;
 
 use std::sync::Arc;
 
@@ -33,7 +38,7 @@ use climate::Climate;
 use cluster::Cluster;
 use conditions::Conditions;
 use event::{Event, ExitReason, Process, class};
-use flow::{Flow, SlotHarm};
+use flow::{Flow, SlotHarm, Undisturbed};
 use instruments::{NoPod, PodInstruments, ServiceInstruments};
 use outcomes::Outcomes;
 use request::Requests;
@@ -118,6 +123,7 @@ impl World {
             common,
         };
         world.schedule_boundaries();
+        world.schedule_autoscalers();
         world.start_requests();
         world
     }
@@ -135,6 +141,14 @@ impl World {
         let times: Vec<SimTime> = self.conditions.boundaries(self.now).collect();
         for at in times {
             self.agenda.schedule(at, class::CLUSTER, Event::Boundary);
+        }
+    }
+
+    fn schedule_autoscalers(&mut self) {
+        for (index, service) in self.common.spec.services.iter().enumerate() {
+            if let Some(at) = scaling::first_look(service, &self.common.key) {
+                self.agenda.schedule(at, class::CLUSTER, Event::Autoscale(index as u16));
+            }
         }
     }
 
@@ -185,6 +199,29 @@ impl World {
         self.cluster.min_ready = min_ready;
         self.schedule_boundaries();
         self.doom_processes();
+    }
+
+    /// From now on the candidate of the target is a workload of its own, with an autoscaler of its own if the service
+    /// has one, as with Flagger.
+    pub fn part_workloads(&mut self) {
+        self.cluster.part_workloads(self.common.spec.target);
+    }
+
+    /// What the flow level compares with, for services whose pods without a deploy depend on their load.
+    pub fn compare_with(&mut self, undisturbed: Arc<Undisturbed>) {
+        if let Kernel::Flow(flow) = &mut self.kernel {
+            flow.undisturbed = Some(undisturbed);
+        }
+    }
+
+    /// The target's stable pods as of the end of the last slot, for [`World::compare_with`]: their mean service-time
+    /// multiplier and a digest of their state.
+    pub fn stable_state(&self) -> (f64, u64) {
+        let multiplier = match &self.kernel {
+            Kernel::Request(_) => 1.0,
+            Kernel::Flow(flow) => flow.stable_multiplier,
+        };
+        (multiplier, self.cluster.digest(self.common.spec.target))
     }
 
     /// Carries out an action now.
@@ -277,6 +314,9 @@ impl World {
                 self.cluster.weight_in_force(seq);
             }
             Event::Boundary => self.boundary(),
+            Event::Autoscale(service) => {
+                self.cluster.autoscale(ServiceId(service), &common.spec, now, &mut self.agenda);
+            }
             _ => {}
         }
     }
@@ -288,8 +328,22 @@ impl World {
     fn exit(&mut self, process: Process, reason: ExitReason) {
         self.note(3, process.pod);
         let now = self.now;
+        self.lose_requests(process.pod);
         if self.cluster.exit(process, reason, now, &mut self.agenda) {
             self.with_requests(|requests, around| requests.pod_lost(process.pod, around));
+        }
+    }
+
+    /// Flow level: what is in a pod when its container exits fails.
+    fn lose_requests(&mut self, pod: u32) {
+        if let Kernel::Flow(flow) = &mut self.kernel {
+            let around = flow::Surroundings {
+                spec: &self.common.spec,
+                climate: &self.common.climate,
+                conditions: &self.conditions,
+                keys: &self.common.service_keys,
+            };
+            flow.lose(pod, self.now, &self.cluster, &around);
         }
     }
 
@@ -401,14 +455,14 @@ impl World {
             into.sets = SetName::ALL.map(|s| self.cluster.set_view(ServiceId(index as u16), s, self.now));
             into.pods.clear();
             for set in &self.cluster.sets[index] {
-                into.pods
-                    .extend(set.members.iter().map(|&m| self.read_pod(m, spec.memory_base.get() as f64)));
+                into.pods.extend(set.members.iter().map(|&m| self.read_pod(m, spec)));
             }
         }
     }
 
-    fn read_pod(&self, index: u32, memory_base: f64) -> PodInstruments {
+    fn read_pod(&self, index: u32, spec: &spec::ServiceSpec) -> PodInstruments {
         let pod = &self.cluster.pods[index as usize];
+        let memory = pod.memory(spec, self.now);
         PodInstruments {
             key: pod.key,
             up: pod.is_up(),
@@ -418,7 +472,7 @@ impl World {
             server: pod.server,
             client: pod.client,
             cpu_seconds: pod.cpu_seconds,
-            memory_bytes: if pod.is_up() { memory_base + pod.leaked_by(self.now) } else { 0.0 },
+            memory_bytes: if pod.is_up() { memory } else { 0.0 },
             in_flight: pod.in_flight,
         }
     }
@@ -462,13 +516,19 @@ impl World {
     /// Whether this world will go on exactly as if nothing had ever been deployed: it has no memory of the deploy but
     /// its pods and weights, those are as before, and the pods are the ones that always ran.
     pub fn equals_never_deployed(&self) -> bool {
+        if !(self.is_flow() && self.is_clean()) {
+            return false;
+        }
+        if let Kernel::Flow(Flow { undisturbed: Some(undisturbed), last_slot, .. }) = &self.kernel {
+            return undisturbed.digest(*last_slot) == Some(self.cluster.digest(self.common.spec.target));
+        }
         let old = &self.cluster.sets[self.common.spec.target.0 as usize][SetName::Old.index()];
         let replicas = self.common.spec.services[self.common.spec.target.0 as usize].replicas;
         let original = old.members.iter().all(|&m| {
             let pod = &self.cluster.pods[m as usize];
             u32::from(pod.key.ordinal) < replicas && pod.ready
         });
-        self.is_flow() && self.is_clean() && original && old.members.len() == replicas as usize
+        original && old.members.len() == replicas as usize
     }
 
     /// Whether the candidate serves nothing and will get nothing.

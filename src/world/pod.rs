@@ -1,6 +1,8 @@
 //! One pod: its life from creation to removal, and what its process counts.
 
 use super::instruments::{PodKey, RequestCounters};
+use super::spec::ServiceSpec;
+use super::warming::Warming;
 use crate::effect::Revision;
 use crate::time::{SimDuration, SimTime};
 
@@ -58,6 +60,14 @@ pub struct Pod {
     pub waiting: u32,
     /// Probe failures in a row.
     pub probe_failures: u32,
+    /// When it was created.
+    pub created_at: SimTime,
+    /// Whether it ran long before the simulation began, so that it is warm.
+    pub seasoned: bool,
+    /// CPU seconds since the autoscaler last looked (expected ones at flow level).
+    pub cpu_window: f64,
+    /// Flow level: requests in it on average, as of the last slot.
+    pub load: f64,
     /// Flow level: ready time in the present slot, weighted with the arrival factor.
     pub exposure: f64,
     /// Flow level: like `exposure`, before a crash in the present slot.
@@ -86,6 +96,10 @@ impl Pod {
             in_flight: 0,
             waiting: 0,
             probe_failures: 0,
+            created_at: now,
+            seasoned: false,
+            cpu_window: 0.0,
+            load: 0.0,
             exposure: 0.0,
             lost_exposure: 0.0,
         }
@@ -116,10 +130,25 @@ impl Pod {
         self.leaked + self.leak_rate * now.since(self.leak_from).as_secs_f64()
     }
 
+    /// Bytes in use by its process: its base, what leaked, what its requests hold.
+    pub fn memory(&self, spec: &ServiceSpec, now: SimTime) -> f64 {
+        let requests = f64::from(self.in_flight) + f64::from(self.waiting) + self.load;
+        let held = requests * spec.memory_per_request.get() as f64;
+        spec.memory_base.get() as f64 + self.leaked_by(now) + held
+    }
+
+    /// Service-time multiplier because its process is fresh, now.
+    pub fn warming(&self, warming: Option<&Warming>, now: SimTime) -> f64 {
+        warming.filter(|_| !self.seasoned).map_or(1.0, |warming| warming.at(self.uptime(now)))
+    }
+
     /// The process ended: what it counted is lost.
     pub fn reset_process(&mut self) {
         self.server = RequestCounters::default();
         self.cpu_seconds = 0.0;
+        self.cpu_window = 0.0;
+        self.load = 0.0;
+        self.seasoned = false;
         self.leaked = 0.0;
         self.leak_rate = 0.0;
         self.lost_exposure += self.exposure;

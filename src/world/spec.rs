@@ -2,6 +2,9 @@
 //!
 //! Fields of type [`Distribution`] are drawn per event; everything else is fixed for a replication.
 
+use super::autoscaler::AutoscalerSpec;
+use super::shape::Shape;
+use super::warming::Warming;
 use crate::effect::{ServiceId, WorldDisturbance};
 use crate::quantity::{Bytes, Rate, Ratio};
 use crate::rng::{Cycle, Distribution, Noise, Quick, Spikes};
@@ -100,10 +103,42 @@ pub struct ServiceSpec {
     pub cpu_per_request: f64,
     /// CPU limit of a pod, in cores.
     pub cpu_limit: f64,
+    /// CPU request of a pod, in cores: what utilisation is relative to for an autoscaler.
+    pub cpu_request: f64,
+    /// Whether a pod at its CPU limit serves more slowly.
+    pub throttled: bool,
     /// Memory of a fresh pod.
     pub memory_base: Bytes,
     /// Memory at which the kernel kills the container.
     pub memory_limit: Bytes,
+    /// Memory of each request in a pod, waiting ones included.
+    pub memory_per_request: Bytes,
+    /// How fresh pods become fast; `None` = they are at once.
+    pub warming: Option<Warming>,
+    /// What changes the number of pods with their CPU use; `None` = nothing.
+    pub autoscaler: Option<AutoscalerSpec>,
+}
+
+impl ServiceSpec {
+    /// Requests in service that a pod's CPU limit carries at full speed; infinite without throttling.
+    pub fn at_full_speed(&self) -> f64 {
+        if self.throttled && self.cpu_per_request > 0.0 {
+            self.cpu_limit * self.service_time.mean() / self.cpu_per_request
+        } else {
+            f64::INFINITY
+        }
+    }
+
+    /// Most pods it has before any rollout.
+    pub fn most_replicas(&self) -> u32 {
+        self.autoscaler.map_or(self.replicas, |autoscaler| autoscaler.max)
+    }
+
+    /// Whether what a pod without a deploy would do depends on more than its noise: the load it gets, how many share
+    /// it.
+    pub fn depends_on_load(&self) -> bool {
+        self.autoscaler.is_some() || self.throttled
+    }
 }
 
 /// An open-loop source of requests.
@@ -113,8 +148,10 @@ pub struct TrafficSpec {
     pub name: String,
     /// Where its requests enter.
     pub to: ServiceId,
-    /// Mean arrival rate.
+    /// Arrival rate where its shape is 1.
     pub rate: Rate,
+    /// How the rate changes with time.
+    pub shape: Shape,
     /// Noise on the arrival rate.
     pub noise: NoiseSpec,
     /// Number of users behind it.

@@ -137,3 +137,34 @@ fn spikes_and_cycles_are_the_same_at_both_levels() {
     };
     compare(restless, &studies::threshold("two-percent", 0.02, 2));
 }
+
+#[test]
+fn a_ramp_with_an_autoscaler_and_slow_fresh_pods_is_the_same_at_both_levels() {
+    use backout::world::shape::{Form, Shape};
+    let grows = |mut s: Scenario| {
+        s.faults = vec![(
+            "change.faults[0]".to_owned(),
+            studies::yaml("error_burst: {share: {uniform: [2%, 10%]}}"),
+        )];
+        let form = Form::Ramp { from: 1.0, to: 2.0, at: 120.0, lasts: 300.0 };
+        s.world.traffic[0].shape = Shape { origin: backout::time::SimTime::ZERO + s.warm_up, form };
+        let shop = &mut s.world.services[0];
+        shop.cpu_per_request = 0.04;
+        shop.throttled = true;
+        shop.autoscaler = Some(backout::world::autoscaler::AutoscalerSpec {
+            min: 2,
+            max: 12,
+            target: backout::quantity::Ratio::new(0.4).unwrap(),
+            sync: backout::time::SimDuration::from_secs(15),
+            tolerance: backout::quantity::Ratio::new(0.1).unwrap(),
+            stabilize_up: backout::time::SimDuration::ZERO,
+            stabilize_down: backout::time::SimDuration::from_mins(5),
+        });
+        shop.warming = Some(backout::world::warming::Warming {
+            factor: 2.0,
+            tau: backout::time::SimDuration::from_secs(30),
+        });
+        s
+    };
+    compare(grows, &studies::threshold("two-percent", 0.02, 2));
+}

@@ -38,4 +38,5 @@ mod why;
 mod world_flow;
 mod world_properties;
 mod world_queueing;
+mod world_resources;
 mod worlds;

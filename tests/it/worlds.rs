@@ -7,6 +7,7 @@ use backout::quantity::{Bytes, Rate, Ratio};
 use backout::rng::{Distribution, Key};
 use backout::time::{SimDuration, SimTime};
 use backout::world::climate::Climate;
+use backout::world::shape::Shape;
 use backout::world::spec::{NoiseSpec, ProbeSpec, ServiceSpec, SloSpec, TrafficSpec, WorldSpec};
 use backout::world::{Common, Level, World};
 
@@ -33,8 +34,13 @@ pub fn service(name: &str, service_time: Distribution<SimDuration>) -> ServiceSp
         termination_grace: SimDuration::from_secs(30),
         cpu_per_request: 0.001,
         cpu_limit: 1.0,
+        cpu_request: 1.0,
+        throttled: false,
         memory_base: Bytes::new(100 << 20),
         memory_limit: Bytes::new(256 << 20),
+        memory_per_request: Bytes::new(0),
+        warming: None,
+        autoscaler: None,
     }
 }
 
@@ -44,6 +50,7 @@ pub fn traffic(rate: f64) -> TrafficSpec {
         name: "users".to_owned(),
         to: ServiceId(0),
         rate: Rate::per_second(rate).unwrap(),
+        shape: Shape::constant(),
         noise: NoiseSpec::none(),
         users: 10_000,
         sticky: false,

@@ -23,7 +23,10 @@ use crate::time::SimDuration;
 const SHORTEST_INTERVAL: SimDuration = SimDuration::from_secs(10);
 
 const NOTES: Notes = &[
-    ("spec.autoscalerRef", "not yet honoured: the simulated workload does not scale by itself"),
+    (
+        "spec.autoscalerRef",
+        "the autoscaler is the scenario's (`services.*.autoscaler`), one for each side; without one nothing scales",
+    ),
     ("spec.metricsServer", "queries are answered by the simulated monitoring"),
     ("analysis.alerts", "alerts are not sent"),
     ("analysis.mirror", "mirrored traffic is not simulated: the mirrored tick is left out"),

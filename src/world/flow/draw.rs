@@ -3,6 +3,7 @@
 use super::super::spec::ServiceSpec;
 use super::super::tally::Tally;
 use super::exposure::Exposure;
+use super::losses::Loss;
 use super::serve::Latency;
 use super::{Surroundings, ratio};
 use crate::effect::{Destination, ServiceId, SetName};
@@ -17,6 +18,7 @@ pub(super) struct Slot {
     pub(super) no_pod: [u64; Destination::COUNT],
     pub(super) background: [u64; SetName::COUNT],
     pub(super) fault: [u64; SetName::COUNT],
+    pub(super) lost: [u64; SetName::COUNT],
     pub(super) slow: [u64; SetName::COUNT],
     pub(super) harm_failed: u64,
     pub(super) harm_slow: u64,
@@ -25,11 +27,22 @@ pub(super) struct Slot {
     pub(super) slow_total: u64,
 }
 
-/// Draws the fates of one slot.
+/// The slot, or part of one, that is drawn.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Window {
+    /// The slot of the climate that holds throughout it.
+    pub(super) weather: usize,
+    pub(super) began: SimTime,
+    pub(super) seconds: f64,
+    /// Mean multiplier of the target's stable pods without a deploy, where it had to be played.
+    pub(super) without: Option<f64>,
+}
+
+/// Draws the fates of one slot; of the losses, those of the service are cut to what there is to lose.
 pub(super) fn draw(
     exposure: &Exposure,
-    rate: f64,
-    (weather, began): (usize, SimTime),
+    (rate, losses): (f64, &mut [Loss]),
+    window: &Window,
     service: ServiceId,
     key: &Key,
     around: &Surroundings<'_>,
@@ -38,7 +51,7 @@ pub(super) fn draw(
     drawn.arrivals = poisson_quantile(rate * exposure.total, key.purpose(Purpose::Arrivals).uniform_open());
     route(&mut drawn, exposure, key);
     let spec = &around.spec.services[service.0 as usize];
-    let background = (spec.error_ratio.get() * around.climate.errors(service, weather)).min(1.0);
+    let background = (spec.error_ratio.get() * around.climate.errors(service, window.weather)).min(1.0);
     let dependency = ratio(exposure.dependency, exposure.total);
     let share = 1.0 - (1.0 - background) * (1.0 - dependency);
     let all = binomial_quantile(drawn.arrivals, share, key.purpose(Purpose::BackgroundErrors).uniform());
@@ -54,10 +67,17 @@ pub(super) fn draw(
         let share = ratio(exposure.fault[i], exposure.set[i]);
         drawn.fault[i] = binomial_quantile(left, share, key.purpose(Purpose::Fault).id(i as u64).uniform());
     }
-    drawn.harm_failed = drawn.fault.iter().sum();
+    for loss in losses.iter_mut().filter(|loss| loss.service == service) {
+        let i = loss.set.index();
+        let left = drawn.set[i] - drawn.background[i] - drawn.fault[i] - drawn.lost[i];
+        loss.count = loss.count.min(left);
+        drawn.lost[i] += loss.count;
+    }
+    let lost: u64 = drawn.lost.iter().sum();
+    drawn.harm_failed = drawn.fault.iter().sum::<u64>() + lost - drawn.lost[SetName::Old.index()];
     drawn.harm_rejected = drawn.no_pod.iter().sum::<u64>() - none.iter().sum::<u64>();
     if let Some(limit) = around.spec.slo.latency {
-        draw_slow(&mut drawn, exposure, (weather, began), service, limit, key, around);
+        draw_slow(&mut drawn, exposure, window, (service, limit), key, around);
     }
     drawn
 }
@@ -128,22 +148,23 @@ fn undisturbed_multiplier(
     own / f64::from(replicas) * cold
 }
 
-#[allow(clippy::too_many_arguments)]
 fn draw_slow(
     drawn: &mut Slot,
     exposure: &Exposure,
-    (weather, began): (usize, SimTime),
-    service: ServiceId,
-    limit: SimDuration,
+    window: &Window,
+    (service, limit): (ServiceId, SimDuration),
     key: &Key,
     around: &Surroundings<'_>,
 ) {
     let spec = &around.spec.services[service.0 as usize];
     let limit = limit.as_secs_f64();
+    let played = window.without.filter(|_| service == around.spec.target);
+    let own = played
+        .unwrap_or_else(|| undisturbed_multiplier(spec, service, (window.weather, window.began), around));
     let plain = Latency {
         spec,
-        multiplier: around.climate.service_time(service, weather)
-            * undisturbed_multiplier(spec, service, (weather, began), around),
+        multiplier: around.climate.service_time(service, window.weather) * own,
+        work: 1.0,
         slow_share: 0.0,
         slow_factor: 1.0,
     };
@@ -151,11 +172,11 @@ fn draw_slow(
     let key = key.purpose(Purpose::ServiceTime);
     for set in SetName::ALL {
         let i = set.index();
-        let left = drawn.set[i] - drawn.background[i] - drawn.fault[i];
+        let left = drawn.set[i] - drawn.background[i] - drawn.fault[i] - drawn.lost[i];
         if left == 0 {
             continue;
         }
-        let here = Latency::of(spec, service, set, exposure, weather, around.climate).above(limit);
+        let here = Latency::of(spec, service, set, exposure, window.weather, around.climate).above(limit);
         let common = binomial_quantile(left, without.min(here), key.id(i as u64).uniform());
         // The same pods without the deploy differ by rounding only; that is no harm.
         let extra = if here - without > 1e-9 { ratio(here - without, 1.0 - without) } else { 0.0 };
@@ -169,7 +190,7 @@ fn draw_slow(
 /// Counts one slot of one service for users.
 pub(super) fn count(tally: &mut Tally, drawn: &Slot, now: SimTime) {
     let rejected: u64 = drawn.no_pod.iter().sum();
-    let failed: u64 = drawn.background.iter().sum::<u64>() + drawn.fault.iter().sum::<u64>();
+    let failed: u64 = [drawn.background, drawn.fault, drawn.lost].as_flattened().iter().sum();
     let counts = &mut tally.counts;
     counts.issued += drawn.arrivals;
     counts.rejected += rejected;

@@ -5,7 +5,7 @@ use super::super::conditions::Conditions;
 use super::super::spec::WorldSpec;
 use super::Surroundings;
 use crate::effect::{Destination, ServiceId, SetName};
-use crate::time::SimTime;
+use crate::time::{SimDuration, SimTime};
 
 /// Integrals over the present slot for one service. Seconds, weighted with the arrival factor.
 #[derive(Clone, Copy, Debug, Default)]
@@ -26,8 +26,36 @@ pub(super) struct Exposure {
     pub(super) slow_factor: [f64; SetName::COUNT],
     /// Integral of the multiplier (cold caches, replica noise) over the arrivals of a set.
     pub(super) multiplier: [f64; SetName::COUNT],
+    /// Integral of multiplier x slow-down by the CPU limit; only where there is throttling.
+    pub(super) throttled: [f64; SetName::COUNT],
     /// Requests copied to the candidate.
     pub(super) mirrored: f64,
+}
+
+impl Exposure {
+    /// Mean service-time multiplier of a set: noise, warm-up and the CPU limit.
+    pub(super) fn multiplier_of(&self, set: SetName) -> f64 {
+        let (i, mass) = (set.index(), self.set[set.index()]);
+        let integral = if self.throttled[i] > 0.0 { self.throttled[i] } else { self.multiplier[i] };
+        if mass > 0.0 { integral / mass } else { 1.0 }
+    }
+
+    /// The same without the CPU limit: what a request costs in CPU time.
+    pub(super) fn work_of(&self, set: SetName) -> f64 {
+        let (i, mass) = (set.index(), self.set[set.index()]);
+        if mass > 0.0 { self.multiplier[i] / mass } else { 1.0 }
+    }
+}
+
+/// What a pod of a set gets in a piece of a slot in which nothing changes.
+pub(super) struct Piece {
+    /// Seconds weighted with its share of the arrivals.
+    pub(super) part: f64,
+    /// Requests, on average.
+    pub(super) requests: f64,
+    pub(super) from: SimTime,
+    pub(super) span: SimDuration,
+    pub(super) weather: usize,
 }
 
 /// Traffic that stands for "reached, but by no user": a set that only gets synthetic load or copies is weighted with
@@ -79,20 +107,28 @@ pub(super) fn accumulate_set(
 pub(super) fn pods_multiplier(
     cluster: &mut Cluster,
     (service, set): (ServiceId, SetName),
-    part: f64,
-    (at, weather): (SimTime, usize),
+    piece: &Piece,
     around: &Surroundings<'_>,
 ) -> f64 {
+    let spec = &around.spec.services[service.0 as usize];
+    let watched = spec.autoscaler.is_some();
+    let cost = spec.cpu_per_request * around.climate.service_time(service, piece.weather) * piece.requests;
     let cold = around.conditions.any_cold();
     let mut sum = 0.0;
     let ready = &cluster.sets[service.0 as usize][set.index()].ready;
     let count = ready.len();
     for &pod in ready {
         let pod = &mut cluster.pods[pod as usize];
-        pod.exposure += part;
-        let mut multiplier = around.climate.replica_time(service, set, pod.key.ordinal, weather);
+        pod.exposure += piece.part;
+        let mut multiplier = around.climate.replica_time(service, set, pod.key.ordinal, piece.weather);
         if cold {
-            multiplier *= around.conditions.cold_factor(pod.uptime(at));
+            multiplier *= around.conditions.cold_factor(pod.uptime(piece.from));
+        }
+        if let Some(warming) = spec.warming.filter(|_| !pod.seasoned) {
+            multiplier *= warming.mean(pod.uptime(piece.from), piece.span);
+        }
+        if watched {
+            pod.cpu_window += cost * multiplier;
         }
         sum += multiplier;
     }

@@ -8,24 +8,32 @@
 //! share has fewer candidate requests *out of the same* requests, and the same background errors. What a fault breaks
 //! is drawn apart, so harm is exactly the requests that are bad here and would be good without the deploy.
 //!
-//! Traps: only services without calls can be played at this level; requests in flight when a pod dies are not
-//! counted as failed (at rate x latency they are few); every pod of a set gets an equal share of what the set gets.
+//! Traps: only services without calls can be played at this level; every pod of a set gets an equal share of what the
+//! set gets; an autoscaler sees the expected use of processors, not the drawn one.
 
 mod draw;
 mod exposure;
+mod losses;
 mod serve;
+mod undisturbed;
+
+use std::sync::Arc;
 
 use super::climate::Climate;
 use super::cluster::Cluster;
 use super::conditions::Conditions;
 use super::spec::WorldSpec;
 use super::tally::Tally;
+use super::throttle::slowdown;
 use crate::effect::{Destination, ServiceId, SetName};
 use crate::rng::Key;
 use crate::time::SimTime;
 
-use draw::{count, draw};
-use exposure::{Exposure, Share, accumulate_set, felt, pods_multiplier, shares};
+use draw::{Window, count, draw};
+use exposure::{Exposure, Piece, Share, accumulate_set, felt, pods_multiplier, shares};
+use losses::Loss;
+
+pub use undisturbed::Undisturbed;
 
 /// Harm of one slot, kept to find the first harm.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -61,6 +69,16 @@ pub struct Flow {
     pub slots: Vec<SlotHarm>,
     /// Whether latency histograms are wanted (they cost most of the time).
     pub histograms: bool,
+    /// What the stable pods of the target do without a deploy, where that depends on their load.
+    pub undisturbed: Option<Arc<Undisturbed>>,
+    /// Mean service-time multiplier of the target's stable pods in the last slot.
+    pub(super) stable_multiplier: f64,
+    /// Number of the last slot.
+    pub(super) last_slot: usize,
+    /// Requests lost in the present slot.
+    losses: Vec<Loss>,
+    /// By how much the CPU limit slows down the pods of each set at present, by service.
+    slowdowns: Vec<[f64; SetName::COUNT]>,
 }
 
 impl Flow {
@@ -74,6 +92,11 @@ impl Flow {
             harm_from: None,
             slots: Vec::new(),
             histograms,
+            undisturbed: None,
+            stable_multiplier: 1.0,
+            last_slot: 0,
+            losses: Vec::new(),
+            slowdowns: vec![[1.0; SetName::COUNT]; services],
         }
     }
 
@@ -89,7 +112,13 @@ impl Flow {
             let service = ServiceId(index as u16);
             let is_target = service == around.spec.target;
             let exposure = &mut self.exposures[index];
-            let weight = dt * factor;
+            let shape = shape_mean(around, service, (from, now), self.weather);
+            let weight = dt * factor * shape;
+            let rate = if around.spec.services[index].depends_on_load() {
+                arrival_rate(around.spec, around.climate, service, self.weather)
+            } else {
+                0.0
+            };
             exposure.total += weight;
             exposure.dependency += weight * around.conditions.dependency_errors(service);
             let shares = shares(cluster, service, around.spec);
@@ -110,14 +139,26 @@ impl Flow {
                 if share.share > 0.0 && set != SetName::Old && self.harm_from.is_none() {
                     self.harm_from = Some(from);
                 }
-                let multiplier = pods_multiplier(
-                    cluster,
-                    (service, set),
-                    part / ready as f64,
-                    (from, self.weather),
-                    around,
-                );
+                let extra = unfelt(cluster, service, set, (weight * rate, dt), &shares, around.spec);
+                let piece = Piece {
+                    part: part / ready as f64,
+                    requests: (part * rate + extra) / ready as f64,
+                    from,
+                    span: now.since(from),
+                    weather: self.weather,
+                };
+                let multiplier = pods_multiplier(cluster, (service, set), &piece, around);
                 exposure.multiplier[set.index()] += part * multiplier;
+                let spec = &around.spec.services[index];
+                if spec.throttled {
+                    let slow = around.conditions.slowness(set.revision());
+                    let slower = if is_target { 1.0 + slow.share * (slow.factor - 1.0) } else { 1.0 };
+                    let time = spec.service_time.mean() * around.climate.service_time(service, self.weather);
+                    let offered = piece.requests / dt * time * multiplier * slower;
+                    let slowed = slowdown(offered, spec.at_full_speed(), spec.concurrency + spec.queue);
+                    exposure.throttled[set.index()] += part * multiplier * slowed;
+                    self.slowdowns[index][set.index()] = slowed;
+                }
             }
             let unserved = |share: &Share| share.share > 0.0 && share.ready == 0;
             if shares[1..].iter().any(unserved) && self.harm_from.is_none() {
@@ -142,6 +183,13 @@ impl Flow {
         around: &Surroundings<'_>,
     ) {
         self.accumulate(now, cluster, around);
+        let without = self.undisturbed.as_ref().and_then(|known| known.multiplier(slot));
+        let window = Window {
+            weather: self.weather,
+            began: self.began,
+            seconds: now.since(self.began).as_secs_f64(),
+            without,
+        };
         let mut harm = 0;
         let mut tally = tally;
         for (index, turned_away) in no_pod.iter_mut().enumerate() {
@@ -149,14 +197,19 @@ impl Flow {
             let exposure = std::mem::take(&mut self.exposures[index]);
             let rate = arrival_rate(around.spec, around.climate, service, self.weather);
             let key = around.keys[index].id(slot as u64).id(part);
-            let drawn = draw(&exposure, rate, (self.weather, self.began), service, &key, around);
+            let drawn = draw(&exposure, (rate, &mut self.losses), &window, service, &key, around);
             turned_away.iter_mut().zip(drawn.no_pod).for_each(|(sum, more)| *sum += more);
             if let Some(tally) = tally.as_deref_mut() {
                 count(tally, &drawn, now);
             }
             harm += drawn.harm_failed + drawn.harm_slow + drawn.harm_rejected;
-            self.serve(service, self.weather, &exposure, &drawn, &key, cluster, around);
+            self.serve(service, &window, &exposure, &drawn, &key, cluster, around);
+            if service == around.spec.target {
+                self.stable_multiplier = exposure.multiplier_of(SetName::Old);
+            }
         }
+        self.report_losses(cluster);
+        self.last_slot = slot;
         if tally.is_some() {
             let from = self.harm_from.unwrap_or(now);
             self.slots.push(SlotHarm { harmed: harm.min(u64::from(u32::MAX)) as u32, from, until: now });
@@ -175,6 +228,50 @@ impl Flow {
 fn arrival_rate(spec: &WorldSpec, climate: &Climate, service: ServiceId, slot: usize) -> f64 {
     let sources = spec.traffic.iter().enumerate().filter(|(_, t)| t.to == service);
     sources.map(|(i, t)| t.rate.get() * climate.arrivals(i, slot)).sum()
+}
+
+/// Arrivals per second at a service at an instant.
+fn arrivals_at(around: &Surroundings<'_>, service: ServiceId, slot: usize, at: SimTime) -> f64 {
+    let sources = around.spec.traffic.iter().enumerate().filter(|(_, t)| t.to == service);
+    let rate: f64 =
+        sources.map(|(i, t)| t.rate.get() * around.climate.arrivals(i, slot) * t.shape.level(at)).sum();
+    rate * around.conditions.arrival_factor(at)
+}
+
+/// Mean of the shapes of the sources of a service over a span inside of a slot, weighted with their rates.
+fn shape_mean(
+    around: &Surroundings<'_>,
+    service: ServiceId,
+    (from, until): (SimTime, SimTime),
+    slot: usize,
+) -> f64 {
+    let sources = || around.spec.traffic.iter().enumerate().filter(|(_, t)| t.to == service);
+    if sources().all(|(_, t)| t.shape.is_constant()) {
+        return 1.0;
+    }
+    let (mut shaped, mut plain) = (0.0, 0.0);
+    for (i, source) in sources() {
+        let rate = source.rate.get() * around.climate.arrivals(i, slot);
+        shaped += rate * source.shape.mean(from, until);
+        plain += rate;
+    }
+    if plain > 0.0 { shaped / plain } else { 1.0 }
+}
+
+/// Requests of a piece that no user feels but that keep the candidate's processors busy: synthetic load and copies.
+fn unfelt(
+    cluster: &Cluster,
+    service: ServiceId,
+    set: SetName,
+    (arrivals, seconds): (f64, f64),
+    shares: &[Share; Destination::COUNT],
+    spec: &WorldSpec,
+) -> f64 {
+    if service != spec.target || set != SetName::New {
+        return 0.0;
+    }
+    let copied = arrivals * shares[Destination::Stable.index()].share * cluster.split.mirror;
+    cluster.synthetic_load * seconds + copied
 }
 
 fn ratio(part: f64, whole: f64) -> f64 {

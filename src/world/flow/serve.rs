@@ -5,7 +5,7 @@ use super::super::cluster::Cluster;
 use super::super::instruments::{BOUNDS, Code, RequestCounters};
 use super::super::pod::Pod;
 use super::super::spec::ServiceSpec;
-use super::draw::Slot;
+use super::draw::{Slot, Window};
 use super::exposure::Exposure;
 use super::{Flow, Surroundings, ratio};
 use crate::effect::{ServiceId, SetName};
@@ -17,7 +17,7 @@ impl Flow {
     pub(super) fn serve(
         &self,
         service: ServiceId,
-        slot: usize,
+        window: &Window,
         exposure: &Exposure,
         drawn: &Slot,
         key: &Key,
@@ -27,7 +27,11 @@ impl Flow {
         let spec = &around.spec.services[service.0 as usize];
         for set in SetName::ALL {
             let i = set.index();
-            let real = drawn.set[i];
+            // What was lost with a pod is counted by its callers only.
+            let real = drawn.set[i] - drawn.lost[i];
+            if spec.memory_per_request.get() > 0 {
+                forget_load(cluster, service, set);
+            }
             let extra =
                 synthetic(cluster, around, service, set, exposure, key) + mirrored(set, exposure, drawn, key);
             if real + extra == 0 {
@@ -39,7 +43,7 @@ impl Flow {
                 _ => binomial_quantile(extra, fault_share, key.id(40 + i as u64).uniform()),
             };
             let bad = drawn.background[i] + drawn.fault[i] + synthetic;
-            let latency = Latency::of(spec, service, set, exposure, slot, around.climate);
+            let latency = Latency::of(spec, service, set, exposure, window.weather, around.climate);
             let mut whole = RequestCounters::default();
             whole.by_code[Code::Failed as usize] = bad.min(real + extra);
             whole.by_code[Code::Ok as usize] = real + extra - whole.by_code[Code::Failed as usize];
@@ -47,8 +51,10 @@ impl Flow {
                 latency.histogram(&mut whole, key.id(50 + i as u64));
             }
             whole.seconds = latency.mean() * (real + extra) as f64;
-            let cpu = spec.cpu_per_request * latency.multiplier;
-            let whole = Served { whole, cpu_per_request: cpu, histograms: self.histograms };
+            let cpu = spec.cpu_per_request * latency.work;
+            // Little's law: requests in a pod are its rate times the time one stays.
+            let stay = if spec.memory_per_request.get() > 0 { latency.mean() / window.seconds } else { 0.0 };
+            let whole = Served { whole, cpu_per_request: cpu, stay, histograms: self.histograms };
             spread(cluster, service, set, &whole, key.id(60 + i as u64));
         }
     }
@@ -88,6 +94,8 @@ fn mirrored(set: SetName, exposure: &Exposure, drawn: &Slot, key: &Key) -> u64 {
 pub(super) struct Latency<'a> {
     pub(super) spec: &'a ServiceSpec,
     pub(super) multiplier: f64,
+    /// Multiplier of the CPU time: the same but for what the CPU limit does.
+    pub(super) work: f64,
     pub(super) slow_share: f64,
     pub(super) slow_factor: f64,
 }
@@ -103,14 +111,21 @@ impl<'a> Latency<'a> {
     ) -> Self {
         let i = set.index();
         let mass = exposure.set[i];
-        let (own, slow_share, slow_factor) = if mass > 0.0 {
+        let (slow_share, slow_factor) = if mass > 0.0 {
             let factor =
                 if exposure.slow[i] > 0.0 { exposure.slow_factor[i] / exposure.slow[i] } else { 1.0 };
-            (exposure.multiplier[i] / mass, ratio(exposure.slow[i], mass), factor)
+            (ratio(exposure.slow[i], mass), factor)
         } else {
-            (1.0, 0.0, 1.0)
+            (0.0, 1.0)
         };
-        Latency { spec, multiplier: own * climate.service_time(service, slot), slow_share, slow_factor }
+        let service_time = climate.service_time(service, slot);
+        Latency {
+            spec,
+            multiplier: exposure.multiplier_of(set) * service_time,
+            work: exposure.work_of(set) * service_time,
+            slow_share,
+            slow_factor,
+        }
     }
 
     fn below(&self, seconds: f64) -> f64 {
@@ -158,7 +173,15 @@ impl<'a> Latency<'a> {
 struct Served {
     whole: RequestCounters,
     cpu_per_request: f64,
+    /// Requests in a pod per request served in the slot, if anybody wants to know.
+    stay: f64,
     histograms: bool,
+}
+
+fn forget_load(cluster: &mut Cluster, service: ServiceId, set: SetName) {
+    for &member in &cluster.sets[service.0 as usize][set.index()].members {
+        cluster.pods[member as usize].load = 0.0;
+    }
 }
 
 /// Gives each pod of a set its part of the set's counts: equal shares of what each was ready for, remainders going
@@ -187,6 +210,10 @@ fn spread(cluster: &mut Cluster, service: ServiceId, set: SetName, served: &Serv
         add(&mut pod.client, &counts, 1.0);
         add(&mut pod.server, &counts, kept);
         pod.cpu_seconds += counts.total() as f64 * kept * served.cpu_per_request;
+        if served.stay > 0.0 && pod.is_up() {
+            let mean = counts.total() as f64 * kept * served.stay;
+            pod.load = poisson_quantile(mean, key.id(u64::from(member)).uniform_open()) as f64;
+        }
     }
 }
 

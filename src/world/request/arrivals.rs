@@ -1,6 +1,7 @@
 //! When requests arrive: open-loop sources and synthetic load.
 
 use super::super::event::{Event, class};
+use super::super::spec::TrafficSpec;
 use super::{Around, Requests, SYNTHETIC};
 use crate::rng::Purpose;
 use crate::time::{SimDuration, SimTime};
@@ -17,8 +18,8 @@ impl Requests {
         let index = source as usize;
         let key = self.source_keys[index].id(self.issued[index]).purpose(Purpose::Arrivals);
         let need = -libm::log(key.uniform_open());
-        let base = around.spec.traffic[index].rate.get();
-        let at = next_arrival(need, base, |slot| around.climate.arrivals(index, slot), around);
+        let traffic = &around.spec.traffic[index];
+        let at = next_arrival(need, traffic, |slot| around.climate.arrivals(index, slot), around);
         if let Some(at) = at {
             around.agenda.schedule(at, class::TRAFFIC, Event::Arrival(source));
         }
@@ -69,10 +70,11 @@ impl Requests {
 /// The instant at which the integral of the arrival rate since now reaches `need`; `None` when the rate stays zero.
 fn next_arrival(
     need: f64,
-    base: f64,
+    traffic: &TrafficSpec,
     multiplier: impl Fn(usize) -> f64,
     around: &Around<'_>,
 ) -> Option<SimTime> {
+    let (base, shape) = (traffic.rate.get(), &traffic.shape);
     if base <= 0.0 {
         return None;
     }
@@ -86,6 +88,16 @@ fn next_arrival(
         let end = around.conditions.next_arrival_change(at).map_or(slot_end, |b| b.min(slot_end));
         let rate = base * multiplier(slot) * around.conditions.arrival_factor(at);
         let mass = rate * end.since(at).as_secs_f64();
+        if !shape.is_constant() {
+            // Closed forms cross jumps and bends, so a slot needs no further cuts.
+            let reached = shape.integral(at, end) * rate;
+            if reached >= need && reached > 0.0 {
+                return Some(at + shape.reach(at, end, need / rate));
+            }
+            need -= reached;
+            at = end;
+            continue;
+        }
         if mass >= need {
             return Some(at + SimDuration::from_secs_f64(need / rate));
         }

@@ -41,6 +41,7 @@ impl Requests {
         if let Some(queue) = self.queues.get_mut(pod as usize) {
             queue.clear();
         }
+        self.stop_sharing(pod);
         let state = &mut around.cluster.pods[pod as usize];
         state.waiting = 0;
         state.in_flight = 0;

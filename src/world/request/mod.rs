@@ -14,13 +14,14 @@ mod arrivals;
 mod children;
 mod fate;
 mod route;
+mod sharing;
 
 use std::collections::VecDeque;
 
 use super::climate::Climate;
 use super::cluster::Cluster;
 use super::conditions::Conditions;
-use super::event::{CallEvent, Event, class};
+use super::event::{CallEvent, Event, ExitReason, Process, class};
 use super::instruments::{Code, bucket};
 use super::outcomes::Outcomes;
 use super::spec::WorldSpec;
@@ -29,6 +30,7 @@ use crate::effect::{Destination, ServiceId};
 use crate::engine::{Agenda, Handle};
 use crate::rng::{Key, Purpose};
 use crate::time::{SimDuration, SimTime};
+use sharing::Sharing;
 
 /// The source number of synthetic load, which no user feels.
 pub const SYNTHETIC: u16 = u16::MAX;
@@ -64,6 +66,8 @@ pub struct Requests {
     calls: Vec<Call>,
     free: Vec<u32>,
     queues: Vec<VecDeque<u32>>,
+    /// By pod: who shares its processors, where there is throttling.
+    sharing: Vec<Sharing>,
     issued: Vec<u64>,
     synthetic_issued: u64,
     generation: u32,
@@ -94,6 +98,7 @@ impl Requests {
             calls: Vec::new(),
             free: Vec::new(),
             queues: Vec::new(),
+            sharing: Vec::new(),
             issued: vec![0; spec.traffic.len()],
             synthetic_issued: 0,
             generation: 0,
@@ -175,6 +180,7 @@ impl Requests {
                 self.queues.resize(pod as usize + 1, VecDeque::new());
             }
             self.queues[pod as usize].push_back(slot);
+            watch_memory(pod, around);
         } else {
             state.server.count(Code::Rejected, 0.0);
             self.finish(slot, Code::Rejected, around);
@@ -191,7 +197,8 @@ impl Requests {
         let time_slot = around.climate.slot_of(around.now);
         let mut factor = around.climate.service_time(call.service, time_slot)
             * around.climate.replica_time(call.service, pod.key.set, pod.key.ordinal, time_slot)
-            * around.conditions.cold_factor(pod.uptime(around.now));
+            * around.conditions.cold_factor(pod.uptime(around.now))
+            * pod.warming(spec.warming.as_ref(), around.now);
         if call.service == around.spec.target {
             let slow = around.conditions.slowness(pod.revision());
             if slow.share > 0.0 && call.key.purpose(Purpose::Fault).id(1).uniform() < slow.share {
@@ -202,11 +209,19 @@ impl Requests {
         let u = call.key.purpose(Purpose::ServiceTime).uniform_open();
         let seconds = spec.service_time.quantile(u) * factor;
         pod.cpu_seconds += spec.cpu_per_request * factor;
+        pod.cpu_window += spec.cpu_per_request * factor;
+        if spec.throttled {
+            self.calls[slot as usize].in_service = true;
+            self.enter(slot, pod_index, seconds, around);
+            watch_memory(pod_index, around);
+            return;
+        }
         let at = around.now + SimDuration::from_secs_f64(seconds);
         let handle = around.agenda.schedule(at, class::TRAFFIC, Event::Call(CallEvent::Served, slot));
         let call = &mut self.calls[slot as usize];
         call.in_service = true;
         call.work = Some(handle);
+        watch_memory(pod_index, around);
     }
 
     /// Something happens to a call.
@@ -214,6 +229,9 @@ impl Requests {
         match event {
             CallEvent::Served => {
                 self.calls[slot as usize].work = None;
+                if let Some(pod) = self.calls[slot as usize].pod {
+                    self.leave(slot, pod, around);
+                }
                 if self.fails(slot, around) {
                     self.finish(slot, Code::Failed, around);
                 } else {
@@ -277,6 +295,9 @@ impl Requests {
         for handle in [call.work, call.timeout].into_iter().flatten() {
             around.agenda.cancel(handle);
         }
+        if let Some(pod) = call.pod.filter(|_| call.in_service) {
+            self.leave(slot, pod, around);
+        }
         self.calls[slot as usize].generation = 0;
         self.free.push(slot);
         let latency = around.now.since(call.issued_at).as_secs_f64();
@@ -306,5 +327,17 @@ impl Requests {
             state.waiting = state.waiting.saturating_sub(1);
             self.serve(next, around);
         }
+    }
+}
+
+/// The kernel kills the container of a pod whose requests fill its memory.
+fn watch_memory(pod: u32, around: &mut Around<'_>) {
+    let state = &around.cluster.pods[pod as usize];
+    let spec = &around.spec.services[state.key.service.0 as usize];
+    let held = spec.memory_per_request.get() > 0;
+    if held && state.memory(spec, around.now) > spec.memory_limit.get() as f64 {
+        let process = Process { pod, incarnation: state.incarnation };
+        let exit = Event::PodExit(process, ExitReason::OutOfMemory);
+        around.agenda.schedule(around.now, class::CLUSTER, exit);
     }
 }
