@@ -136,6 +136,7 @@ pub(crate) fn service(name: &str, replicas: u32, errors: f64) -> ServiceSpec {
         cpu_limit: 1.0,
         memory_base: Bytes::new(100 << 20),
         memory_limit: Bytes::new(256 << 20),
+        server: None,
     }
 }
 
@@ -152,6 +153,7 @@ pub(crate) fn world(services: Vec<ServiceSpec>, rate: f64) -> WorldSpec {
             sticky: false,
             cohort: Ratio::ZERO,
             timeout: None,
+            people: None,
         }],
         target: ServiceId(0),
         slo: SloSpec { availability: Ratio::new(0.999).expect("a ratio"), latency: None },

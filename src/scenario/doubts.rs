@@ -7,6 +7,7 @@ use crate::effect::ServiceId;
 use crate::fault::{Fault, Resolution};
 use crate::rng::Key;
 use crate::time::{SimDuration, SimTime};
+use crate::world::spec::TrafficSpec;
 
 /// Notes warnings.
 pub(super) fn note(checker: &mut Checker<'_>, scenario: &Scenario) {
@@ -32,7 +33,7 @@ pub(super) fn note(checker: &mut Checker<'_>, scenario: &Scenario) {
     }
     let busy = scenario.world.services.iter().enumerate().find_map(|(index, service)| {
         let direct = scenario.world.traffic.iter().filter(|t| usize::from(t.to.0) == index);
-        let rate: f64 = direct.map(|t| t.rate.get()).sum();
+        let rate: f64 = direct.map(TrafficSpec::request_rate).sum();
         let slots = f64::from(service.replicas) * f64::from(service.concurrency);
         let busy = rate * service.service_time.mean() / slots;
         (busy >= 1.0).then(|| (service.name.clone(), busy))

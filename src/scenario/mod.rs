@@ -16,6 +16,7 @@ mod doubts;
 pub mod embedded;
 pub mod limits;
 mod place;
+pub mod protection;
 pub mod quick;
 mod resolve;
 pub mod resolved;

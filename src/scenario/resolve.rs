@@ -6,7 +6,7 @@ use super::document::{Document, FORMAT, Fidelity, Traffic};
 use super::limits::{MAX_FAULTS, MAX_SPAN, MAX_TRAFFIC, MAX_USERS};
 use super::place::Places;
 use super::resolved::{FidelityChoice, Scenario};
-use super::{budget, doubts, rollouts, services};
+use super::{budget, doubts, protection, rollouts, services};
 use crate::diagnostic::{Diagnostics, Source, did_you_mean};
 use crate::effect::ServiceId;
 use crate::fault::ConfounderSpec;
@@ -181,6 +181,7 @@ fn one_traffic(checker: &mut Checker<'_>, index: &str, traffic: &Traffic) -> Opt
         checker.error(&path("timeout"), "a timeout of 0s", "leave it out if users wait for ever");
     }
     let noise = services::noise(checker, &path("noise"), traffic.noise);
+    let people = protection::people(checker, &["traffic", index], traffic);
     let to = checker.service(&path("to"), &traffic.to)?;
     Some(TrafficSpec {
         name: traffic.name.clone().unwrap_or_else(|| traffic.to.clone()),
@@ -191,6 +192,7 @@ fn one_traffic(checker: &mut Checker<'_>, index: &str, traffic: &Traffic) -> Opt
         sticky: traffic.sticky,
         cohort: traffic.cohort,
         timeout: traffic.timeout,
+        people,
     })
 }
 

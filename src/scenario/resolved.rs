@@ -6,7 +6,7 @@ use crate::rollback::{ProcedureSpec, RollbackConditions};
 use crate::strategy::StrategySpec;
 use crate::telemetry::sampler::TelemetrySpec;
 use crate::time::SimDuration;
-use crate::world::spec::WorldSpec;
+use crate::world::spec::{TrafficSpec, WorldSpec};
 
 /// How a scenario wants to be played.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,9 +58,9 @@ pub struct Scenario {
 }
 
 impl Scenario {
-    /// Mean arrival rate over all traffic, requests per second.
+    /// Mean rate of requests over all traffic, per second, each sent once.
     pub fn mean_rate(&self) -> f64 {
-        self.world.traffic.iter().map(|t| t.rate.get()).sum()
+        self.world.traffic.iter().map(TrafficSpec::request_rate).sum()
     }
 
     /// The level it is played at: `auto` takes the flow level when no service calls another one and no pod is busy
@@ -79,8 +79,14 @@ impl Scenario {
             if !service.calls.is_empty() {
                 return Some(format!("`{}` calls other services", service.name));
             }
-            let rate: f64 =
-                self.world.traffic.iter().filter(|t| t.to.0 as usize == index).map(|t| t.rate.get()).sum();
+            if service.server.is_some() {
+                return Some(format!(
+                    "`{}` sheds, orders or slows requests by how many there are",
+                    service.name
+                ));
+            }
+            let direct = self.world.traffic.iter().filter(|t| t.to.0 as usize == index);
+            let rate: f64 = direct.map(TrafficSpec::request_rate).sum();
             let servers = f64::from(service.replicas) * f64::from(service.concurrency);
             let utilisation = rate * service.service_time.mean() / servers.max(1.0);
             if utilisation > 0.5 {
@@ -91,6 +97,9 @@ impl Scenario {
                 ));
             }
         }
+        if let Some(why) = self.people() {
+            return Some(why);
+        }
         if let Some(sticky) = self.world.traffic.iter().find(|t| t.sticky) {
             return Some(format!(
                 "users of `{}` stay where they are, so harm falls on few of them",
@@ -99,5 +108,20 @@ impl Scenario {
         }
         let patient = self.world.traffic.iter().find(|t| t.timeout.is_some());
         patient.map(|t| format!("users of `{}` time out", t.name))
+    }
+
+    /// Users that try again or come for sessions, in words.
+    fn people(&self) -> Option<String> {
+        self.world.traffic.iter().find_map(|traffic| {
+            let people = traffic.people.as_ref()?;
+            let what = if people.sessions.is_some() { "come for sessions" } else { "try again" };
+            Some(format!("users of `{}` {what}", traffic.name))
+        })
+    }
+
+    /// Why the flow level cannot play this at all, not even roughly; `None` when it can.
+    pub(super) fn why_never_flow(&self) -> Option<String> {
+        let calling = self.world.services.iter().find(|service| !service.calls.is_empty());
+        calling.map(|service| format!("`{}` calls other services", service.name)).or_else(|| self.people())
     }
 }

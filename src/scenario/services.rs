@@ -6,6 +6,7 @@ use super::document::{Call, Noise, Probe, Service};
 use super::limits::{
     MAX_ATTEMPTS, MAX_CV, MAX_FAN_OUT, MAX_PODS, MAX_REPLICAS, MAX_SERVICE_TIME, MAX_SERVICES, MAX_SLOTS,
 };
+use super::protection;
 use super::resolve::Checker;
 use crate::effect::ServiceId;
 use crate::rng::Distribution;
@@ -54,7 +55,7 @@ fn one(checker: &mut Checker<'_>, name: &str, service: &Service) -> ServiceSpec 
     if service.cpu.limit.get() <= 0.0 {
         checker.error(&path("cpu"), "the processor limit is 0", "write `limit: 1`");
     }
-    let calls = service.calls.iter().enumerate();
+    let calls = 0..service.calls.len();
     ServiceSpec {
         name: name.to_owned(),
         replicas: service.replicas,
@@ -64,7 +65,7 @@ fn one(checker: &mut Checker<'_>, name: &str, service: &Service) -> ServiceSpec 
         error_ratio: service.error_ratio,
         noise: noise(checker, &path("noise"), service.noise),
         error_noise: noise(checker, &path("error_noise"), service.error_noise),
-        calls: calls.filter_map(|(index, call)| resolve_call(checker, name, index, call)).collect(),
+        calls: calls.filter_map(|index| resolve_call(checker, name, &service.calls, index)).collect(),
         startup: service.startup.clone(),
         readiness: probe(checker, &path("readiness"), service.readiness),
         liveness: probe(checker, &path("liveness"), service.liveness),
@@ -73,6 +74,7 @@ fn one(checker: &mut Checker<'_>, name: &str, service: &Service) -> ServiceSpec 
         cpu_limit: service.cpu.limit.get(),
         memory_base: service.memory.base,
         memory_limit: service.memory.limit,
+        server: protection::server(checker, &["services", name], service),
     }
 }
 
@@ -138,9 +140,11 @@ fn probe(checker: &mut Checker<'_>, path: &[&str], probe: Probe) -> ProbeSpec {
     }
 }
 
-fn resolve_call(checker: &mut Checker<'_>, name: &str, index: usize, call: &Call) -> Option<CallSpec> {
-    let index = index.to_string();
-    let path = |field| ["services", name, "calls", index.as_str(), field];
+fn resolve_call(checker: &mut Checker<'_>, name: &str, calls: &[Call], index: usize) -> Option<CallSpec> {
+    let call = calls.get(index)?;
+    let number = index.to_string();
+    let path = |field| ["services", name, "calls", number.as_str(), field];
+    let options = protection::call(checker, &["services", name, "calls", &number], calls, index);
     checker.count(&path("retry"), call.retry.attempts, 1, MAX_ATTEMPTS, "attempts");
     if call.timeout.is_some_and(SimDuration::is_zero) {
         checker.error(&path("timeout"), "a timeout of 0s", "leave it out if the caller waits for ever");
@@ -151,7 +155,7 @@ fn resolve_call(checker: &mut Checker<'_>, name: &str, index: usize, call: &Call
     }
     let to = checker.service(&path("to"), &call.to)?;
     let (attempts, backoff) = (call.retry.attempts, call.retry.backoff);
-    Some(CallSpec { to, timeout: call.timeout, attempts, backoff })
+    Some(CallSpec { to, timeout: call.timeout, attempts, backoff, options })
 }
 
 /// Calls must not form a circle, and one request must not become a flood.
@@ -166,7 +170,7 @@ fn check_graph(checker: &mut Checker<'_>, services: &BTreeMap<String, Service>) 
             let costs = calls
                 .iter()
                 .filter(|call| services.contains_key(&call.to) && call.to != **name)
-                .map(|call| cost.get(call.to.as_str()).map(|cost| cost + 1.0));
+                .map(|call| cost.get(call.to.as_str()).map(|cost| (cost + 1.0) * f64::from(call.count)));
             let sum: Option<f64> = costs.sum();
             if let Some(sum) = sum {
                 cost.insert(name, sum);

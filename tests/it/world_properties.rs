@@ -36,6 +36,7 @@ fn graph(depth: usize, queue: u32, attempts: u32, timeout_ms: u64) -> WorldSpec 
             timeout: Some(SimDuration::from_millis(timeout_ms)),
             attempts,
             backoff: SimDuration::from_millis(20),
+            options: None,
         });
     }
     let mut spec = worlds::spec(services, 60.0);

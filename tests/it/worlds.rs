@@ -35,6 +35,7 @@ pub fn service(name: &str, service_time: Distribution<SimDuration>) -> ServiceSp
         cpu_limit: 1.0,
         memory_base: Bytes::new(100 << 20),
         memory_limit: Bytes::new(256 << 20),
+        server: None,
     }
 }
 
@@ -49,6 +50,7 @@ pub fn traffic(rate: f64) -> TrafficSpec {
         sticky: false,
         cohort: Ratio::ZERO,
         timeout: None,
+        people: None,
     }
 }
 
