@@ -42,6 +42,8 @@ pub const SCENARIOS: &[File] = files![
     "fault/mild-errors.yaml",
     "fault/rollback-struggles.yaml",
     "fault/slow-checkout-timeouts.yaml",
+    "overload/retry-budget.yaml",
+    "overload/retry-storm.yaml",
 ];
 
 /// The policies, in the order in which they are listed.

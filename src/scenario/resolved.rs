@@ -120,7 +120,7 @@ impl Scenario {
     }
 
     /// Why the flow level cannot play this at all, not even roughly; `None` when it can.
-    pub(super) fn why_never_flow(&self) -> Option<String> {
+    pub fn why_never_flow(&self) -> Option<String> {
         let calling = self.world.services.iter().find(|service| !service.calls.is_empty());
         calling.map(|service| format!("`{}` calls other services", service.name)).or_else(|| self.people())
     }

@@ -30,8 +30,8 @@ impl Requests {
 
     /// Sends an attempt to the callee.
     pub(super) fn send_child(&mut self, slot: u32, around: &mut Around<'_>) {
-        let call = self.calls[slot as usize];
-        let spec = child_spec(&call, around);
+        let call = &self.calls[slot as usize];
+        let spec = child_spec(call, around);
         let (to, mut timeout) = (spec.to, spec.timeout);
         let passes = spec.options.as_ref().is_some_and(|options| options.pass_deadline);
         if passes {
@@ -40,8 +40,9 @@ impl Requests {
             }
             timeout = within(timeout, call.deadline.since(around.now));
         }
-        let key = child_key(&call);
-        let child = self.open(key, to, call.source, call.intent, Some((slot, call.generation)), around.now);
+        let (source, intent, generation) = (call.source, call.intent, call.generation);
+        let key = child_key(call);
+        let child = self.open(key, to, source, intent, Some((slot, generation)), around.now);
         self.calls[child as usize].mortal = passes;
         if let Some(timeout) = timeout {
             self.arm_timeout(child, timeout, around);

@@ -203,12 +203,13 @@ impl Requests {
 
     /// Finds a pod for a call; a call without one is rejected.
     fn dispatch(&mut self, slot: u32, around: &mut Around<'_>) {
-        let call = self.calls[slot as usize];
-        let destination = self.destination(&call, around);
-        if destination == Destination::Stable {
+        let destination = self.destination(&self.calls[slot as usize], around);
+        if destination == Destination::Stable && around.cluster.split.mirror > 0.0 {
+            let call = self.calls[slot as usize];
             self.mirror(&call, around);
         }
-        let Some(pod) = route::pick_pod(&call, destination, around.cluster) else {
+        let call = &self.calls[slot as usize];
+        let Some(pod) = route::pick_pod(call, destination, around.cluster) else {
             around.no_pod[call.service.0 as usize][destination as usize] += 1;
             self.finish(slot, Code::Rejected, around);
             return;
@@ -238,7 +239,7 @@ impl Requests {
 
     /// A call gets its concurrency slot.
     fn serve(&mut self, slot: u32, around: &mut Around<'_>) {
-        let call = self.calls[slot as usize];
+        let call = &self.calls[slot as usize];
         let Some(pod_index) = call.pod else { return };
         let pod = &mut around.cluster.pods[pod_index as usize];
         pod.in_flight += 1;
@@ -251,7 +252,7 @@ impl Requests {
             let slow = around.conditions.slowness(pod.revision());
             if slow.share > 0.0 && call.key.purpose(Purpose::Fault).id(1).uniform() < slow.share {
                 factor *= slow.factor;
-                fate::touch(&call, around.tally);
+                fate::touch(call, around.tally);
             }
         }
         let u = call.key.purpose(Purpose::ServiceTime).uniform_open();
@@ -339,27 +340,34 @@ impl Requests {
 
     /// A call ends: frees its place, tells who waits.
     fn finish(&mut self, slot: u32, code: Code, around: &mut Around<'_>) {
-        let call = self.calls[slot as usize];
+        let call = &mut self.calls[slot as usize];
+        call.generation = 0;
         for handle in [call.work, call.timeout].into_iter().flatten() {
             around.agenda.cancel(handle);
         }
-        self.calls[slot as usize].generation = 0;
-        self.free.push(slot);
+        // The slot may be used again below, so what is needed later is taken now; all of it only for a user's request.
+        let (parent, in_service) = (call.parent, call.in_service);
+        let of_user = if parent.is_none() { Some(*call) } else { None };
         let latency = around.now.since(call.issued_at).as_secs_f64();
-        if let Some(pod) = call.pod {
+        let pod = call.pod;
+        if let Some(pod) = pod {
             let state = &mut around.cluster.pods[pod as usize];
             let bucket = bucket(latency);
             if !call.abandoned {
                 state.client.count_in(bucket, code, latency);
             }
-            if call.in_service {
+            if in_service {
                 state.server.count_in(bucket, code, latency);
-                self.release(pod, around);
             }
         }
-        match call.parent {
-            Some(parent) => self.answered(parent, code, around),
-            None => self.settle(&call, code, around),
+        self.free.push(slot);
+        if let Some(pod) = pod.filter(|_| in_service) {
+            self.release(pod, around);
+        }
+        match (parent, of_user) {
+            (Some(parent), _) => self.answered(parent, code, around),
+            (None, Some(call)) => self.settle(&call, code, around),
+            (None, None) => {}
         }
     }
 
