@@ -52,12 +52,7 @@ pub(crate) fn single_server(criterion: &mut Criterion) {
 
 /// Ten services in a tree, called one after the other: eleven events per request.
 pub(crate) fn call_graph(criterion: &mut Criterion) {
-    let call = |to: &usize| CallSpec {
-        to: ServiceId(*to as u16),
-        timeout: None,
-        attempts: 1,
-        backoff: SimDuration::ZERO,
-    };
+    let call = |to: &usize| CallSpec::plain(ServiceId(*to as u16));
     let services = CHILDREN.iter().enumerate().map(|(index, children)| ServiceSpec {
         calls: children.iter().map(call).collect(),
         ..exponential(&format!("service-{index}"), 64, SERVICE)

@@ -141,6 +141,7 @@ pub(crate) fn service(name: &str, replicas: u32, errors: f64) -> ServiceSpec {
         memory_per_request: Bytes::new(0),
         warming: None,
         autoscaler: None,
+        server: None,
     }
 }
 
@@ -158,6 +159,7 @@ pub(crate) fn world(services: Vec<ServiceSpec>, rate: f64) -> WorldSpec {
             sticky: false,
             cohort: Ratio::ZERO,
             timeout: None,
+            people: None,
         }],
         target: ServiceId(0),
         slo: SloSpec { availability: Ratio::new(0.999).expect("a ratio"), latency: None },

@@ -71,7 +71,7 @@ pub(super) fn one_scenario(word: &str, quick: &QuickArgs, ui: &Ui) -> Result<Pla
 /// The same scenarios at the level asked for.
 ///
 /// # Errors
-/// When the flow level is asked for and a service calls another one: it would leave those calls out.
+/// When the flow level is asked for and cannot play it: a service calls another one, or users wait for answers.
 pub(super) fn at_fidelity(
     planned: Vec<PlannedScenario>,
     play: PlayArgs,
@@ -82,12 +82,9 @@ pub(super) fn at_fidelity(
         FidelityArg::Request => FidelityChoice::Request,
     };
     let at = |planned: PlannedScenario| {
-        let calls = planned.scenario.world.services.iter().find(|s| !s.calls.is_empty());
-        if let Some(service) = calls.filter(|_| choice == FidelityChoice::Flow) {
-            let fact = format!(
-                "`{}` cannot be played at flow level: `{}` calls other services",
-                planned.scenario.name, service.name
-            );
+        let why = planned.scenario.why_never_flow();
+        if let Some(why) = why.filter(|_| choice == FidelityChoice::Flow) {
+            let fact = format!("`{}` cannot be played at flow level: {why}", planned.scenario.name);
             return Err(Failure::usage(fact, "leave --fidelity out, or choose other scenarios".to_owned()));
         }
         let scenario = Scenario { fidelity: choice, ..planned.scenario.as_ref().clone() };

@@ -129,6 +129,7 @@ fn step(stage: &Stage<'_>, branch: &mut Branch, open: &mut Vec<Branch>) -> Optio
         return None;
     }
     branch.world.end_part(branch.scrape, 2);
+    branch.world.end_counting();
     Some(BranchEnd::Span)
 }
 

@@ -16,9 +16,9 @@ pub(super) fn check(checker: &mut Checker<'_>, scenario: &Scenario) {
         checker.error(&["telemetry", "scrape"], fact, "shorten the horizon, or scrape less often");
     }
     if scenario.fidelity == FidelityChoice::Flow
-        && let Some(calling) = calls(scenario)
+        && let Some(why) = scenario.why_never_flow()
     {
-        let fact = format!("`{calling}` calls other services, which the flow level cannot play");
+        let fact = format!("{why}, which the flow level cannot play");
         checker.error(&["fidelity"], fact, "write `fidelity: request`, or leave it out");
         return;
     }
@@ -31,7 +31,7 @@ pub(super) fn check(checker: &mut Checker<'_>, scenario: &Scenario) {
         }
         return;
     }
-    let rate = |t: &TrafficSpec| t.rate.get() * t.shape.mean(SimTime::ZERO, end);
+    let rate = |t: &TrafficSpec| t.request_rate() * t.shape.mean(SimTime::ZERO, end);
     let calls: f64 = scenario.world.traffic.iter().map(|t| rate(t) * fan_out(scenario, t.to.0)).sum();
     let events = requests + calls * span;
     if events > MAX_REQUESTS {
@@ -49,11 +49,6 @@ pub(super) fn check(checker: &mut Checker<'_>, scenario: &Scenario) {
     }
 }
 
-fn calls(scenario: &Scenario) -> Option<&str> {
-    let calling = scenario.world.services.iter().find(|service| !service.calls.is_empty());
-    calling.map(|service| service.name.as_str())
-}
-
 /// Calls one request to the service causes along the graph, each made once. The graph has no circles.
 fn fan_out(scenario: &Scenario, service: u16) -> f64 {
     let services = &scenario.world.services;
@@ -61,7 +56,10 @@ fn fan_out(scenario: &Scenario, service: u16) -> f64 {
     let mut costs = vec![0.0; services.len()];
     for _ in 0..services.len() {
         let of = |at: u16| costs.get(usize::from(at)).copied().unwrap_or(0.0);
-        costs = services.iter().map(|s| s.calls.iter().map(|call| 1.0 + of(call.to.0)).sum()).collect();
+        costs = services
+            .iter()
+            .map(|s| s.calls.iter().map(|call| call.mean_count() * (1.0 + of(call.to.0))).sum())
+            .collect();
     }
     costs.get(usize::from(service)).copied().unwrap_or(0.0)
 }

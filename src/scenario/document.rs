@@ -11,6 +11,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::noise::NoisePreset;
+use super::protection::{
+    Breaker, Budget, Growth, Jitter, OnFailure, Order, Pool, Sessions, Shed, StopAbove, Throttle,
+};
 use super::resources::{Autoscaler, Cpu, Memory, WarmUp};
 use super::shapes::TrafficShape;
 use crate::fault::{ConfounderSpec, FaultSpec};
@@ -109,7 +112,7 @@ pub struct Service {
     /// Noise on the error ratio.
     #[serde(default)]
     pub error_noise: Option<Noise>,
-    /// Calls made one after the other for each request.
+    /// Calls made for each request, one after the other but where `parallel` says otherwise.
     #[serde(default)]
     pub calls: Vec<Call>,
     /// Time from the creation of a pod to a running process, image pull included.
@@ -136,6 +139,18 @@ pub struct Service {
     /// A horizontal pod autoscaler; the number of pods is `replicas` throughout if absent.
     #[serde(default)]
     pub autoscaler: Option<Autoscaler>,
+    /// Added to the service time for each request in flight in the pod (locks, caches, collection of garbage).
+    #[serde(default = "no_time")]
+    pub contention: SimDuration,
+    /// When a pod rejects new requests before its queue is full.
+    #[serde(default)]
+    pub shed: Option<Shed>,
+    /// Who is served next.
+    #[serde(default)]
+    pub queue_order: Order,
+    /// A request that has waited longer than this when its turn comes is rejected.
+    #[serde(default)]
+    pub queue_target: Option<SimDuration>,
 }
 
 /// Noise: a multiplier with mean 1, log-normal and correlated in time, with rare spikes if wanted.
@@ -177,6 +192,30 @@ pub struct Call {
     /// Repetitions after a failed attempt.
     #[serde(default)]
     pub retry: Retry,
+    /// Share of requests that make the call.
+    #[serde(default = "all")]
+    pub probability: Ratio,
+    /// How often each of those makes it.
+    #[serde(default = "once")]
+    pub count: u32,
+    /// Name of a group of neighbouring calls that are made at once; the request fails when one of them has failed.
+    #[serde(default)]
+    pub parallel: Option<String>,
+    /// Whether the call gets no more time than its caller has left (deadline propagation).
+    #[serde(default)]
+    pub pass_deadline: bool,
+    /// What the request does when the call has finally failed.
+    #[serde(default)]
+    pub on_failure: OnFailure,
+    /// Circuit breaker of each caller pod.
+    #[serde(default)]
+    pub breaker: Option<Breaker>,
+    /// Adaptive throttling by each caller pod.
+    #[serde(default)]
+    pub throttle: Option<Throttle>,
+    /// Connection pool of each caller pod.
+    #[serde(default)]
+    pub pool: Option<Pool>,
 }
 
 /// Repetitions after a failed attempt.
@@ -186,9 +225,21 @@ pub struct Retry {
     /// Attempts in all, the first included.
     #[serde(default = "one_attempt")]
     pub attempts: u32,
-    /// Pause before the second attempt; doubled for each further one, with full jitter.
+    /// Pause before the second attempt; 0s for none.
     #[serde(default = "fifty_milliseconds")]
     pub backoff: SimDuration,
+    /// How the pause grows.
+    #[serde(default)]
+    pub growth: Growth,
+    /// Its random part.
+    #[serde(default)]
+    pub jitter: Jitter,
+    /// Token bucket of each caller pod.
+    #[serde(default)]
+    pub budget: Option<Budget>,
+    /// No retries while too much fails, per caller pod.
+    #[serde(default)]
+    pub stop_above: Option<StopAbove>,
 }
 
 /// A probe as Kubernetes has it.
@@ -206,7 +257,7 @@ pub struct Probe {
     pub failure_threshold: u32,
 }
 
-/// An open-loop source of requests.
+/// An open-loop source of requests or sessions.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Traffic {
@@ -215,7 +266,8 @@ pub struct Traffic {
     pub name: Option<String>,
     /// Where its requests enter.
     pub to: String,
-    /// Arrival rate; where a shape is given, the rate that the shape multiplies.
+    /// Arrival rate of requests, of sessions where `sessions` is given; where a shape is given, the rate that the shape
+    /// multiplies.
     pub rate: Rate,
     /// How the rate changes with time: `constant` if absent. Noise and confounders multiply it further.
     #[serde(default)]
@@ -232,9 +284,15 @@ pub struct Traffic {
     /// Noise on the arrival rate.
     #[serde(default)]
     pub noise: Option<Noise>,
-    /// How long a user waits; for ever if absent.
+    /// How long a user waits for an attempt; for ever if absent.
     #[serde(default)]
     pub timeout: Option<SimDuration>,
+    /// Users try again after a failed attempt.
+    #[serde(default)]
+    pub retry: Option<Retry>,
+    /// Users come for sessions of several requests.
+    #[serde(default)]
+    pub sessions: Option<Sessions>,
 }
 
 /// A rollout.
@@ -315,7 +373,14 @@ pub struct Latency {
 
 impl Default for Retry {
     fn default() -> Self {
-        Retry { attempts: one_attempt(), backoff: fifty_milliseconds() }
+        Retry {
+            attempts: one_attempt(),
+            backoff: fifty_milliseconds(),
+            growth: Growth::Doubling,
+            jitter: Jitter::Full,
+            budget: None,
+            stop_above: None,
+        }
     }
 }
 
@@ -369,6 +434,12 @@ fn ten_percent() -> Ratio {
 }
 fn one() -> f64 {
     1.0
+}
+fn all() -> Ratio {
+    Ratio::ONE
+}
+fn once() -> u32 {
+    1
 }
 fn one_attempt() -> u32 {
     1

@@ -49,6 +49,8 @@ pub const SCENARIOS: &[File] = files![
     "traffic/autoscaled.yaml",
     "traffic/night-release.yaml",
     "traffic/release-in-a-ramp.yaml",
+    "overload/retry-budget.yaml",
+    "overload/retry-storm.yaml",
 ];
 
 /// The policies, in the order in which they are listed.

@@ -14,6 +14,10 @@ pub const MAX_PODS: u64 = 4096;
 pub const MAX_SLOTS: u32 = 1_000_000;
 /// Most attempts of one call.
 pub const MAX_ATTEMPTS: u32 = 10;
+/// Most times one request may make one call.
+pub const MAX_COUNT: u32 = 1000;
+/// Longest mean session, in requests.
+pub const MAX_SESSION: f64 = 10_000.0;
 /// Most calls one request may cause along the graph, every call made once.
 pub const MAX_FAN_OUT: f64 = 1000.0;
 /// Most users behind one source.

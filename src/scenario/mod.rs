@@ -17,6 +17,7 @@ pub mod embedded;
 pub mod limits;
 pub mod noise;
 mod place;
+pub mod protection;
 pub mod quick;
 mod resolve;
 pub mod resolved;

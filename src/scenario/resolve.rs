@@ -6,7 +6,7 @@ use super::document::{Document, FORMAT, Fidelity, Traffic};
 use super::limits::{MAX_FAULTS, MAX_SPAN, MAX_TRAFFIC, MAX_USERS};
 use super::place::Places;
 use super::resolved::{FidelityChoice, Scenario};
-use super::{budget, doubts, noise, rollouts, services, shapes};
+use super::{budget, doubts, noise, protection, rollouts, services, shapes};
 use crate::diagnostic::{Diagnostics, Source, did_you_mean};
 use crate::effect::ServiceId;
 use crate::fault::ConfounderSpec;
@@ -188,6 +188,7 @@ fn one_traffic(checker: &mut Checker<'_>, index: &str, traffic: &Traffic) -> Opt
     }
     let noise = noise::resolve(checker, &path("noise"), traffic.noise);
     let shape = shapes::resolve(checker, index, &traffic.shape);
+    let people = protection::people(checker, &["traffic", index], traffic);
     let to = checker.service(&path("to"), &traffic.to)?;
     Some(TrafficSpec {
         name: traffic.name.clone().unwrap_or_else(|| traffic.to.clone()),
@@ -199,6 +200,7 @@ fn one_traffic(checker: &mut Checker<'_>, index: &str, traffic: &Traffic) -> Opt
         sticky: traffic.sticky,
         cohort: traffic.cohort,
         timeout: traffic.timeout,
+        people,
     })
 }
 

@@ -59,7 +59,7 @@ pub struct Scenario {
 }
 
 impl Scenario {
-    /// Mean arrival rate over all traffic, requests per second: the mean of the shapes over the horizon, noise and
+    /// Mean rate of requests over all traffic, per second, each sent once: the mean of the shapes over the horizon, noise and
     /// confounders left out.
     pub fn mean_rate(&self) -> f64 {
         let deploy_at = SimTime::ZERO + self.warm_up;
@@ -68,13 +68,13 @@ impl Scenario {
 
     /// Mean arrival rate over all traffic from one instant to another.
     pub fn rate_over(&self, from: SimTime, until: SimTime) -> f64 {
-        self.world.traffic.iter().map(|t| t.rate.get() * t.shape.mean(from, until)).sum()
+        self.world.traffic.iter().map(|t| t.request_rate() * t.shape.mean(from, until)).sum()
     }
 
     /// Arrivals per second at a service directly from users, at the peaks of all shapes.
     pub fn peak_rate(&self, service: usize) -> f64 {
         let sources = self.world.traffic.iter().filter(|t| usize::from(t.to.0) == service);
-        sources.map(|t| t.rate.get() * t.shape.peak()).sum()
+        sources.map(|t| t.request_rate() * t.shape.peak()).sum()
     }
 
     /// The level it is played at: `auto` takes the flow level when no service calls another one and no pod is busy
@@ -93,6 +93,12 @@ impl Scenario {
             if !service.calls.is_empty() {
                 return Some(format!("`{}` calls other services", service.name));
             }
+            if service.server.is_some() {
+                return Some(format!(
+                    "`{}` sheds, orders or slows requests by how many there are",
+                    service.name
+                ));
+            }
             let rate = self.peak_rate(index);
             let replicas = f64::from(service.most_replicas());
             let servers = replicas * f64::from(service.concurrency);
@@ -108,6 +114,9 @@ impl Scenario {
         if let Some(why) =
             self.world.services.iter().enumerate().find_map(|(i, s)| self.why_not_limited(i, s))
         {
+            return Some(why);
+        }
+        if let Some(why) = self.people() {
             return Some(why);
         }
         if let Some(sticky) = self.world.traffic.iter().find(|t| t.sticky) {
@@ -133,5 +142,20 @@ impl Scenario {
         let held = (mean + 3.0 * mean.sqrt()) * service.memory_per_request.get() as f64;
         let room = service.memory_limit.get() as f64 - service.memory_base.get() as f64;
         (held > room).then(|| format!("requests may fill the memory of a pod of `{}`", service.name))
+    }
+
+    /// Users that try again or come for sessions, in words.
+    fn people(&self) -> Option<String> {
+        self.world.traffic.iter().find_map(|traffic| {
+            let people = traffic.people.as_ref()?;
+            let what = if people.sessions.is_some() { "come for sessions" } else { "try again" };
+            Some(format!("users of `{}` {what}", traffic.name))
+        })
+    }
+
+    /// Why the flow level cannot play this at all, not even roughly; `None` when it can.
+    pub fn why_never_flow(&self) -> Option<String> {
+        let calling = self.world.services.iter().find(|service| !service.calls.is_empty());
+        calling.map(|service| format!("`{}` calls other services", service.name)).or_else(|| self.people())
     }
 }

@@ -7,6 +7,7 @@ use super::limits::{
     MAX_ATTEMPTS, MAX_FAN_OUT, MAX_PODS, MAX_REPLICAS, MAX_SERVICE_TIME, MAX_SERVICES, MAX_SLOTS,
 };
 use super::noise::resolve as noise;
+use super::protection;
 use super::resolve::Checker;
 use super::resources;
 use crate::effect::ServiceId;
@@ -47,7 +48,7 @@ fn one(checker: &mut Checker<'_>, name: &str, service: &Service) -> ServiceSpec 
         checker.error(&path("service_time"), "the service time is 0", "give the time a request takes");
     }
     resources::check(checker, name, service);
-    let calls = service.calls.iter().enumerate();
+    let calls = 0..service.calls.len();
     ServiceSpec {
         name: name.to_owned(),
         replicas: service.replicas,
@@ -57,7 +58,7 @@ fn one(checker: &mut Checker<'_>, name: &str, service: &Service) -> ServiceSpec 
         error_ratio: service.error_ratio,
         noise: noise(checker, &path("noise"), service.noise),
         error_noise: noise(checker, &path("error_noise"), service.error_noise),
-        calls: calls.filter_map(|(index, call)| resolve_call(checker, name, index, call)).collect(),
+        calls: calls.filter_map(|index| resolve_call(checker, name, &service.calls, index)).collect(),
         startup: service.startup.clone(),
         readiness: probe(checker, &path("readiness"), service.readiness),
         liveness: probe(checker, &path("liveness"), service.liveness),
@@ -71,6 +72,7 @@ fn one(checker: &mut Checker<'_>, name: &str, service: &Service) -> ServiceSpec 
         memory_per_request: service.memory.per_request,
         warming: resources::warming(checker, name, service.warm_up),
         autoscaler: resources::autoscaler(checker, name, service),
+        server: protection::server(checker, &["services", name], service),
     }
 }
 
@@ -119,9 +121,11 @@ fn probe(checker: &mut Checker<'_>, path: &[&str], probe: Probe) -> ProbeSpec {
     }
 }
 
-fn resolve_call(checker: &mut Checker<'_>, name: &str, index: usize, call: &Call) -> Option<CallSpec> {
-    let index = index.to_string();
-    let path = |field| ["services", name, "calls", index.as_str(), field];
+fn resolve_call(checker: &mut Checker<'_>, name: &str, calls: &[Call], index: usize) -> Option<CallSpec> {
+    let call = calls.get(index)?;
+    let number = index.to_string();
+    let path = |field| ["services", name, "calls", number.as_str(), field];
+    let options = protection::call(checker, &["services", name, "calls", &number], calls, index);
     checker.count(&path("retry"), call.retry.attempts, 1, MAX_ATTEMPTS, "attempts");
     if call.timeout.is_some_and(SimDuration::is_zero) {
         checker.error(&path("timeout"), "a timeout of 0s", "leave it out if the caller waits for ever");
@@ -132,7 +136,7 @@ fn resolve_call(checker: &mut Checker<'_>, name: &str, index: usize, call: &Call
     }
     let to = checker.service(&path("to"), &call.to)?;
     let (attempts, backoff) = (call.retry.attempts, call.retry.backoff);
-    Some(CallSpec { to, timeout: call.timeout, attempts, backoff })
+    Some(CallSpec { to, timeout: call.timeout, attempts, backoff, options })
 }
 
 /// Calls must not form a circle, and one request must not become a flood.
@@ -147,7 +151,7 @@ fn check_graph(checker: &mut Checker<'_>, services: &BTreeMap<String, Service>) 
             let costs = calls
                 .iter()
                 .filter(|call| services.contains_key(&call.to) && call.to != **name)
-                .map(|call| cost.get(call.to.as_str()).map(|cost| cost + 1.0));
+                .map(|call| cost.get(call.to.as_str()).map(|cost| (cost + 1.0) * f64::from(call.count)));
             let sum: Option<f64> = costs.sum();
             if let Some(sum) = sum {
                 cost.insert(name, sum);

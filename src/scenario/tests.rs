@@ -306,6 +306,94 @@ fn floods_along_the_graph_are_counted() {
 }
 
 #[test]
+fn calls_servers_and_users_take_options_and_refuse_nonsense() {
+    let call = "to: checkout";
+    for (to, place, fact) in [
+        ("count: 0", "0,", "0 calls are not between 1 and 1000"),
+        ("count: 1001", "1001", "1001 calls"),
+        ("probability: 0%", "0%", "never made"),
+        ("breaker: {open: 5s}", "breaker", "nothing opens"),
+        ("breaker: {consecutive: 0}", "0}", "0 failures in a row"),
+        ("breaker: {error_ratio: 0%}", "0%", "a share of 0%"),
+        ("breaker: {consecutive: 3, probes: 0}", "0}", "0 probes"),
+        ("breaker: {consecutive: 3, open: 0s}", "0s", "a time of 0s"),
+        ("throttle: {k: 0.5}", "0.5", "0.5 is not between 1 and 1000"),
+        ("throttle: {window: 0s}", "0s", "a time of 0s"),
+        ("pool: {size: 0}", "0}", "0 connections"),
+        ("on_failure: panic", "panic", "unknown variant `panic`"),
+    ] {
+        check_error(call, &format!("to: checkout, {to}"), place, fact);
+    }
+    let limited = "retry: {budget: {ratio: 10%}}";
+    check_error("retry: {attempts: 2}", limited, "retry", "a limit on retries, and no retries");
+    let budget = |inner: &str| format!("retry: {{attempts: 2, budget: {{{inner}}}}}");
+    check_error("retry: {attempts: 2}", &budget("ratio: 0%"), "0%", "a share of 0%");
+    check_error("retry: {attempts: 2}", &budget("ratio: 5%, burst: 0"), "0}", "0 is not between 1 and");
+    for (to, place, fact) in [
+        ("shed: {}", "shed", "shedding without a limit"),
+        ("shed: {queue: 0%}", "0%", "a share of 0%"),
+        ("queue_target: 0s", "0s", "whoever waits is rejected"),
+        ("contention: 20m", "20m", "a contention of 20m"),
+        ("queue_order: random", "random", "unknown variant `random`"),
+    ] {
+        check_error("replicas: 4", &format!("replicas: 4, {to}"), place, fact);
+    }
+    for (to, place, fact) in [
+        ("sessions: {requests: 0, think: 1s}", "0,", "0 is not between 1 and 10000"),
+        ("sessions: {requests: 5, think: 3d}", "3d", "think for more than a day"),
+        ("retry: {attempts: 99}", "retry", "99 attempts"),
+        ("retry: {attempts: 3, budget: {ratio: 10%}}", "retry", "users share no limit"),
+    ] {
+        check_error("rate: 20/s", &format!("rate: 20/s, {to}"), place, fact);
+    }
+}
+
+#[test]
+fn a_group_of_calls_stands_together() {
+    let three = |calls: &str| {
+        let front = format!("services:\n  front: {{service_time: 1ms, calls: [{calls}]}}");
+        read_text(&with("services:", &front))
+    };
+    let good =
+        three("{to: web, parallel: a}, {to: checkout, parallel: a, count: 2}, {to: checkout}").unwrap();
+    let front = good.scenario.world.services.iter().find(|s| s.name == "front").unwrap();
+    let groups: Vec<_> = front.calls.iter().map(|c| c.options.as_ref().and_then(|o| o.group)).collect();
+    assert_eq!(groups, [Some(0), Some(0), None]);
+    assert!(front.calls[2].options.is_none(), "a plain call pays for nothing");
+    let apart = three("{to: web, parallel: a}, {to: checkout}, {to: checkout, parallel: a}").unwrap_err();
+    assert!(
+        apart.render(false).contains("stands between those made at once as `a`"),
+        "{}",
+        apart.render(false)
+    );
+    let flood = three("{to: web, count: 400}, {to: web, count: 400}").unwrap_err();
+    assert!(flood.render(false).contains("causes 1600 calls"), "{}", flood.render(false));
+}
+
+#[test]
+fn what_couples_requests_is_played_at_request_level() {
+    let alone = "format: 1\nservices: {web: {service_time: 12ms}}\ntraffic: [{to: web, rate: 20/s}]\n\
+        rollouts: [{service: web, strategy: {rolling: {}}}]\nchange: {faults: [{error_burst: {share: 5%}}]}\n";
+    let why = |from: &str, to: &str| {
+        assert!(alone.contains(from));
+        read_text(&alone.replace(from, to)).unwrap().scenario.why_not_flow()
+    };
+    assert_eq!(why("12ms", "12ms"), None);
+    for option in ["contention: 1ms", "shed: {queue: 50%}", "queue_order: lifo", "queue_target: 1s"] {
+        let why = why("service_time: 12ms", &format!("service_time: 12ms, {option}"));
+        assert!(why.is_some_and(|why| why.contains("sheds, orders or slows")), "{option}");
+    }
+    let sessions = why("rate: 20/s", "rate: 20/s, sessions: {requests: 5, think: 1s}");
+    assert!(sessions.is_some_and(|why| why.contains("come for sessions")));
+    assert!(
+        why("rate: 20/s", "rate: 20/s, retry: {attempts: 3}").is_some_and(|why| why.contains("try again"))
+    );
+    let forced = alone.replace("rate: 20/s", "rate: 20/s, retry: {attempts: 3}") + "fidelity: flow\n";
+    let error = read_text(&forced).unwrap_err().render(false);
+    assert!(error.contains("try again, which the flow level cannot play"), "{error}");
+}
+
+#[test]
 fn names_come_from_folder_and_stem() {
     for (path, name) in [
         ("scenarios/fault/x.yaml", "fault/x"),

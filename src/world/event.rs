@@ -56,8 +56,10 @@ pub enum CallEvent {
     Served,
     /// Its caller gives up.
     TimedOut,
-    /// The pause before its next attempt is over.
+    /// The pause before its next attempt (or the next request of a session) is over.
     Retry,
+    /// It has waited too long for a connection.
+    NoConnection,
 }
 
 /// Events of traffic and cluster at one instant happen in this order.

@@ -19,6 +19,7 @@ pub mod flow;
 pub mod instruments;
 pub mod outcomes;
 pub mod pod;
+pub mod protection;
 pub mod request;
 pub mod scaling;
 pub mod shape;
@@ -442,6 +443,12 @@ impl World {
         } else if let Some(tally) = &self.tally {
             self.fingerprint.record(self.now, tally.counts.succeeded << 24 ^ tally.counts.failed);
         }
+    }
+
+    /// Counting ends: requests that users wait to send, and have sent without the deploy, are counted as timed out.
+    /// Call once, at the end of the span.
+    pub fn end_counting(&mut self) {
+        self.with_requests(|requests, around| requests.count_unissued(around));
     }
 
     /// Reads every instrument of every service.

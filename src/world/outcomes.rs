@@ -35,6 +35,19 @@ impl Outcomes {
         entry.fates.push(Fate::Open);
     }
 
+    /// As [`Outcomes::begin`], for sources whose intents are not issued in order.
+    pub fn begin_unordered(&mut self, source: usize, intent: u32) {
+        if !self.keep {
+            return;
+        }
+        let entry = &mut self.sources[source];
+        entry.first = Some(0);
+        let needed = intent as usize + 1;
+        if entry.fates.len() < needed {
+            entry.fates.resize(needed, Fate::Open);
+        }
+    }
+
     /// A request has its fate.
     pub fn set(&mut self, source: usize, intent: u32, fate: Fate, now: SimTime) {
         if !self.keep {

@@ -3,6 +3,7 @@
 //! Fields of type [`Distribution`] are drawn per event; everything else is fixed for a replication.
 
 use super::autoscaler::AutoscalerSpec;
+use super::protection::{CallOptions, PeopleSpec, ServerOptions};
 use super::shape::Shape;
 use super::warming::Warming;
 use crate::effect::{ServiceId, WorldDisturbance};
@@ -55,8 +56,23 @@ pub struct CallSpec {
     pub timeout: Option<SimDuration>,
     /// Attempts in all, at least 1.
     pub attempts: u32,
-    /// Pause before the second attempt; doubled for each further one, with full jitter.
+    /// Pause before the second attempt; doubled for each further one, with full jitter, unless the options say
+    /// otherwise.
     pub backoff: SimDuration,
+    /// Everything beyond that; `None` for a plain call.
+    pub options: Option<Box<CallOptions>>,
+}
+
+impl CallSpec {
+    /// One attempt without a time-out, for each request.
+    pub fn plain(to: ServiceId) -> Self {
+        CallSpec { to, timeout: None, attempts: 1, backoff: SimDuration::ZERO, options: None }
+    }
+
+    /// Calls one request makes on average when each is made once and none is tried again.
+    pub fn mean_count(&self) -> f64 {
+        self.options.as_ref().map_or(1.0, |options| options.probability.get() * f64::from(options.count))
+    }
 }
 
 /// Readiness and liveness probing, as Kubernetes does it.
@@ -117,6 +133,8 @@ pub struct ServiceSpec {
     pub warming: Option<Warming>,
     /// What changes the number of pods with their CPU use; `None` = nothing.
     pub autoscaler: Option<AutoscalerSpec>,
+    /// Load shedding, queue discipline and contention; `None` for first come, first served.
+    pub server: Option<ServerOptions>,
 }
 
 impl ServiceSpec {
@@ -141,14 +159,14 @@ impl ServiceSpec {
     }
 }
 
-/// An open-loop source of requests.
+/// An open-loop source of requests or sessions.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrafficSpec {
     /// Name, for keyed draws.
     pub name: String,
     /// Where its requests enter.
     pub to: ServiceId,
-    /// Arrival rate where its shape is 1.
+    /// Mean arrival rate where its shape is 1; of sessions, where people come for sessions.
     pub rate: Rate,
     /// How the rate changes with time.
     pub shape: Shape,
@@ -162,6 +180,16 @@ pub struct TrafficSpec {
     pub cohort: Ratio,
     /// How long a user waits; `None` = for ever.
     pub timeout: Option<SimDuration>,
+    /// Users that try again or come for sessions; `None` for one request each.
+    pub people: Option<Box<PeopleSpec>>,
+}
+
+impl TrafficSpec {
+    /// Mean rate of requests per second, each sent once: [`TrafficSpec::rate`] times the requests of a session.
+    pub fn request_rate(&self) -> f64 {
+        let sessions = self.people.as_ref().and_then(|people| people.sessions.as_ref());
+        self.rate.get() * sessions.map_or(1.0, |sessions| sessions.requests)
+    }
 }
 
 /// What good service means.
@@ -207,8 +235,8 @@ pub struct WorldSpec {
 impl WorldSpec {
     /// Share of all requests that a cohort rule matches.
     pub fn matching_share(&self) -> f64 {
-        let all: f64 = self.traffic.iter().map(|t| t.rate.get()).sum();
-        let matched: f64 = self.traffic.iter().map(|t| t.rate.get() * t.cohort.get()).sum();
+        let all: f64 = self.traffic.iter().map(TrafficSpec::request_rate).sum();
+        let matched: f64 = self.traffic.iter().map(|t| t.request_rate() * t.cohort.get()).sum();
         if all > 0.0 { matched / all } else { 0.0 }
     }
 }

@@ -137,3 +137,22 @@ fn the_cheapest_branch_in_hindsight_scores_100_never_0_and_always_less_on_mild_f
     assert_eq!(efficacy("never"), 0.0);
     assert!(efficacy("always") < 0.0, "{}", efficacy("always"));
 }
+
+/// The same release, rollout and policy: without a limit on retries the collapse outlives a rollback that worked, with
+/// a retry budget it ends with it.
+#[test]
+fn a_retry_storm_outlives_its_rollback_unless_retries_have_a_budget() {
+    let policies: Vec<Loaded> =
+        policies().into_iter().filter(|policy| policy.name == "five-xx-10pct-2m").collect();
+    let recovered = |name: &str| -> Vec<bool> {
+        let records = play(&shipped(name), &policies, 4);
+        let bad = |record| runs(record, "five-xx-10pct-2m")[0];
+        let all: Vec<&RunRecord> = records.iter().map(bad).collect();
+        assert!(all.iter().all(|run| run.rollback.as_ref().is_some_and(|r| r.restored.is_some())), "{name}");
+        assert!(all.iter().all(|run| run.counts.is_conserved()), "{name}");
+        all.iter().map(|run| run.recovered_at.is_some()).collect()
+    };
+    let storm = recovered("overload/retry-storm");
+    assert!(storm.iter().filter(|&&recovered| !recovered).count() >= 2, "{storm:?}");
+    assert_eq!(recovered("overload/retry-budget"), [true; 4]);
+}

@@ -13,7 +13,7 @@ use backout::world::spec::{CallSpec, Timed, TimedDisturbance, WorldSpec};
 use backout::world::{Common, Level, Stop, World};
 use proptest::prelude::*;
 
-use crate::{studies, worlds};
+use crate::{studies, world_calls, worlds};
 
 fn at(seconds: u64) -> SimTime {
     SimTime::ZERO + SimDuration::from_secs(seconds)
@@ -36,6 +36,7 @@ fn graph(depth: usize, queue: u32, attempts: u32, timeout_ms: u64) -> WorldSpec 
             timeout: Some(SimDuration::from_millis(timeout_ms)),
             attempts,
             backoff: SimDuration::from_millis(20),
+            options: None,
         });
     }
     let mut spec = worlds::spec(services, 60.0);
@@ -118,6 +119,11 @@ proptest! {
         depth in 0usize..3, queue in 0u32..6, attempts in 1u32..4, timeout in 20u64..500, faults in faults(), seed: u64,
     ) {
         canary_and_back(graph(depth, queue, attempts, timeout), Level::Request, &faults, seed);
+    }
+
+    #[test]
+    fn requests_are_conserved_with_every_feature_of_calls(faults in faults(), seed: u64) {
+        canary_and_back(world_calls::everything(seed), Level::Request, &faults, seed);
     }
 
     #[test]

@@ -41,6 +41,7 @@ pub fn service(name: &str, service_time: Distribution<SimDuration>) -> ServiceSp
         memory_per_request: Bytes::new(0),
         warming: None,
         autoscaler: None,
+        server: None,
     }
 }
 
@@ -56,6 +57,7 @@ pub fn traffic(rate: f64) -> TrafficSpec {
         sticky: false,
         cohort: Ratio::ZERO,
         timeout: None,
+        people: None,
     }
 }
 

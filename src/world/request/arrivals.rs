@@ -14,7 +14,7 @@ impl Requests {
         }
     }
 
-    fn schedule_arrival(&mut self, source: u16, around: &mut Around<'_>) {
+    pub(super) fn schedule_arrival(&mut self, source: u16, around: &mut Around<'_>) {
         let index = source as usize;
         let key = self.source_keys[index].id(self.issued[index]).purpose(Purpose::Arrivals);
         let need = -libm::log(key.uniform_open());
@@ -47,6 +47,9 @@ impl Requests {
             (key, 0, around.spec.target, None)
         } else {
             let index = source as usize;
+            if around.spec.traffic[index].people.is_some() {
+                return self.person_arrives(source, around);
+            }
             let key = self.source_keys[index].id(self.issued[index]);
             let intent = self.issued[index] as u32;
             self.issued[index] += 1;

@@ -2,8 +2,7 @@
 
 use super::super::instruments::Code;
 use super::super::tally::{Fate, Tally};
-use super::{Around, Call, Requests, SYNTHETIC};
-use crate::rng::Purpose;
+use super::{Around, Call, Requests, Role, SYNTHETIC};
 use crate::time::SimTime;
 
 impl Requests {
@@ -30,8 +29,8 @@ impl Requests {
             let harm = tally.harm.total();
             tally.compare(fate, without);
             if tally.harm.total() > harm {
-                let users = around.spec.traffic[source].users.max(1);
-                tally.harmed_users.insert((call.source, call.key.purpose(Purpose::User).below(users)));
+                let user = self.user(call, around.spec);
+                tally.harmed_users.insert((call.source, user));
             }
         }
     }
@@ -45,14 +44,23 @@ impl Requests {
         let state = &mut around.cluster.pods[pod as usize];
         state.waiting = 0;
         state.in_flight = 0;
-        let lost: Vec<u32> = (0..self.calls.len() as u32)
-            .filter(|&s| {
-                let call = &self.calls[s as usize];
-                call.generation != 0 && call.pod == Some(pod)
-            })
+        if let Some(clients) = self.clients.get_mut(pod as usize) {
+            clients.clear();
+        }
+        let lost: Vec<(u32, u32)> = (0..self.calls.len() as u32)
+            .map(|s| (s, &self.calls[s as usize]))
+            .filter(|(_, call)| call.generation != 0 && call.pod == Some(pod))
+            .map(|(s, call)| (s, call.generation))
             .collect();
-        for slot in lost {
+        for (slot, generation) in lost {
             let call = &mut self.calls[slot as usize];
+            if call.generation != generation {
+                continue;
+            }
+            if call.role == Role::Leg {
+                self.drop_entry(slot, around);
+                continue;
+            }
             call.in_service = false;
             if call.service == around.spec.target {
                 touch(call, around.tally);

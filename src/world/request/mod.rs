@@ -2,7 +2,9 @@
 //!
 //! A call waits for a pod's concurrency slot, is served, makes its own calls one after the other while it keeps the
 //! slot (as a thread-per-request server does), and replies. Callers time out, retry with doubling back-off and full
-//! jitter, and fail when their attempts are used up.
+//! jitter, and fail when their attempts are used up. What goes beyond that (see [`super::protection`]) has its own
+//! files here: `fan_out` (probability, count, groups made at once), `client` and `guard` (budgets, breakers, throttles,
+//! pools, deadlines), `queue` (shedding and disciplines), `people` (users that retry, sessions).
 //!
 //! All draws are keyed by (source, intent, call path, attempt), never by the order of calls: the same request takes
 //! the same time and has the same luck in every branch. Arrivals are keyed by intent alone.
@@ -12,7 +14,12 @@
 
 mod arrivals;
 mod children;
+mod client;
+mod fan_out;
 mod fate;
+mod guard;
+mod people;
+mod queue;
 mod route;
 mod sharing;
 
@@ -35,7 +42,18 @@ use sharing::Sharing;
 /// The source number of synthetic load, which no user feels.
 pub const SYNTHETIC: u16 = u16::MAX;
 
-/// One attempt of one call.
+/// What an entry of the table of calls is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Role {
+    /// An attempt: it waits in a pod, is served there, makes its own calls.
+    Attempt,
+    /// One of several calls that a request makes at once; its `parent` is that request, its `pod` the caller's.
+    Leg,
+    /// A user who tries again or comes for a session; no pod has it.
+    User,
+}
+
+/// One attempt of one call; or whoever makes attempts on behalf of another (see [`Role`]).
 #[derive(Clone, Copy, Debug)]
 struct Call {
     key: Key,
@@ -51,11 +69,24 @@ struct Call {
     in_service: bool,
     /// Nobody waits for it any more.
     abandoned: bool,
+    /// The callee knows the deadline and does not begin after it.
+    mortal: bool,
+    role: Role,
     /// Which of the service's calls is being made.
     child: u16,
     /// Attempt of that call, from 0.
     child_attempt: u16,
+    /// How often that call has been made already, for calls that are made several times.
+    repeat: u16,
+    /// Calls made at once that are not answered yet; of a user, 1 while thinking.
+    pending: u16,
+    /// Of a user: the intent after the last one of the session.
+    end_intent: u32,
     issued_at: SimTime,
+    /// When it began to wait in a pod; only kept where the queue asks for it.
+    queued_at: SimTime,
+    /// When its caller gives up.
+    deadline: SimTime,
     work: Option<Handle>,
     timeout: Option<Handle>,
 }
@@ -68,7 +99,14 @@ pub struct Requests {
     queues: Vec<VecDeque<u32>>,
     /// By pod: who shares its processors, where there is throttling.
     sharing: Vec<Sharing>,
+    /// What caller pods remember, by pod and entry of the list of calls; empty without guards.
+    clients: Vec<Vec<Option<guard::Client>>>,
+    /// Arrivals by source: requests, or people where they retry or come for sessions.
     issued: Vec<u64>,
+    /// First intent of each session, by source; empty without sessions.
+    sessions: Vec<Vec<u32>>,
+    /// Intents planned so far by people, by source.
+    planned: Vec<u64>,
     synthetic_issued: u64,
     generation: u32,
     source_keys: Vec<Key>,
@@ -99,7 +137,10 @@ impl Requests {
             free: Vec::new(),
             queues: Vec::new(),
             sharing: Vec::new(),
+            clients: Vec::new(),
             issued: vec![0; spec.traffic.len()],
+            sessions: vec![Vec::new(); spec.traffic.len()],
+            planned: vec![0; spec.traffic.len()],
             synthetic_issued: 0,
             generation: 0,
             source_keys: spec.traffic.iter().map(|t| key.entity(&t.name)).collect(),
@@ -133,9 +174,16 @@ impl Requests {
             pod: None,
             in_service: false,
             abandoned: false,
+            mortal: false,
+            role: Role::Attempt,
             child: 0,
             child_attempt: 0,
+            repeat: 0,
+            pending: 0,
+            end_intent: 0,
             issued_at: now,
+            queued_at: now,
+            deadline: SimTime::NEVER,
             work: None,
             timeout: None,
         };
@@ -153,18 +201,20 @@ impl Requests {
 
     fn arm_timeout(&mut self, slot: u32, timeout: SimDuration, around: &mut Around<'_>) {
         let event = Event::Call(CallEvent::TimedOut, slot);
-        self.calls[slot as usize].timeout =
-            Some(around.agenda.schedule(around.now + timeout, class::TRAFFIC, event));
+        let call = &mut self.calls[slot as usize];
+        call.deadline = around.now + timeout;
+        call.timeout = Some(around.agenda.schedule(call.deadline, class::TRAFFIC, event));
     }
 
     /// Finds a pod for a call; a call without one is rejected.
     fn dispatch(&mut self, slot: u32, around: &mut Around<'_>) {
-        let call = self.calls[slot as usize];
-        let destination = self.destination(&call, around);
-        if destination == Destination::Stable {
+        let destination = self.destination(&self.calls[slot as usize], around);
+        if destination == Destination::Stable && around.cluster.split.mirror > 0.0 {
+            let call = self.calls[slot as usize];
             self.mirror(&call, around);
         }
-        let Some(pod) = route::pick_pod(&call, destination, around.cluster) else {
+        let call = &self.calls[slot as usize];
+        let Some(pod) = route::pick_pod(call, destination, around.cluster) else {
             around.no_pod[call.service.0 as usize][destination as usize] += 1;
             self.finish(slot, Code::Rejected, around);
             return;
@@ -172,10 +222,16 @@ impl Requests {
         let spec = &around.spec.services[call.service.0 as usize];
         self.calls[slot as usize].pod = Some(pod);
         let state = &mut around.cluster.pods[pod as usize];
-        if state.in_flight < spec.concurrency {
+        let shed = spec.server.as_ref().is_some_and(|server| {
+            server.sheds((state.in_flight, spec.concurrency), (state.waiting, spec.queue))
+        });
+        if state.in_flight < spec.concurrency && !shed {
             self.serve(slot, around);
-        } else if state.waiting < spec.queue {
+        } else if state.waiting < spec.queue && !shed {
             state.waiting += 1;
+            if spec.server.is_some() {
+                self.calls[slot as usize].queued_at = around.now;
+            }
             if self.queues.len() <= pod as usize {
                 self.queues.resize(pod as usize + 1, VecDeque::new());
             }
@@ -189,7 +245,7 @@ impl Requests {
 
     /// A call gets its concurrency slot.
     fn serve(&mut self, slot: u32, around: &mut Around<'_>) {
-        let call = self.calls[slot as usize];
+        let call = &self.calls[slot as usize];
         let Some(pod_index) = call.pod else { return };
         let pod = &mut around.cluster.pods[pod_index as usize];
         pod.in_flight += 1;
@@ -203,11 +259,14 @@ impl Requests {
             let slow = around.conditions.slowness(pod.revision());
             if slow.share > 0.0 && call.key.purpose(Purpose::Fault).id(1).uniform() < slow.share {
                 factor *= slow.factor;
-                fate::touch(&call, around.tally);
+                fate::touch(call, around.tally);
             }
         }
         let u = call.key.purpose(Purpose::ServiceTime).uniform_open();
-        let seconds = spec.service_time.quantile(u) * factor;
+        let mut seconds = spec.service_time.quantile(u) * factor;
+        if let Some(server) = &spec.server {
+            seconds += server.contention.as_secs_f64() * f64::from(pod.in_flight);
+        }
         pod.cpu_seconds += spec.cpu_per_request * factor;
         pod.cpu_window += spec.cpu_per_request * factor;
         if spec.throttled {
@@ -240,7 +299,15 @@ impl Requests {
             }
             CallEvent::Retry => {
                 self.calls[slot as usize].work = None;
-                self.call_child(slot, around);
+                if self.calls[slot as usize].role == Role::User {
+                    self.user_wakes(slot, around);
+                } else {
+                    self.call_child(slot, around);
+                }
+            }
+            CallEvent::NoConnection => {
+                self.calls[slot as usize].work = None;
+                self.waited_in_vain(slot, around);
             }
             CallEvent::TimedOut => {
                 self.calls[slot as usize].timeout = None;
@@ -291,30 +358,36 @@ impl Requests {
 
     /// A call ends: frees its place, tells who waits.
     fn finish(&mut self, slot: u32, code: Code, around: &mut Around<'_>) {
-        let call = self.calls[slot as usize];
+        let call = &mut self.calls[slot as usize];
+        call.generation = 0;
         for handle in [call.work, call.timeout].into_iter().flatten() {
             around.agenda.cancel(handle);
         }
-        if let Some(pod) = call.pod.filter(|_| call.in_service) {
-            self.leave(slot, pod, around);
-        }
-        self.calls[slot as usize].generation = 0;
-        self.free.push(slot);
+        // The slot may be used again below, so what is needed later is taken now; all of it only for a user's request.
+        let (parent, pod, in_service, abandoned) = (call.parent, call.pod, call.in_service, call.abandoned);
+        let of_user = if parent.is_none() { Some(*call) } else { None };
         let latency = around.now.since(call.issued_at).as_secs_f64();
-        if let Some(pod) = call.pod {
+        if let Some(pod) = pod {
+            if in_service {
+                self.leave(slot, pod, around);
+            }
             let state = &mut around.cluster.pods[pod as usize];
             let bucket = bucket(latency);
-            if !call.abandoned {
+            if !abandoned {
                 state.client.count_in(bucket, code, latency);
             }
-            if call.in_service {
+            if in_service {
                 state.server.count_in(bucket, code, latency);
-                self.release(pod, around);
             }
         }
-        match call.parent {
-            Some(parent) => self.answered(parent, code, around),
-            None => self.settle(&call, code, around),
+        self.free.push(slot);
+        if let Some(pod) = pod.filter(|_| in_service) {
+            self.release(pod, around);
+        }
+        match (parent, of_user) {
+            (Some(parent), _) => self.answered(parent, code, around),
+            (None, Some(call)) => self.settle(&call, code, around),
+            (None, None) => {}
         }
     }
 
@@ -322,9 +395,7 @@ impl Requests {
     fn release(&mut self, pod: u32, around: &mut Around<'_>) {
         let state = &mut around.cluster.pods[pod as usize];
         state.in_flight = state.in_flight.saturating_sub(1);
-        let next = self.queues.get_mut(pod as usize).and_then(VecDeque::pop_front);
-        if let Some(next) = next {
-            state.waiting = state.waiting.saturating_sub(1);
+        if let Some(next) = self.next_waiting(pod, around) {
             self.serve(next, around);
         }
     }

@@ -1,6 +1,7 @@
 //! Which destination and which pod a call goes to.
 
 use super::super::cluster::Cluster;
+use super::super::spec::WorldSpec;
 use super::{Around, Call, Requests, SYNTHETIC};
 use crate::effect::{Destination, SetName};
 use crate::rng::{Key, Purpose};
@@ -40,14 +41,22 @@ impl Requests {
     }
 
     /// The user behind a request, whichever of its calls asks.
-    pub(super) fn user(&self, call: &Call, around: &Around<'_>) -> u64 {
+    pub(super) fn user(&self, call: &Call, spec: &WorldSpec) -> u64 {
         let source = call.source as usize;
-        let users = around.spec.traffic[source].users.max(1);
-        self.source_keys[source].id(u64::from(call.intent)).purpose(Purpose::User).below(users)
+        let users = spec.traffic[source].users.max(1);
+        let first = self.first_intent(source, call.intent);
+        self.source_keys[source].id(u64::from(first)).purpose(Purpose::User).below(users)
+    }
+
+    /// The first intent of the session an intent belongs to; itself without sessions.
+    fn first_intent(&self, source: usize, intent: u32) -> u32 {
+        let sessions = &self.sessions[source];
+        let after = sessions.partition_point(|&first| first <= intent);
+        after.checked_sub(1).and_then(|index| sessions.get(index)).copied().unwrap_or(intent)
     }
 
     fn user_key(&self, call: &Call, around: &Around<'_>) -> Key {
-        Key::root(self.user(call, around), &around.spec.traffic[call.source as usize].name)
+        Key::root(self.user(call, around.spec), &around.spec.traffic[call.source as usize].name)
     }
 
     /// Whether the request is one of the cohort that a header or cookie rule matches: a property of its user.
