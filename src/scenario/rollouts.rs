@@ -51,7 +51,7 @@ fn check_strategy(checker: &mut Checker<'_>, rollout: &Rollout) {
         StrategySpec::Canary(canary) => check_canary(checker, canary),
         StrategySpec::Flagger(flagger) => check_flagger(checker, flagger),
         StrategySpec::Rolling(rolling) => check_bounds(checker, "rolling", &rolling.bounds),
-        StrategySpec::Custom(_) => {}
+        StrategySpec::BlueGreen(_) | StrategySpec::Custom(_) => {}
     }
     for Objection { path, fact, help } in rollout.strategy.as_dyn().objections() {
         let mut place = vec!["rollouts", "0", "strategy", rollout.strategy.name()];

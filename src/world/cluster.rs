@@ -398,6 +398,7 @@ impl Cluster {
             replicas: spec.services[target.0 as usize].replicas,
             sets: SetName::ALL.map(|s| self.set_view(target, s, now)),
             split: self.asked,
+            in_force: self.split,
             routing: self.routing,
             hold,
         }

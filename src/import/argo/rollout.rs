@@ -108,7 +108,13 @@ fn read(draft: &mut Draft<'_, '_>, object: &Object<'_>, canary: &Reader<'_>) -> 
     let rollout = if steps.steps.is_empty() && !traffic_routed {
         StrategySpec::Rolling(Rolling { bounds })
     } else {
-        StrategySpec::Canary(Canary { steps: steps.steps, traffic_routed, bounds, scale_down_delay })
+        StrategySpec::Canary(Canary {
+            steps: steps.steps,
+            traffic_routed,
+            bounds,
+            scale_down_delay,
+            ..Canary::default()
+        })
     };
     let rollback = ProcedureSpec::ArgoAbort(ArgoAbort {
         traffic_routed,
@@ -223,8 +229,6 @@ fn steps(
     Ok(steps)
 }
 
-const NOTHING: CanaryStep = CanaryStep { weight: None, bake: SimDuration::ZERO, kind: WaitKind::Bake };
-
 /// One step of the file is one step of the strategy, so that both count alike.
 fn one(
     draft: &mut Draft<'_, '_>,
@@ -239,14 +243,14 @@ fn one(
             reader.diagnostic_at(error.to_string(), "write a weight between 0 and the maximal one")
         })?;
         steps.words.push(format!("{} %", weight.get()));
-        return Ok(CanaryStep { weight: Some(weight), ..NOTHING });
+        return Ok(CanaryStep { weight: Some(weight), ..CanaryStep::default() });
     }
     // `pause: {}` is an empty mapping and `pause:` is null: both wait for a person.
     if item.peek().get("pause").is_some() {
         return pause(draft, item, steps);
     }
     if let Some(section) = item.get("analysis") {
-        let Some(analysis) = analysis(draft, object, &section)? else { return Ok(NOTHING) };
+        let Some(analysis) = analysis(draft, object, &section)? else { return Ok(CanaryStep::default()) };
         if !analysis.ends() {
             let note = "a metric with an interval and no count: the step never ends by itself";
             draft.unsupported.push(unsupported(&section, note));
@@ -254,7 +258,7 @@ fn one(
         let bake = analysis.length().max(SHORTEST_ANALYSIS);
         steps.words.push(format!("analysis {}", analysis.name));
         steps.analyses.push(analysis);
-        return Ok(CanaryStep { weight: None, bake, kind: WaitKind::Analysis });
+        return Ok(CanaryStep { bake, kind: WaitKind::Analysis, ..CanaryStep::default() });
     }
     if let Some(experiment) = item.get("experiment") {
         let bake = experiment.get("duration").map(|reader| reader.duration_go()).transpose()?;
@@ -263,12 +267,12 @@ fn one(
         draft.unsupported.push(unsupported(&experiment, note));
         let bake = bake.unwrap_or(SimDuration::ZERO);
         steps.words.push(format!("experiment for {bake}"));
-        return Ok(CanaryStep { bake, ..NOTHING });
+        return Ok(CanaryStep { bake, ..CanaryStep::default() });
     }
     let name = item.peek().entries().first().map_or("an empty step", |entry| entry.key.as_str());
     item.whole();
     draft.unsupported.push(unsupported(item, format!("`{name}` is not simulated: the step takes no time")));
-    Ok(NOTHING)
+    Ok(CanaryStep::default())
 }
 
 fn pause(draft: &mut Draft<'_, '_>, item: &Reader<'_>, steps: &mut Steps) -> Result<CanaryStep, Diagnostic> {
@@ -281,7 +285,7 @@ fn pause(draft: &mut Draft<'_, '_>, item: &Reader<'_>, steps: &mut Steps) -> Res
             format!("after {bake}"),
         );
         steps.words.push(format!("pause until resumed ({bake})"));
-        return Ok(CanaryStep { weight: None, bake, kind: WaitKind::Pause });
+        return Ok(CanaryStep { bake, kind: WaitKind::Pause, ..CanaryStep::default() });
     };
     let is_number = matches!(reader.peek().value, NodeValue::Int(_));
     let seconds = reader.i64().ok().and_then(|seconds| u64::try_from(seconds).ok());
@@ -290,5 +294,5 @@ fn pause(draft: &mut Draft<'_, '_>, item: &Reader<'_>, steps: &mut Steps) -> Res
         None => reader.duration_go()?,
     };
     steps.words.push(format!("pause {bake}"));
-    Ok(CanaryStep { bake, ..NOTHING })
+    Ok(CanaryStep { bake, ..CanaryStep::default() })
 }
