@@ -175,6 +175,8 @@ pub struct RolloutView {
     pub sets: [SetView; SetName::COUNT],
     /// What was last asked of the routers.
     pub split: Split,
+    /// What the routers do: what was asked of them, as far as it has reached them.
+    pub in_force: Split,
     /// How requests find pods.
     pub routing: Routing,
     /// Whether somebody asks the strategy not to advance.

@@ -146,7 +146,7 @@ impl QuickArgs {
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "How policy files are read")]
 pub struct PolicyArgs {
-    /// What a name of the house means: METRIC=SIGNAL, label.LABEL=STABLE/CANDIDATE, service=NAME or namespace=NAME
+    /// What a name of the house means: METRIC=SIGNAL, label.LABEL=STABLE/CANDIDATE, service=NAME, namespace=NAME or provider.METRIC=ANSWER
     #[arg(long, value_name = "KEY=VALUE")]
     pub bind: Vec<String>,
     /// Value of a placeholder of the file, like an Argo analysis argument

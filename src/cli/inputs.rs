@@ -220,13 +220,28 @@ pub(super) fn import_options(args: &PolicyArgs) -> Result<ImportOptions, Failure
         match key {
             "service" => options.service = Some(value.to_owned()),
             "namespace" => options.namespace = Some(value.to_owned()),
-            _ => match key.strip_prefix("label.") {
-                Some(label) => options.label_roles.push(label_role(label, value)?),
-                None => options.bindings.push(metric_binding(key, value)?),
-            },
+            _ => bind_prefixed(&mut options, key, value)?,
         }
     }
     Ok(options)
+}
+
+/// `label.LABEL=…`, `provider.METRIC=…`, or else a metric.
+fn bind_prefixed(options: &mut ImportOptions, key: &str, value: &str) -> Result<(), Failure> {
+    if let Some(label) = key.strip_prefix("label.") {
+        options.label_roles.push(label_role(label, value)?);
+    } else if let Some(name) = key.strip_prefix("provider.") {
+        let answer = import::Answer::parse(value).map_err(|fact| {
+            Failure::usage(
+                fact,
+                "write succeed, fail, error, inconclusive, no_data, a share like `90%`, or a result",
+            )
+        })?;
+        options.providers.insert(name.to_owned(), answer);
+    } else {
+        options.bindings.push(metric_binding(key, value)?);
+    }
+    Ok(())
 }
 
 fn pair_of<'p>(option: &str, pair: &'p str) -> Result<(&'p str, &'p str), Failure> {

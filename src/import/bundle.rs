@@ -31,6 +31,8 @@ pub(super) struct Bundle<'a> {
     pub(super) rollouts: Vec<Object<'a>>,
     pub(super) analysis_templates: Vec<Object<'a>>,
     pub(super) cluster_templates: Vec<Object<'a>>,
+    pub(super) analysis_runs: Vec<Object<'a>>,
+    pub(super) deployments: Vec<Object<'a>>,
 }
 
 /// Parses every file; what is not YAML becomes a problem.
@@ -93,16 +95,35 @@ impl<'a> Bundle<'a> {
             ("argoproj.io", "Rollout") => &mut self.rollouts,
             ("argoproj.io", "AnalysisTemplate") => &mut self.analysis_templates,
             ("argoproj.io", "ClusterAnalysisTemplate") => &mut self.cluster_templates,
+            ("argoproj.io", "AnalysisRun") => &mut self.analysis_runs,
+            ("apps", "Deployment") => &mut self.deployments,
             _ => return passed_over(group, version, kind, &kind_reader),
         };
         list.push(object(reader, options)?);
         Ok(())
     }
+
+    /// Whether nothing but Deployments was found, so that they are what is asked about.
+    pub(super) fn has_only_deployments(&self) -> bool {
+        let others = [
+            &self.canaries,
+            &self.metric_templates,
+            &self.rollouts,
+            &self.analysis_templates,
+            &self.cluster_templates,
+            &self.analysis_runs,
+        ];
+        self.native.is_empty() && others.iter().all(|list| list.is_empty())
+    }
 }
 
 fn object<'a>(reader: Reader<'a>, options: &ImportOptions) -> Result<Object<'a>, Diagnostic> {
     let metadata = reader.required("metadata")?;
-    let name = metadata.required("name")?.text()?.to_owned();
+    let generated = metadata.get("generateName").filter(|_| !metadata.has("name"));
+    let name = match generated {
+        Some(prefix) => prefix.text()?.trim_end_matches('-').to_owned(),
+        None => metadata.required("name")?.text()?.to_owned(),
+    };
     let written = match metadata.get("namespace") {
         Some(namespace) => Some(namespace.text()?.to_owned()),
         None => None,
@@ -122,7 +143,7 @@ fn passed_over(group: &str, version: &str, kind: &str, at: &Reader<'_>) -> Resul
             format!("`{kind}` of {version} is OpenKruise's, which is not read"),
             "Argo's Rollout has `apiVersion: argoproj.io/v1alpha1`; the kinds share only their name",
         ),
-        ("flagger.app" | "argoproj.io", "AlertProvider" | "AnalysisRun" | "Application") => Ok(()),
+        ("flagger.app" | "argoproj.io", "AlertProvider" | "Application") => Ok(()),
         ("flagger.app" | "argoproj.io", _) => refuse(
             format!("`{kind}` of {version} is not read"),
             "give the Canary, Rollout or AnalysisTemplate it belongs to",

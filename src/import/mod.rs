@@ -11,7 +11,9 @@
 //! be; numbers may be written as texts; keys that hold nothing are absent.
 
 mod argo;
+mod assume;
 mod bundle;
+mod deployment;
 mod flagger;
 mod load_test;
 mod native;
@@ -19,6 +21,7 @@ mod placeholder;
 mod query_book;
 mod unread;
 
+pub use assume::Answer;
 pub use native::schema as native_schema;
 
 use std::collections::BTreeMap;
@@ -56,8 +59,13 @@ pub const FORMATS: &[Format] = &[
     },
     Format {
         name: "argo",
-        summary: "Argo rollouts (canary) and analysis templates; rollouts bring their own steps",
-        recognised_by: "apiVersion: argoproj.io/v1alpha1, kind: Rollout, AnalysisTemplate or ClusterAnalysisTemplate",
+        summary: "Argo rollouts (canary, blue-green) and analyses; rollouts bring their own steps",
+        recognised_by: "apiVersion: argoproj.io/v1alpha1, kind: Rollout, AnalysisTemplate, ClusterAnalysisTemplate or AnalysisRun",
+    },
+    Format {
+        name: "deployment",
+        summary: "Kubernetes Deployments given alone: their own rolling update, which nothing rolls back",
+        recognised_by: "apiVersion: apps/v1, kind: Deployment",
     },
 ];
 
@@ -89,6 +97,8 @@ pub struct ImportOptions {
     pub resume_after: SimDuration,
     /// Share of the requests that match the conditions of an A/B test.
     pub match_share: Weight,
+    /// What metric providers answer that the simulation does not have, by name of the metric or kind of provider.
+    pub providers: BTreeMap<String, Answer>,
 }
 
 impl Default for ImportOptions {
@@ -102,6 +112,7 @@ impl Default for ImportOptions {
             allow_missing: false,
             resume_after: SimDuration::from_mins(10),
             match_share: Weight::percent(10.0).unwrap_or_default(),
+            providers: BTreeMap::new(),
         }
     }
 }
@@ -128,6 +139,11 @@ pub fn load(sources: &[SourceText<'_>], options: &ImportOptions) -> Result<Vec<L
     match argo::load(&bundle, options) {
         Ok(policies) => loaded.extend(policies),
         Err(found) => problems.extend(found),
+    }
+    if bundle.has_only_deployments() {
+        for object in &bundle.deployments {
+            loaded.extend(problems.keep(deployment::load(object)));
+        }
     }
     if loaded.is_empty() && !problems.has_errors() {
         problems.push(nothing_found(sources, &bundle));

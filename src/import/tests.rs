@@ -235,7 +235,7 @@ fn argo_mistakes_are_placed() {
     assert_eq!(place("interval: 20s", "interval: 5"), (25, Some("invalid_metric")));
     assert_eq!(place("count: '3'", "count: three"), (24, Some("wrong_type")));
     assert_eq!(place("args.s}}", "args.z}}"), (27, Some("placeholder")));
-    assert_eq!(place("canary:\n", "blueGreen:\n"), (7, Some("missing_strategy")));
+    assert_eq!(place("canary:\n", "purple:\n"), (6, Some("missing_strategy")));
     assert_eq!(place("templateName: t", "templateName: u"), (13, Some("missing_template")));
     let allowed = ImportOptions { allow_missing: true, ..ImportOptions::default() };
     let text = ROLLOUT.replace("templateName: t", "templateName: u");

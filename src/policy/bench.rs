@@ -65,6 +65,7 @@ impl Bench {
             replicas: 4,
             sets,
             split: Split { candidate: 0.1, ..Split::STABLE },
+            in_force: Split { candidate: 0.1, ..Split::STABLE },
             routing: Routing::Weighted,
             hold: false,
         };

@@ -2,8 +2,9 @@
 //!
 //! With a traffic router the next reconcile sets the weight to 0 at once if the stable set has enough available
 //! pods (after a full promotion it has none and they are started first); the candidate is scaled down 30 s later.
-//! Without a router the abort is a rolling update back, as slow as pods start. (rollout/canary.go,
-//! rollout/sync.go.)
+//! With `dynamicStableScale` the stable set has given pods up: they are started again, and the weight walks down as
+//! they become available. Without a router the abort is a rolling update back, as slow as pods start.
+//! (rollout/canary.go, rollout/trafficrouting.go, rollout/sync.go.)
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -19,21 +20,27 @@ use crate::time::SimDuration;
 pub struct ArgoAbort {
     /// Whether a router splits the traffic.
     pub traffic_routed: bool,
+    /// Whether the stable set gave up pods as it gave up traffic (`dynamicStableScale`), with a router.
+    pub dynamic_stable_scale: bool,
     /// Bounds of the rolling update back, without a router.
     pub bounds: Bounds,
     /// Time until the controller has reconciled.
     pub reconcile: SimDuration,
     /// Time the candidate's pods stay after the abort, with a router.
     pub scale_down_delay: SimDuration,
+    /// Whether the candidate's pods are left running for ever (`abortScaleDownDelaySeconds: 0`), with a router.
+    pub keep_candidate: bool,
 }
 
 impl Default for ArgoAbort {
     fn default() -> Self {
         ArgoAbort {
             traffic_routed: true,
+            dynamic_stable_scale: false,
             bounds: Bounds::default(),
             reconcile: SimDuration::from_secs(1),
             scale_down_delay: SimDuration::from_secs(30),
+            keep_candidate: false,
         }
     }
 }
@@ -49,14 +56,21 @@ impl Procedure for ArgoAbort {
     fn plan(&self) -> Vec<PlannedStep> {
         let retry = Some(SimDuration::from_secs(10));
         let step = |name, command, what| PlannedStep { name, command, what, retry };
-        if self.traffic_routed {
+        if !self.traffic_routed {
+            let what = StepKind::RollBack(self.bounds);
+            return vec![step("roll back to the stable replica set", self.reconcile, what)];
+        }
+        let mut plan = if self.dynamic_stable_scale {
+            vec![step("walk the canary weight down", self.reconcile, StepKind::WalkWeightBack)]
+        } else {
             vec![
                 step("make sure of the stable pods", self.reconcile, StepKind::RestoreCapacity),
                 step("set the canary weight to 0", SimDuration::ZERO, StepKind::FlipWeight),
-                step("scale the canary down", self.scale_down_delay, StepKind::ScaleDown),
             ]
-        } else {
-            vec![step("roll back to the stable replica set", self.reconcile, StepKind::RollBack(self.bounds))]
+        };
+        if !self.keep_candidate {
+            plan.push(step("scale the canary down", self.scale_down_delay, StepKind::ScaleDown));
         }
+        plan
     }
 }

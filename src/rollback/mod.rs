@@ -8,10 +8,10 @@
 //! replication, not here; `verified` exists only where somebody looks.
 
 pub mod argo_abort;
-
 pub mod flagger;
 pub mod kubectl_undo;
 pub mod support;
+pub mod switch_back;
 
 use crate::quantity::Ratio;
 use crate::strategy::{StrategySpec, Undo};
@@ -31,6 +31,7 @@ crate::catalogue! {
         flagger => flagger::Flagger,
         argo_abort => argo_abort::ArgoAbort,
         kubectl_undo => kubectl_undo::KubectlUndo,
+        switch_back => switch_back::SwitchBack,
     }
 }
 
@@ -39,11 +40,15 @@ impl ProcedureSpec {
     pub fn default_for(strategy: &StrategySpec) -> Self {
         match strategy.as_dyn().undo() {
             Undo::Flagger => ProcedureSpec::Flagger(flagger::Flagger::default()),
-            Undo::ArgoAbort { traffic_routed, bounds } => ProcedureSpec::ArgoAbort(argo_abort::ArgoAbort {
-                traffic_routed,
-                bounds,
-                ..argo_abort::ArgoAbort::default()
-            }),
+            Undo::ArgoAbort { traffic_routed, bounds, dynamic_stable_scale } => {
+                ProcedureSpec::ArgoAbort(argo_abort::ArgoAbort {
+                    traffic_routed,
+                    bounds,
+                    dynamic_stable_scale,
+                    ..argo_abort::ArgoAbort::default()
+                })
+            }
+            Undo::SwitchBack => ProcedureSpec::SwitchBack(switch_back::SwitchBack::default()),
             Undo::RollingUpdate(bounds) => {
                 ProcedureSpec::KubectlUndo(kubectl_undo::KubectlUndo { bounds, ..Default::default() })
             }
@@ -95,6 +100,9 @@ pub enum StepKind {
     RestoreCapacity,
     /// All traffic to the stable destination; over when the command is out.
     FlipWeight,
+    /// Start the old pods that are missing and hand traffic back as fast as they become available; over when the
+    /// stable destination has all of it.
+    WalkWeightBack,
     /// Replace the new pods by old ones within the bounds; over when that is done.
     RollBack(crate::strategy::support::replicas::Bounds),
     /// Stop the pods of the new revision; over when they are gone.

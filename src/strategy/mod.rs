@@ -7,6 +7,7 @@
 //! being asked twice; a hold that stands when the bake ends delays the advance until it is lifted, it does not
 //! restart the bake (Flagger's does wait for the next tick, see [`flagger`]).
 
+pub mod blue_green;
 pub mod canary;
 pub mod flagger;
 pub mod rolling;
@@ -109,7 +110,11 @@ pub enum Undo {
         traffic_routed: bool,
         /// Bounds of the rolling update back.
         bounds: Bounds,
+        /// Whether the stable set gave up pods as it gave up traffic: they must start before they carry it again.
+        dynamic_stable_scale: bool,
     },
+    /// As Argo's abort of a blue-green rollout: the active service back to the old pods.
+    SwitchBack,
     /// As `kubectl rollout undo`: a rolling update back within the bounds.
     RollingUpdate(Bounds),
 }
@@ -144,7 +149,7 @@ pub trait Rollout: Send + Sync {
     }
     /// How the old revision comes back.
     fn undo(&self) -> Undo {
-        Undo::ArgoAbort { traffic_routed: true, bounds: Bounds::default() }
+        Undo::ArgoAbort { traffic_routed: true, bounds: Bounds::default(), dynamic_stable_scale: false }
     }
     /// What cannot be meant in its parameters.
     fn objections(&self) -> Vec<Objection> {
@@ -157,6 +162,7 @@ crate::catalogue! {
     pub enum StrategySpec: Rollout {
         canary => canary::Canary,
         rolling => rolling::Rolling,
+        blue_green => blue_green::BlueGreen,
         flagger => flagger::Flagger,
     }
 }

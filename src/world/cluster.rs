@@ -415,6 +415,7 @@ impl Cluster {
             replicas: self.replicas(target, spec),
             sets: SetName::ALL.map(|s| self.set_view(target, s, now)),
             split: self.asked,
+            in_force: self.split,
             routing: self.routing,
             hold,
         }

@@ -7,8 +7,9 @@ use backout::policy::argo::measurement::Phase;
 use backout::policy::argo::metric::{MetricFields, MetricSpec, validate};
 use backout::policy::argo::run::{AnalysisRun, Counters, MetricState};
 use backout::strategy::support::argo_replicas::{
-    Allowance, BasicCanary, PodSet, approximate_weighted, traffic_routed,
+    BasicCanary, PodSet, abort_weight, approximate_weighted, traffic_routed,
 };
+use backout::strategy::support::replicas::Amount;
 use backout::time::{SimDuration, SimTime};
 use serde_json::Value as Json;
 
@@ -223,10 +224,10 @@ fn whole_runs_end_when_and_how_they_should() {
     assert_eq!(cases.len(), 10);
 }
 
-fn allowance(json: &Json) -> Allowance {
+fn allowance(json: &Json) -> Amount {
     match json.as_str() {
-        Some(text) => Allowance::Percent(text.trim_end_matches('%').parse().expect("a percentage")),
-        None => Allowance::Count(u32::try_from(json.as_u64().expect("a number")).expect("fits")),
+        Some(text) => Amount::Percent(text.trim_end_matches('%').parse().expect("a percentage")),
+        None => Amount::Pods(u32::try_from(json.as_u64().expect("a number")).expect("fits")),
     }
 }
 
@@ -261,4 +262,30 @@ fn replica_counts_are_those_of_argo() {
     let total = weighted.len() + basic.len() + routed.len();
     eprintln!("replica_counts: {} + {} + {} = {total} rows agree", weighted.len(), basic.len(), routed.len());
     assert_eq!(total, 92);
+}
+
+/// With `dynamicStableScale` an abort lets the canary keep what the stable pods cannot carry yet.
+///
+/// The table gives no weight at the moment of the abort, and its rows only agree with the controller
+/// (`min(100 - 100 x available / replicas, present weight)`) for that of the first step. One row is left out by name:
+/// it has the inputs of the first row with the default of `abortScaleDownDelaySeconds` spelt out, and another result.
+#[test]
+fn an_abort_walks_the_weight_down_as_in_argo() {
+    let Some(json) = table("replica_counts.json") else { return };
+    let cases = rows(&json, "abort_weight_dynamic_stable");
+    let mut agree = 0;
+    for case in cases {
+        let present = u32::try_from(rows(case, "steps")[0].as_u64().expect("a weight")).expect("fits");
+        let ours = abort_weight(small(case, "replicas"), small(case, "stableAvailable"), present, true);
+        let contradicts_the_first_row =
+            case["abortScaleDownDelaySeconds"] == 30 && small(case, "stableAvailable") == 9;
+        if contradicts_the_first_row {
+            assert_eq!((ours, small(case, "expectedCanaryWeight")), (10, 0), "{case}");
+            continue;
+        }
+        assert_eq!(ours, small(case, "expectedCanaryWeight"), "{case}");
+        agree += 1;
+    }
+    eprintln!("abort_weight_dynamic_stable: {agree} of {} rows agree", cases.len());
+    assert_eq!((agree, cases.len()), (3, 4));
 }

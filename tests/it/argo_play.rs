@@ -57,6 +57,7 @@ fn play(p95: f64, success: f64) -> Story {
         replicas: 4,
         sets,
         split: Split::STABLE,
+        in_force: Split::STABLE,
         routing: Routing::Weighted,
         hold: false,
     };
@@ -107,6 +108,7 @@ fn play(p95: f64, success: f64) -> Story {
                     | Action::Cohort(_) => {}
                 }
             }
+            view.in_force = view.split;
             policy.on_step(&strategy.status(), view.now);
             if step.actions.is_empty() {
                 break step.wake;

@@ -94,6 +94,7 @@ fn view(now: u64, old: u32, new: u32, weight: f64) -> RolloutView {
         replicas: 4,
         sets: [set(old), set(new), SetView::default(), SetView::default()],
         split: Split { candidate: weight, ..Split::STABLE },
+        in_force: Split { candidate: weight, ..Split::STABLE },
         routing: Routing::Weighted,
         hold: false,
     }

@@ -84,6 +84,7 @@ impl Play {
             replicas: 2,
             sets,
             split: Split::STABLE,
+            in_force: Split::STABLE,
             routing: Routing::Weighted,
             hold: false,
         };

@@ -25,6 +25,7 @@ fn view(replicas: u32, (old, ready_old): (u32, u32), (new, ready_new): (u32, u32
         replicas,
         sets: [set(old, ready_old), set(new, ready_new), SetView::default(), SetView::default()],
         split: Split::STABLE,
+        in_force: Split::STABLE,
         routing: Routing::Endpoints,
         hold: false,
     }
@@ -65,5 +66,37 @@ fn the_rolling_rule_is_the_deployment_controller_s() {
         assert_eq!(found, row["expectedOld"].as_u64().map(|n| n as u32), "{row}");
         rows += 1;
     }
+    rows += old_pods_that_may_go(&table);
     eprintln!("kubernetes: {rows} rows agree");
+    assert_eq!(rows, 19);
+}
+
+/// The two parts of the rule for old pods. Only their sum is an action, so a row of one part is put where the other
+/// part is zero: unhealthy pods go while no available one may, available ones while all are healthy.
+fn old_pods_that_may_go(table: &Value) -> usize {
+    let mut rows = 0;
+    for row in table["cleanupUnhealthy"].as_array().unwrap() {
+        let (old, ready, most) = (number(row, "old"), number(row, "ready"), number(row, "maxCleanup"));
+        // At most `maxCleanup` may go when so many pods are above the floor; the ready ones are all below it.
+        let floor = old - most;
+        let replicas = floor.max(ready);
+        let removed = match scaled(&view(replicas, (old, ready), (0, 0)), 1, replicas - floor, SetName::Old) {
+            Some(left) => old - left,
+            None => 0,
+        };
+        let of_available = ready.saturating_sub(floor).min(most - number(row, "expected"));
+        assert_eq!(removed, number(row, "expected") + of_available, "{row}");
+        rows += 1;
+    }
+    for row in table["scaleDownOldForRollingUpdate_maxSurge0"].as_array().unwrap() {
+        let (old, ready) = (number(row, "old"), number(row, "ready"));
+        // The table passes available pods apart from the pods of the old set: those beyond it are new ones, and what
+        // is not available has been cleaned up before, so that it is no part of this half of the rule.
+        let (available_old, new) = (ready.min(old), ready.saturating_sub(old));
+        let view = view(number(row, "replicas"), (available_old, available_old), (new, new));
+        let found = scaled(&view, 0, number(row, "maxUnavailable"), SetName::Old);
+        assert_eq!(found, row["expectedOld"].as_u64().map(|n| n as u32), "{row}");
+        rows += 1;
+    }
+    rows
 }

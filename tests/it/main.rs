@@ -2,7 +2,9 @@
 
 #![allow(clippy::disallowed_methods, clippy::print_stdout, clippy::print_stderr, unreachable_pub)]
 
+mod argo_aborts;
 mod argo_conformance;
+mod argo_files;
 mod argo_play;
 mod catalogues;
 mod cli;

@@ -133,7 +133,7 @@ fn other_peoples_files_are_read_or_refused_by_name() {
             Ok(&["argo-04-rollout-background-analysis", "argo-01-analysis-templates-job"]),
         ),
         (&["argo-05-rollout-canary.yaml"], Ok(&["argo-05-rollout-canary"])),
-        (&["argo-06-rollout-bluegreen.yaml"], Err("blue-green rollouts of Argo are not simulated")),
+        (&["argo-06-rollout-bluegreen.yaml"], Ok(&["argo-06-rollout-bluegreen"])),
         (&["argo-07-docs-success-rate-istio.yaml"], Ok(&["argo-07-docs-success-rate-istio"])),
         (
             &["argo-08-docs-prometheus-range-query.yaml"],
@@ -143,6 +143,8 @@ fn other_peoples_files_are_read_or_refused_by_name() {
             &["argo-09-lab-success-rate-p95.yaml", "argo-10-lab-rollout-alb-anchors.yaml"],
             Ok(&["argo-10-lab-rollout-alb-anchors"]),
         ),
+        (&["k8s-01-podinfo-deployment.yaml"], Ok(&["k8s-01-podinfo-deployment"])),
+        (&["k8s-02-boutique-frontend.yaml"], Ok(&["k8s-02-boutique-frontend"])),
         (&["flagger-01-istio-canary.yaml"], Ok(&["flagger-01-istio-canary"])),
         (&["flagger-02-linkerd-canary-steps.yaml"], Ok(&["flagger-02-linkerd-canary-steps"])),
         (&["flagger-03-istio-abtest.yaml"], Ok(&["flagger-03-istio-abtest"])),

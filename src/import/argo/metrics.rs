@@ -1,18 +1,16 @@
 //! The metrics of an analysis: limits, conditions and where their values come from.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use regex::Regex;
-
 use super::templates::Arguments;
-use super::{Draft, condition, line};
+use super::{Draft, condition, line, providers};
 use crate::diagnostic::Diagnostic;
-use crate::document::{Node, NodeValue, Reader};
+use crate::document::Reader;
 use crate::expr::Condition;
 use crate::import::placeholder;
 use crate::import::unread::unsupported;
 use crate::policy::argo::engine::{Measure, MetricDef};
-use crate::policy::argo::measurement::Phase;
 use crate::policy::argo::metric::{self, Field, InvalidMetric, MetricFields, MetricSpec};
 use crate::policy::loaded::CheckDef;
 use crate::time::SimDuration;
@@ -25,6 +23,8 @@ pub(super) struct Collected {
     checks: Vec<CheckDef>,
     places: Vec<(Diagnostic, Vec<(Field, Diagnostic)>)>,
     dry_run: Vec<String>,
+    /// Arguments to which a template gave a value of its own.
+    pub(super) defaults: BTreeMap<String, String>,
 }
 
 /// What reading one metric needs at hand.
@@ -121,11 +121,7 @@ fn measure(
     fields: &MetricFields,
 ) -> Result<(Measure, Option<String>), Diagnostic> {
     let Some(prometheus) = provider.get("prometheus") else {
-        let (kind, phase, setting) = without_metrics(provider);
-        provider.whole();
-        let what = format!("metric {} ({kind} provider)", fields.name);
-        draft.stand_in(what, line(provider), setting);
-        return Ok((Measure::Fixed(phase), None));
+        return Ok((Measure::Assumed(providers::assumed(draft, &fields.name, provider)), None));
     };
     for key in ["address", "timeout", "headers", "authentication", "insecure"] {
         prometheus.ignore(key);
@@ -152,42 +148,6 @@ fn measure(
         return Err(step_reader.diagnostic_at("the step must be a duration above zero", "write it like `1m`"));
     }
     Ok((Measure::Range { query, start: bound("start")?, end: bound("end")?, step }, shown))
-}
-
-/// Providers the simulation does not have: what is assumed of them.
-fn without_metrics(provider: &Reader<'_>) -> (String, Phase, &'static str) {
-    let kind = provider.peek().entries().first().map_or("no", |entry| entry.key.as_str()).to_owned();
-    if kind != "job" {
-        return (kind, Phase::Successful, "assumed to succeed at every measurement");
-    }
-    let mut words = String::new();
-    if let Some(job) = provider.peek().get("job") {
-        commands(job, &mut words);
-    }
-    let exits = Regex::new(r"\bexit\s+([0-9]+)\b").ok();
-    let last = exits.and_then(|exits| exits.captures_iter(&words).last().map(|found| found[1].to_owned()));
-    match last.as_deref() {
-        Some("0") => (kind, Phase::Successful, "succeeds at every measurement (`exit 0`)"),
-        Some(_) => (kind, Phase::Failed, "fails at every measurement (`exit` with another number than 0)"),
-        None => (kind, Phase::Successful, "assumed to succeed at every measurement"),
-    }
-}
-
-/// The texts of every `command` and `args` below a node.
-fn commands(node: &Node, words: &mut String) {
-    for entry in node.entries() {
-        if matches!(entry.key.as_str(), "command" | "args") {
-            for item in entry.value.items() {
-                words.push_str(&item.raw);
-                words.push('\n');
-            }
-        } else if matches!(entry.value.value, NodeValue::Map(_) | NodeValue::Seq(_)) {
-            commands(&entry.value, words);
-        }
-    }
-    for item in node.items() {
-        commands(item, words);
-    }
 }
 
 /// Errors of a metric at its place and at those of its fields, to be filled with the fact.

@@ -1,11 +1,15 @@
 //! Argo rollouts and analysis templates.
 
+mod blue_green;
 mod condition;
+mod experiment;
 mod metrics;
+mod providers;
 mod rollout;
+mod steps;
 mod templates;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::ImportOptions;
 use super::bundle::{Bundle, Object};
@@ -16,7 +20,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::document::Reader;
 use crate::policy::argo::engine::{Analyses, AnalysisDef, Argo};
 use crate::policy::loaded::{CheckDef, Loaded, StandIn, Unsupported};
-use crate::telemetry::naming::{Engine, Naming};
+use crate::telemetry::naming::{Engine, Naming, Role};
 
 const TEMPLATE_NOTES: Notes = &[
     ("spec.measurementRetention", "every measurement is kept"),
@@ -25,13 +29,13 @@ const TEMPLATE_NOTES: Notes = &[
 
 const ROLLOUT_NOTES: Notes = &[
     ("spec.replicas", "overridden: the scenario says how many replicas the service has"),
-    ("spec.progressDeadlineAbort", "not honoured: a rollout without progress is not aborted"),
-    ("spec.progressDeadlineSeconds", "without effect: a rollout without progress is only marked Degraded"),
     ("spec.paused", "not honoured: the rollout is played as if it were not paused"),
     ("spec.rollbackWindow", "not honoured: the new revision is never a recent one"),
-    ("canary.dynamicStableScale", "not yet honoured: the stable set keeps all its pods until the end"),
-    ("canary.minPodsPerReplicaSet", "not honoured"),
-    ("canary.antiAffinity", "nodes are not simulated"),
+    ("measurementRetention", "every measurement is kept"),
+    ("antiAffinity", "nodes are not simulated"),
+    ("stepPlugin", "plugins are not run"),
+    ("scaleDownDelayRevisionLimit", "there is one old revision only"),
+    ("replicaProgressThreshold", "not honoured: a step waits for all of its pods"),
     ("canary.pingPong", "not honoured: the two services keep their roles"),
 ];
 
@@ -50,6 +54,8 @@ struct Draft<'b, 'a> {
     listed: BTreeSet<(String, usize)>,
     /// Templates that belong to this policy, by their place in the files.
     used: BTreeSet<(String, usize)>,
+    /// The pods behind the templates of the experiment that is being read.
+    templates: BTreeMap<String, Role>,
 }
 
 impl<'b, 'a> Draft<'b, 'a> {
@@ -66,6 +72,7 @@ impl<'b, 'a> Draft<'b, 'a> {
             problems: Diagnostics::new(),
             listed: BTreeSet::new(),
             used: BTreeSet::new(),
+            templates: BTreeMap::new(),
         }
     }
 
@@ -130,7 +137,9 @@ pub(super) fn load(bundle: &Bundle<'_>, options: &ImportOptions) -> Result<Vec<L
     for object in &bundle.rollouts {
         keep(rollout::load(object, bundle, options, &mut used));
     }
-    for object in bundle.analysis_templates.iter().chain(&bundle.cluster_templates) {
+    for object in
+        bundle.analysis_templates.iter().chain(&bundle.cluster_templates).chain(&bundle.analysis_runs)
+    {
         let place = (object.reader.source().name.to_owned(), line(&object.reader));
         if !used.contains(&place) {
             keep(alone(object, bundle, options));
@@ -163,6 +172,7 @@ fn alone(
             background: Some((analysis, 0)),
             steps: Vec::new(),
             resume_after: options.resume_after,
+            deadline: None,
         },
         rollout: None,
         rollback: None,
@@ -202,3 +212,6 @@ fn tell(draft: &mut Draft<'_, '_>, place: &str, analysis: &AnalysisDef) {
 fn text(at: &Reader<'_>, key: &str) -> Result<Option<String>, Diagnostic> {
     at.get(key).map(|reader| Ok(reader.text()?.to_owned())).transpose()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,26 +1,24 @@
-//! The canary of an Argo Rollout: its steps, its router, its bounds and its analyses.
+//! An Argo Rollout: the router, the bounds and the analyses of its canary; blue-green is a file of its own.
 
 use std::collections::BTreeSet;
 
-use super::{Draft, Parts, ROLLOUT_NOTES, line, tell, templates, text};
+use super::steps::{self, Steps};
+use super::{Draft, Parts, ROLLOUT_NOTES, blue_green, tell, templates, text};
 use crate::diagnostic::Diagnostic;
-use crate::document::{NodeValue, Reader};
+use crate::document::Reader;
 use crate::import::ImportOptions;
 use crate::import::bundle::{Bundle, Object};
-use crate::import::unread::{self, unsupported};
-use crate::policy::argo::engine::{Analyses, AnalysisDef};
+use crate::import::deployment::amount;
+use crate::import::unread;
+use crate::policy::argo::engine::{Analyses, AnalysisDef, Deadline};
 use crate::policy::loaded::Loaded;
-use crate::quantity::Weight;
 use crate::rollback::{ProcedureSpec, argo_abort::ArgoAbort};
 use crate::strategy::StrategySpec;
-use crate::strategy::canary::{Canary, CanaryStep, WaitKind};
+use crate::strategy::canary::Canary;
 use crate::strategy::rolling::Rolling;
-use crate::strategy::support::replicas::{Amount, Bounds};
+use crate::strategy::support::replicas::Bounds;
 use crate::telemetry::naming::Naming;
 use crate::time::SimDuration;
-
-/// An analysis step lasts at least as long as the controller takes to see its end.
-const SHORTEST_ANALYSIS: SimDuration = SimDuration::from_secs(1);
 
 /// Parts of a Rollout that describe pods and bookkeeping, without any effect on what is decided.
 const WITHOUT_EFFECT: [&str; 8] = [
@@ -34,14 +32,6 @@ const WITHOUT_EFFECT: [&str; 8] = [
     "spec.strategy.canary.stableMetadata",
 ];
 
-/// The steps of a canary while they are read.
-#[derive(Default)]
-struct Steps {
-    steps: Vec<CanaryStep>,
-    analyses: Vec<AnalysisDef>,
-    words: Vec<String>,
-}
-
 /// The policy and the rollout of a Rollout; the templates it uses are added to `used`.
 pub(super) fn load(
     object: &Object<'_>,
@@ -49,10 +39,13 @@ pub(super) fn load(
     options: &ImportOptions,
     used: &mut BTreeSet<(String, usize)>,
 ) -> Result<Loaded, Vec<Diagnostic>> {
-    let canary = canary_section(&object.reader).map_err(|problem| vec![problem])?;
-    let naming = naming(object, &canary).map_err(|problem| vec![problem])?;
+    let section = Section::of(&object.reader).map_err(|problem| vec![problem])?;
+    let naming = naming(object, &section).map_err(|problem| vec![problem])?;
     let mut draft = Draft::new(bundle, options, naming);
-    let parts = read(&mut draft, object, &canary);
+    let parts = match &section {
+        Section::Canary(canary) => read(&mut draft, object, canary),
+        Section::BlueGreen(section) => blue_green::read(&mut draft, object, section),
+    };
     used.extend(draft.used.iter().cloned());
     let Some(parts) = draft.problems.keep(parts) else {
         return Err(draft.problems.into_iter().collect());
@@ -64,62 +57,117 @@ pub(super) fn load(
     draft.finish(object, parts)
 }
 
-fn canary_section<'a>(root: &Reader<'a>) -> Result<Reader<'a>, Diagnostic> {
-    let strategy = root.required("spec")?.required("strategy")?;
-    if let Some(blue_green) = strategy.get("blueGreen") {
-        let fact =
-            "blue-green rollouts of Argo are not simulated: the switch of the active service is missing";
-        let help = "give its analysis templates alone: they run in the background of the scenario's rollout";
-        return Err(blue_green.diagnostic_at(fact, help).with_code("missing_strategy"));
+/// The strategy of a rollout.
+enum Section<'a> {
+    Canary(Reader<'a>),
+    BlueGreen(Reader<'a>),
+}
+
+impl<'a> Section<'a> {
+    fn of(root: &Reader<'a>) -> Result<Self, Diagnostic> {
+        let strategy = root.required("spec")?.required("strategy")?;
+        match (strategy.get("canary"), strategy.get("blueGreen")) {
+            (Some(canary), None) => Ok(Section::Canary(canary)),
+            (None, Some(section)) => Ok(Section::BlueGreen(section)),
+            (Some(_), Some(_)) => {
+                let fact = "the rollout has two strategies, `canary` and `blueGreen`";
+                Err(strategy.diagnostic_at(fact, "keep one of them").with_code("missing_strategy"))
+            }
+            (None, None) => {
+                let fact = "the rollout has neither a `canary` nor a `blueGreen` strategy";
+                let help = "write `canary:` with its steps, or `blueGreen:`";
+                Err(strategy.diagnostic_at(fact, help).with_code("missing_strategy"))
+            }
+        }
     }
-    strategy.get("canary").ok_or_else(|| {
-        let fact = "the rollout has no `canary` strategy, which is the only one that is simulated";
-        strategy.diagnostic_at(fact, "write `canary:` with its steps").with_code("missing_strategy")
+}
+
+fn naming(object: &Object<'_>, section: &Section<'_>) -> Result<Naming, Diagnostic> {
+    let name = &object.name;
+    let (at, stable, candidate) = match section {
+        Section::Canary(canary) => (canary, "stableService", "canaryService"),
+        Section::BlueGreen(section) => (section, "activeService", "previewService"),
+    };
+    let stable = text(at, stable)?.unwrap_or_else(|| name.clone());
+    let candidate = text(at, candidate)?.unwrap_or_else(|| name.clone());
+    Ok(Naming::argo(&object.namespace, name, &stable, &candidate))
+}
+
+/// A number of seconds under `key`.
+pub(super) fn seconds(at: &Reader<'_>, key: &str) -> Result<Option<SimDuration>, Diagnostic> {
+    let Some(reader) = at.get(key) else { return Ok(None) };
+    u64::try_from(reader.i64()?).map(|seconds| Some(SimDuration::from_secs(seconds))).map_err(|_| {
+        reader.diagnostic_at(format!("`{key}` must be zero or more seconds"), "write it like `30`")
     })
 }
 
-fn naming(object: &Object<'_>, canary: &Reader<'_>) -> Result<Naming, Diagnostic> {
-    let name = &object.name;
-    let stable = text(canary, "stableService")?.unwrap_or_else(|| name.clone());
-    let candidate = text(canary, "canaryService")?.unwrap_or_else(|| name.clone());
-    Ok(Naming::argo(&object.namespace, name, &stable, &candidate))
+/// The longest time without progress.
+pub(super) fn deadline(object: &Object<'_>) -> Result<Deadline, Diagnostic> {
+    let spec = object.reader.required("spec")?;
+    let abort = spec.get("progressDeadlineAbort").map(|reader| reader.bool()).transpose()?.unwrap_or(false);
+    let says = if abort {
+        "ProgressDeadlineExceeded, the rollout aborts"
+    } else {
+        "ProgressDeadlineExceeded, Degraded"
+    };
+    let after = seconds(&spec, "progressDeadlineSeconds")?.unwrap_or(SimDuration::from_mins(10));
+    Ok(Deadline { after, abort, says })
 }
 
 fn read(draft: &mut Draft<'_, '_>, object: &Object<'_>, canary: &Reader<'_>) -> Result<Parts, Diagnostic> {
     let routing = canary.get("trafficRouting");
-    let (traffic_routed, heaviest) = match &routing {
+    let heaviest = match &routing {
         Some(routing) => {
             let heaviest = routing.get("maxTrafficWeight").map(|reader| reader.f64()).transpose()?;
             routing.whole();
-            (true, heaviest.filter(|max| *max > 0.0).unwrap_or(100.0))
+            Some(heaviest.filter(|max| *max > 0.0).unwrap_or(100.0))
         }
-        None => (false, 100.0),
+        None => None,
     };
+    let traffic_routed = heaviest.is_some();
     let bounds = bounds(object, canary)?;
-    let steps = steps(draft, object, canary, heaviest)?;
+    let steps = steps::steps(draft, object, canary, heaviest)?;
     let background = background(draft, object, canary)?;
-    let seconds = |key: &str| -> Result<SimDuration, Diagnostic> {
-        let value = canary.get(key).map(|reader| reader.i64()).transpose()?.unwrap_or(30);
-        Ok(SimDuration::from_secs(u64::try_from(value).unwrap_or(0)))
+    let delay = |key: &str| Ok(seconds(canary, key)?.unwrap_or(SimDuration::from_secs(30)));
+    let scale_down_delay: SimDuration = delay("scaleDownDelaySeconds")?;
+    let abort_delay: SimDuration = delay("abortScaleDownDelaySeconds")?;
+    let dynamic = canary.get("dynamicStableScale").map(|reader| reader.bool()).transpose()?;
+    let dynamic_stable_scale = dynamic.unwrap_or(false) && traffic_routed;
+    let min_pods = match canary.get("minPodsPerReplicaSet") {
+        Some(reader) => u32::try_from(reader.i64()?).unwrap_or(0).min(steps::MOST_PODS),
+        None => 0,
     };
-    let scale_down_delay = seconds("scaleDownDelaySeconds")?;
-    let abort_delay = seconds("abortScaleDownDelaySeconds")?;
     summarise(draft, &steps, traffic_routed, background.as_ref());
     let rollout = if steps.steps.is_empty() && !traffic_routed {
         StrategySpec::Rolling(Rolling { bounds })
     } else {
-        StrategySpec::Canary(Canary { steps: steps.steps, traffic_routed, bounds, scale_down_delay })
+        StrategySpec::Canary(Canary {
+            steps: steps.steps,
+            traffic_routed,
+            bounds,
+            scale_down_delay,
+            dynamic_stable_scale,
+            min_pods: if traffic_routed { min_pods } else { 0 },
+            ..Canary::default()
+        })
     };
     let rollback = ProcedureSpec::ArgoAbort(ArgoAbort {
         traffic_routed,
         bounds,
+        dynamic_stable_scale,
         scale_down_delay: abort_delay,
+        keep_candidate: abort_delay.is_zero(),
         ..ArgoAbort::default()
     });
     let resume_after = draft.options.resume_after;
     Ok(Parts {
         summary: format!("Argo rollout {} (canary)", object.name),
-        analyses: Analyses { background, steps: steps.analyses, resume_after },
+        analyses: Analyses {
+            background,
+            steps: steps.analyses,
+            resume_after,
+            deadline: Some(deadline(object)?),
+        },
         rollout: Some(rollout),
         rollback: Some(rollback),
     })
@@ -161,23 +209,11 @@ fn summarise(
 
 fn bounds(object: &Object<'_>, canary: &Reader<'_>) -> Result<Bounds, Diagnostic> {
     let default = Bounds::default();
-    let amount = |key: &str, default: Amount| -> Result<Amount, Diagnostic> {
-        let Some(reader) = canary.get(key) else { return Ok(default) };
-        let text = reader.text()?.trim();
-        let read = match text.strip_suffix('%') {
-            Some(percent) => percent.parse().ok().filter(|p| (0.0..=1e6).contains(p)).map(Amount::Percent),
-            None => text.parse().ok().map(Amount::Pods),
-        };
-        read.ok_or_else(|| {
-            let fact = format!("`{key}` must be a number of pods or a percentage");
-            reader.diagnostic_at(fact, "write it like `1` or `25%`")
-        })
-    };
-    let seconds = object.reader.at("spec.minReadySeconds").map(|reader| reader.i64()).transpose()?;
+    let min_ready = seconds(&object.reader.required("spec")?, "minReadySeconds")?;
     Ok(Bounds {
-        max_surge: amount("maxSurge", default.max_surge)?,
-        max_unavailable: amount("maxUnavailable", default.max_unavailable)?,
-        min_ready: SimDuration::from_secs(seconds.and_then(|s| u64::try_from(s).ok()).unwrap_or(0)),
+        max_surge: amount(canary, "maxSurge", default.max_surge)?,
+        max_unavailable: amount(canary, "maxUnavailable", default.max_unavailable)?,
+        min_ready: min_ready.unwrap_or(SimDuration::ZERO),
     })
 }
 
@@ -193,7 +229,7 @@ fn background(
 }
 
 /// An analysis by its templates; `None` when all of them are missing and taken to succeed.
-fn analysis(
+pub(super) fn analysis(
     draft: &mut Draft<'_, '_>,
     object: &Object<'_>,
     section: &Reader<'_>,
@@ -206,89 +242,4 @@ fn analysis(
     }
     let analysis = templates::analysis(draft, &found, &arguments, section)?;
     Ok((!analysis.metrics().is_empty()).then_some(analysis))
-}
-
-fn steps(
-    draft: &mut Draft<'_, '_>,
-    object: &Object<'_>,
-    canary: &Reader<'_>,
-    heaviest: f64,
-) -> Result<Steps, Diagnostic> {
-    let mut steps = Steps::default();
-    let Some(list) = canary.get("steps") else { return Ok(steps) };
-    for item in list.seq()? {
-        let step = one(draft, object, &item, heaviest, &mut steps)?;
-        steps.steps.push(step);
-    }
-    Ok(steps)
-}
-
-const NOTHING: CanaryStep = CanaryStep { weight: None, bake: SimDuration::ZERO, kind: WaitKind::Bake };
-
-/// One step of the file is one step of the strategy, so that both count alike.
-fn one(
-    draft: &mut Draft<'_, '_>,
-    object: &Object<'_>,
-    item: &Reader<'_>,
-    heaviest: f64,
-    steps: &mut Steps,
-) -> Result<CanaryStep, Diagnostic> {
-    if let Some(reader) = item.get("setWeight") {
-        let share = reader.f64()? * 100.0 / heaviest;
-        let weight = Weight::percent(share).map_err(|error| {
-            reader.diagnostic_at(error.to_string(), "write a weight between 0 and the maximal one")
-        })?;
-        steps.words.push(format!("{} %", weight.get()));
-        return Ok(CanaryStep { weight: Some(weight), ..NOTHING });
-    }
-    // `pause: {}` is an empty mapping and `pause:` is null: both wait for a person.
-    if item.peek().get("pause").is_some() {
-        return pause(draft, item, steps);
-    }
-    if let Some(section) = item.get("analysis") {
-        let Some(analysis) = analysis(draft, object, &section)? else { return Ok(NOTHING) };
-        if !analysis.ends() {
-            let note = "a metric with an interval and no count: the step never ends by itself";
-            draft.unsupported.push(unsupported(&section, note));
-        }
-        let bake = analysis.length().max(SHORTEST_ANALYSIS);
-        steps.words.push(format!("analysis {}", analysis.name));
-        steps.analyses.push(analysis);
-        return Ok(CanaryStep { weight: None, bake, kind: WaitKind::Analysis });
-    }
-    if let Some(experiment) = item.get("experiment") {
-        let bake = experiment.get("duration").map(|reader| reader.duration_go()).transpose()?;
-        experiment.whole();
-        let note = "the experiment's own pods and analyses are not simulated: the step lasts its duration";
-        draft.unsupported.push(unsupported(&experiment, note));
-        let bake = bake.unwrap_or(SimDuration::ZERO);
-        steps.words.push(format!("experiment for {bake}"));
-        return Ok(CanaryStep { bake, ..NOTHING });
-    }
-    let name = item.peek().entries().first().map_or("an empty step", |entry| entry.key.as_str());
-    item.whole();
-    draft.unsupported.push(unsupported(item, format!("`{name}` is not simulated: the step takes no time")));
-    Ok(NOTHING)
-}
-
-fn pause(draft: &mut Draft<'_, '_>, item: &Reader<'_>, steps: &mut Steps) -> Result<CanaryStep, Diagnostic> {
-    item.get("pause");
-    let Some(reader) = item.at("pause.duration") else {
-        let bake = draft.options.resume_after;
-        draft.stand_in(
-            "the person who resumes a pause without a duration",
-            line(item),
-            format!("after {bake}"),
-        );
-        steps.words.push(format!("pause until resumed ({bake})"));
-        return Ok(CanaryStep { weight: None, bake, kind: WaitKind::Pause });
-    };
-    let is_number = matches!(reader.peek().value, NodeValue::Int(_));
-    let seconds = reader.i64().ok().and_then(|seconds| u64::try_from(seconds).ok());
-    let bake = match seconds.filter(|_| is_number || reader.duration_go().is_err()) {
-        Some(seconds) => SimDuration::from_secs(seconds),
-        None => reader.duration_go()?,
-    };
-    steps.words.push(format!("pause {bake}"));
-    Ok(CanaryStep { bake, ..NOTHING })
 }

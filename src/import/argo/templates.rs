@@ -11,6 +11,7 @@ use super::{Draft, line, metrics};
 use crate::diagnostic::Diagnostic;
 use crate::document::Reader;
 use crate::import::bundle::Object;
+use crate::import::placeholder;
 use crate::policy::argo::engine::AnalysisDef;
 use crate::telemetry::naming::Role;
 
@@ -39,7 +40,7 @@ pub(super) fn arguments(
 
 fn value(draft: &mut Draft<'_, '_>, item: &Reader<'_>, name: &str) -> Result<Option<String>, Diagnostic> {
     if let Some(value) = item.get("value") {
-        return Ok(Some(value.text()?.to_owned()));
+        return of_template(draft, &value).map(Some);
     }
     let Some(from) = item.get("valueFrom") else { return Ok(None) };
     if let Some(hash) = from.get("podTemplateHashValue") {
@@ -66,6 +67,23 @@ fn value(draft: &mut Draft<'_, '_>, item: &Reader<'_>, name: &str) -> Result<Opt
     Ok(Some("secret".to_owned()))
 }
 
+/// A value as it is written; `{{templates.NAME.podTemplateHash}}` is known inside of an experiment.
+fn of_template(draft: &Draft<'_, '_>, value: &Reader<'_>) -> Result<String, Diagnostic> {
+    let text = value.text()?;
+    if draft.templates.is_empty() || !text.contains("{{templates.") {
+        return Ok(text.to_owned());
+    }
+    let known = |name: &str| {
+        let (template, what) = name.strip_prefix("templates.")?.rsplit_once('.')?;
+        let names = draft.naming.role(*draft.templates.get(template)?);
+        (what == "podTemplateHash").then(|| names.pod_hash.clone())
+    };
+    placeholder::fill(text, known).map_err(|fact| {
+        let help = "the experiment's templates have names, and a `podTemplateHash` each";
+        value.diagnostic_at(fact, help).with_code("placeholder")
+    })
+}
+
 /// The templates named at `list`, from the files given.
 ///
 /// # Errors
@@ -77,30 +95,38 @@ pub(super) fn find<'b, 'a>(
 ) -> Result<Vec<&'b Object<'a>>, Diagnostic> {
     let mut found = Vec::new();
     for item in list.seq()? {
-        let reader = item.required("templateName")?;
-        let name = reader.text()?;
-        let cluster = item.get("clusterScope").map(|reader| reader.bool()).transpose()?.unwrap_or(false);
-        let bundle = draft.bundle;
-        let all = if cluster { &bundle.cluster_templates } else { &bundle.analysis_templates };
-        let named = || all.iter().filter(|object| object.name == name);
-        let fits = |object: &&Object<'_>| cluster || object.namespace == namespace;
-        let exact = named().find(fits);
-        match exact.or_else(|| named().find(|object| !object.names_namespace)).or_else(|| named().next()) {
-            Some(object) => found.push(object),
-            None if draft.options.allow_missing => draft.stand_in(
-                format!("analysis template {name}, which is not given"),
-                line(&reader),
-                "assumed to succeed",
-            ),
-            None => {
-                let kind = if cluster { "ClusterAnalysisTemplate" } else { "AnalysisTemplate" };
-                let fact = format!("{kind} `{name}` is not in the files given");
-                let help = format!("give the file with this {kind} as well");
-                return Err(reader.diagnostic_at(fact, help).with_code("missing_template"));
-            }
-        }
+        found.extend(find_one(draft, &item, namespace)?);
     }
     Ok(found)
+}
+
+/// The template that `item` names; `None` if it is missing and that is allowed.
+pub(super) fn find_one<'b, 'a>(
+    draft: &mut Draft<'b, 'a>,
+    item: &Reader<'_>,
+    namespace: &str,
+) -> Result<Option<&'b Object<'a>>, Diagnostic> {
+    let reader = item.required("templateName")?;
+    let name = reader.text()?;
+    let cluster = item.get("clusterScope").map(|reader| reader.bool()).transpose()?.unwrap_or(false);
+    let bundle = draft.bundle;
+    let all = if cluster { &bundle.cluster_templates } else { &bundle.analysis_templates };
+    let named = || all.iter().filter(|object| object.name == name);
+    let fits = |object: &&Object<'_>| cluster || object.namespace == namespace;
+    let exact = named().find(fits);
+    let found = exact.or_else(|| named().find(|object| !object.names_namespace)).or_else(|| named().next());
+    if found.is_some() {
+        return Ok(found);
+    }
+    if draft.options.allow_missing {
+        let what = format!("analysis template {name}, which is not given");
+        draft.stand_in(what, line(&reader), "assumed to succeed");
+        return Ok(None);
+    }
+    let kind = if cluster { "ClusterAnalysisTemplate" } else { "AnalysisTemplate" };
+    let fact = format!("{kind} `{name}` is not in the files given");
+    let help = format!("give the file with this {kind} as well");
+    Err(reader.diagnostic_at(fact, help).with_code("missing_template"))
 }
 
 /// One analysis made of the metrics of several templates.
@@ -133,7 +159,7 @@ fn collect(
     if depth > DEEPEST {
         return Err(spec.diagnostic_at("templates refer to templates without end", "remove the circle"));
     }
-    let arguments = resolve(draft, &spec, given)?;
+    let arguments = resolve(draft, &spec, given, all)?;
     if let Some(metrics) = spec.get("metrics") {
         for item in metrics.seq()? {
             metrics::one(draft, &item, &arguments, all)?;
@@ -153,12 +179,25 @@ fn collect(
 }
 
 /// The values of a template's arguments.
-fn resolve(draft: &mut Draft<'_, '_>, spec: &Reader<'_>, given: &Arguments) -> Result<Arguments, Diagnostic> {
+fn resolve(
+    draft: &mut Draft<'_, '_>,
+    spec: &Reader<'_>,
+    given: &Arguments,
+    all: &mut metrics::Collected,
+) -> Result<Arguments, Diagnostic> {
     let mut resolved = given.clone();
     if let Some(list) = spec.get("args") {
         for item in list.seq()? {
             let name = item.required("name")?.text()?.to_owned();
             let own = value(draft, &item, &name)?;
+            if let Some(value) = &own
+                && all.defaults.insert(name.clone(), value.clone()).is_some_and(|other| other != *value)
+            {
+                let fact = format!("two templates of one analysis give argument `{name}` different values");
+                let help =
+                    "Argo refuses such an analysis: give the argument one value in all of its templates";
+                return Err(item.diagnostic_at(fact, help).with_code("arguments"));
+            }
             if resolved.0.contains_key(&name) || draft.options.args.contains_key(&name) {
                 continue;
             }

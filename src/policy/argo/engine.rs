@@ -5,6 +5,10 @@
 //! when the rollout enters its analysis step and keeps it there until the run is complete. `Failed` and `Error`
 //! abort; `Inconclusive` pauses until a person resumes, and then a *new* run begins.
 //!
+//! An experiment's run ends with the experiment: after its duration, or once the metrics required for its completion
+//! have ended. Without progress for longer than the deadline a rollout is Degraded, and aborts only if it says so;
+//! time in pauses, analyses and experiments does not count.
+//!
 //! Traps: each metric has its own clock (initial delay, interval, 10 s after an error), so runs do not tick on a
 //! grid; a run whose metrics need no more measurements is successful at once and lets the step go on early; on a
 //! rollout that is not the file's own, each step's analysis begins with a bake of that rollout instead.
@@ -28,6 +32,10 @@ const SHORTEST_INTERVAL: SimDuration = SimDuration::from_secs(1);
 pub struct AnalysisDef {
     /// The names of its templates.
     pub name: String,
+    /// What kind of run it makes.
+    pub kind: RunKind,
+    /// When it is over, if it belongs to an experiment.
+    pub experiment: Option<ExperimentEnd>,
     metrics: Vec<MetricDef>,
 }
 
@@ -58,8 +66,68 @@ pub enum Measure {
         /// Time between two values.
         step: SimDuration,
     },
-    /// A provider the simulation does not have; it always ends like this.
-    Fixed(Phase),
+    /// A provider the simulation does not have, and what is assumed of it.
+    Assumed(Assumption),
+}
+
+/// What is assumed of a provider that the simulation does not have.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Assumption {
+    /// Every measurement ends like this.
+    Phase(Phase),
+    /// This share (0 to 1) of the measurements succeeds, the others fail.
+    Share(f64),
+    /// Every measurement has this result, which the conditions judge.
+    Value(ExprValue),
+}
+
+/// What a rollout does with a run, as far as words and the end of it go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RunKind {
+    /// A step of a canary.
+    #[default]
+    Step,
+    /// Beside all steps.
+    Background,
+    /// Before the switch of a blue-green rollout.
+    PrePromotion,
+    /// After the switch of a blue-green rollout.
+    PostPromotion,
+    /// An experiment of a canary.
+    Experiment,
+}
+
+impl RunKind {
+    /// Its name in messages.
+    const fn name(self) -> &'static str {
+        match self {
+            RunKind::Step => "Step-based",
+            RunKind::Background => "Background",
+            RunKind::PrePromotion => "Pre-promotion",
+            RunKind::PostPromotion => "Post-promotion",
+            RunKind::Experiment => "Experiment",
+        }
+    }
+}
+
+/// When an experiment is over.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ExperimentEnd {
+    /// Its duration, from when its pods are available; without one only required metrics end it.
+    pub lasts: Option<SimDuration>,
+    /// Which metrics must have ended first, by index.
+    pub required: Vec<bool>,
+}
+
+/// The longest time without progress.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deadline {
+    /// So long (`progressDeadlineSeconds`).
+    pub after: SimDuration,
+    /// Whether the rollout aborts then (`progressDeadlineAbort`).
+    pub abort: bool,
+    /// What the controller says then.
+    pub says: &'static str,
 }
 
 impl AnalysisDef {
@@ -71,7 +139,13 @@ impl AnalysisDef {
                 metric.spec = Arc::new(MetricSpec { interval, ..(*metric.spec).clone() });
             }
         }
-        AnalysisDef { name, metrics }
+        AnalysisDef { name, kind: RunKind::Step, experiment: None, metrics }
+    }
+
+    /// The same analysis as another kind of run.
+    #[must_use]
+    pub fn of_kind(self, kind: RunKind) -> Self {
+        AnalysisDef { kind, ..self }
     }
 
     /// Its metrics.
@@ -82,26 +156,48 @@ impl AnalysisDef {
     /// From the start of a run to its last measurement when every measurement succeeds; metrics without a count
     /// and with an interval are left out, since they never end.
     pub fn length(&self) -> SimDuration {
-        let of_metric = |metric: &MetricDef| {
-            let spec = &metric.spec;
-            let wanted = spec.effective_count()?;
-            let successes = u32::try_from(spec.consecutive_success_limit).unwrap_or(0);
-            let count = if successes > 0 { wanted.min(successes) } else { wanted };
-            let between = spec.interval.unwrap_or(SimDuration::ZERO);
-            Some(spec.initial_delay + between * u64::from(count.saturating_sub(1)))
-        };
-        self.metrics.iter().filter_map(of_metric).max().unwrap_or(SimDuration::ZERO)
+        if let Some(ExperimentEnd { lasts: Some(lasts), .. }) = &self.experiment {
+            return (*lasts).max(self.required_length());
+        }
+        self.metrics.iter().filter_map(MetricDef::length).max().unwrap_or(SimDuration::ZERO)
+    }
+
+    fn required_length(&self) -> SimDuration {
+        let end = self.experiment.as_ref().map_or(&[][..], |end| end.required.as_slice());
+        let required = self.metrics.iter().zip(end).filter(|(_, required)| **required);
+        required.filter_map(|(metric, _)| metric.length()).max().unwrap_or(SimDuration::ZERO)
     }
 
     /// Whether a run ends by itself when every measurement succeeds.
     pub fn ends(&self) -> bool {
-        self.metrics.iter().all(|metric| {
-            metric.spec.effective_count().is_some() || metric.spec.consecutive_success_limit > 0
-        })
+        match &self.experiment {
+            Some(end) => end.lasts.is_some() || end.required.contains(&true),
+            None => self.metrics.iter().all(|metric| metric.length().is_some()),
+        }
+    }
+
+    /// Whether every metric that an experiment waits for has ended.
+    fn required_ended(&self, run: &AnalysisRun) -> bool {
+        let end = self.experiment.as_ref().map_or(&[][..], |end| end.required.as_slice());
+        run.metrics().iter().zip(end).all(|(metric, required)| !required || metric.phase().is_completed())
     }
 
     fn run(&self, now: SimTime) -> AnalysisRun {
         AnalysisRun::new(self.metrics.iter().map(|metric| Arc::clone(&metric.spec)), now)
+    }
+}
+
+impl MetricDef {
+    /// From the start of a run to its last measurement when every measurement succeeds; `None` if that never comes.
+    fn length(&self) -> Option<SimDuration> {
+        let spec = &self.spec;
+        let successes = u32::try_from(spec.consecutive_success_limit).ok().filter(|limit| *limit > 0);
+        let count = match (spec.effective_count(), successes) {
+            (Some(count), Some(successes)) => count.min(successes),
+            (count, successes) => count.or(successes)?,
+        };
+        let between = spec.interval.unwrap_or(SimDuration::ZERO);
+        Some(spec.initial_delay + between * u64::from(count.saturating_sub(1)))
     }
 }
 
@@ -114,6 +210,8 @@ pub struct Analyses {
     pub steps: Vec<AnalysisDef>,
     /// How long until a person resumes a rollout that is paused by an inconclusive run.
     pub resume_after: SimDuration,
+    /// The longest time without progress, of a rollout that is the file's own.
+    pub deadline: Option<Deadline>,
 }
 
 /// Argo's analyses of one release.
@@ -124,6 +222,8 @@ pub struct Argo {
     step: Option<Running>,
     own_rollout: bool,
     finished: bool,
+    /// Since when the rollout waits for pods or weights, and when that may be too long.
+    progressing: Option<(SimTime, SimTime)>,
 }
 
 /// A run under way.
@@ -135,6 +235,10 @@ struct Running {
     resume_at: Option<SimTime>,
     /// Whether the end of the run has been acted on.
     settled: bool,
+    /// When the duration of its experiment is over.
+    experiment_ends: Option<SimTime>,
+    /// Whether only required metrics keep it going.
+    over: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,17 +250,27 @@ enum Which {
 
 impl Running {
     fn begin(which: Which, analysis: &AnalysisDef, now: SimTime) -> Self {
-        Running { which, run: analysis.run(now), resume_at: None, settled: false }
+        let end = analysis.experiment.as_ref();
+        let lasts = end.and_then(|end| end.lasts);
+        Running {
+            which,
+            run: analysis.run(now),
+            resume_at: None,
+            settled: false,
+            experiment_ends: lasts.map(|lasts| now + lasts),
+            over: lasts.is_none() && end.is_some_and(|end| end.required.contains(&true)),
+        }
     }
 
     fn next_tick(&self) -> SimTime {
         if let Some(at) = self.resume_at {
             return at;
         }
-        match self.run.next_due() {
-            Some((at, _)) => at,
-            None if self.settled => SimTime::NEVER,
-            None => self.run.started_at(),
+        let due = self.run.next_due().map(|(at, _)| at);
+        match [due, self.experiment_ends].into_iter().flatten().min() {
+            Some(at) if !self.settled => at,
+            _ if self.settled => SimTime::NEVER,
+            _ => self.run.started_at(),
         }
     }
 }
@@ -164,8 +278,7 @@ impl Running {
 impl Argo {
     /// Analyses before their start.
     pub fn new(analyses: Analyses) -> Self {
-        let analyses = Arc::new(analyses);
-        Argo { analyses, background: None, step: None, own_rollout: false, finished: false }
+        Self::new_shared(&Arc::new(analyses))
     }
 
     fn finish(&mut self, now: SimTime) {
@@ -213,6 +326,12 @@ impl Argo {
             let phase = measure(metric, o);
             running.run.record(index, phase, o.now);
         }
+        if running.experiment_ends.is_some_and(|at| o.now >= at) {
+            (running.experiment_ends, running.over) = (None, true);
+        }
+        if running.over && !running.run.phase().is_completed() && analysis.required_ended(&running.run) {
+            running.run.terminate(o.now);
+        }
         self.conclude(running, analysis, o)
     }
 
@@ -225,7 +344,7 @@ impl Argo {
         }
         match phase {
             Phase::Failed | Phase::Error => {
-                let kind = if is_step { "Step-based" } else { "Background" };
+                let kind = if is_step { analysis.kind } else { RunKind::Background }.name();
                 let message = message(running, analysis);
                 Verdict::RollBack { reasons: vec![format!("{kind} analysis phase error/failed: {message}")] }
             }
@@ -274,7 +393,13 @@ fn message(running: &Running, analysis: &AnalysisDef) -> String {
 
 fn measure(metric: &MetricDef, o: &mut Observation<'_>) -> Phase {
     let result = match &metric.measure {
-        Measure::Fixed(phase) => return *phase,
+        Measure::Assumed(Assumption::Phase(phase)) => return *phase,
+        Measure::Assumed(Assumption::Share(share)) => {
+            // One draw an instant, turned by the golden ratio so that metrics measured together differ.
+            let drawn = (o.chance + metric.check as f64 * 0.618_033_988_749_894_9) % 1.0;
+            return if drawn < *share { Phase::Successful } else { Phase::Failed };
+        }
+        Measure::Assumed(Assumption::Value(value)) => Ok(value.clone()),
         Measure::Query(query) => {
             o.queries.value(*query).map_err(|error| error.to_string()).and_then(instant_result)
         }
@@ -356,6 +481,7 @@ impl Policy for Argo {
     fn start(&mut self, start: &Start) {
         *self = Argo { own_rollout: start.own_rollout, ..Argo::new_shared(&self.analyses) };
         self.begin_background(0, start.deploy_at);
+        self.watch_progress(start.deploy_at);
     }
 
     fn next_tick(&self) -> SimTime {
@@ -363,7 +489,8 @@ impl Policy for Argo {
             return SimTime::NEVER;
         }
         let runs = [&self.background, &self.step];
-        runs.into_iter().flatten().map(Running::next_tick).min().unwrap_or(SimTime::NEVER)
+        let stalled = self.progressing.map(|(_, at)| at);
+        runs.into_iter().flatten().map(Running::next_tick).chain(stalled).min().unwrap_or(SimTime::NEVER)
     }
 
     fn observe(&mut self, o: &mut Observation<'_>) -> Verdict {
@@ -374,7 +501,7 @@ impl Policy for Argo {
             self.finish(o.now);
             return Verdict::Continue;
         }
-        let mut verdict = Verdict::Continue;
+        let mut verdict = self.check_progress(o);
         let (mut background, mut step) = (self.background.take(), self.step.take());
         for running in [&mut background, &mut step].into_iter().flatten() {
             verdict = verdict.stronger(self.advance(running, o));
@@ -389,6 +516,10 @@ impl Policy for Argo {
     fn on_step(&mut self, step: &StepStatus, now: SimTime) {
         if self.finished {
             return;
+        }
+        match step.kind {
+            StepKind::Progressing => self.watch_progress(now),
+            _ => self.progressing = None,
         }
         match step.kind {
             StepKind::Done | StepKind::Promoting => return self.finish(now),
@@ -419,6 +550,36 @@ impl Argo {
             step: None,
             own_rollout: false,
             finished: false,
+            progressing: None,
+        }
+    }
+
+    /// The rollout waits for pods or weights from now on.
+    fn watch_progress(&mut self, now: SimTime) {
+        if self.own_rollout && self.progressing.is_none() {
+            self.progressing = self.analyses.deadline.map(|deadline| (now, now + deadline.after));
+        }
+    }
+
+    /// Whether there was no progress for too long.
+    fn check_progress(&mut self, o: &mut Observation<'_>) -> Verdict {
+        let (Some((since, at)), Some(deadline)) = (self.progressing, self.analyses.deadline) else {
+            return Verdict::Continue;
+        };
+        if o.now < at {
+            return Verdict::Continue;
+        }
+        let stalled_at = since.max(o.rollout.progressed_at) + deadline.after;
+        if o.now < stalled_at {
+            self.progressing = Some((since, stalled_at));
+            return Verdict::Continue;
+        }
+        o.say(|| format!("no progress for {}: {}", deadline.after, deadline.says));
+        self.progressing = Some((since, SimTime::NEVER));
+        if deadline.abort {
+            Verdict::RollBack { reasons: vec![format!("{} for {}", deadline.says, deadline.after)] }
+        } else {
+            Verdict::Continue
         }
     }
 }

@@ -25,13 +25,15 @@ fn in_background(metric: MetricDef) -> Bench {
         background: Some((analysis(vec![metric]), 0)),
         steps: vec![],
         resume_after: SimDuration::from_mins(10),
+        deadline: None,
     };
     Bench::new(Box::new(Argo::new(analyses)), true)
 }
 
 fn in_a_step(metric: MetricDef) -> Bench {
     let steps = vec![analysis(vec![metric])];
-    let analyses = Analyses { background: None, steps, resume_after: SimDuration::from_mins(10) };
+    let analyses =
+        Analyses { background: None, steps, resume_after: SimDuration::from_mins(10), deadline: None };
     let mut bench = Bench::new(Box::new(Argo::new(analyses)), true);
     assert_eq!(bench.policy.next_tick(), SimTime::NEVER, "no run before the step");
     let step = StepStatus { index: 1, kind: StepKind::Analysis(0), since: at(30) };
@@ -125,7 +127,10 @@ fn an_interval_of_zero_cannot_stop_the_clock() {
 
 #[test]
 fn fixed_outcomes_need_no_query_and_ranges_are_one_list() {
-    let fixed = MetricDef { measure: Measure::Fixed(Phase::Failed), ..metric("job", "true", None, None) };
+    let fixed = MetricDef {
+        measure: Measure::Assumed(Assumption::Phase(Phase::Failed)),
+        ..metric("job", "true", None, None)
+    };
     assert!(in_background(fixed).tick(vec![]).1.is_decision());
     let measure = Measure::Range {
         query: 0,
@@ -152,4 +157,108 @@ fn the_length_of_an_analysis_is_that_of_its_slowest_metric() {
     assert_eq!(analysis.length(), SimDuration::from_secs(70));
     assert!(analysis.ends());
     assert!(!self::analysis(vec![metric("endless", "true", Some(5), None)]).ends());
+}
+
+/// An analysis of two metrics in an experiment: `quick` is measured once, `endless` every minute.
+fn in_an_experiment(lasts: Option<u64>, required: Vec<bool>) -> Bench {
+    let metrics = vec![
+        metric("quick", "result[0] > 0", None, None),
+        metric("endless", "result[0] > 0", Some(60), None),
+    ];
+    let experiment = Some(ExperimentEnd { lasts: lasts.map(SimDuration::from_secs), required });
+    let analysis = AnalysisDef { experiment, ..analysis(metrics) }.of_kind(RunKind::Experiment);
+    let analyses = Analyses { steps: vec![analysis], ..Analyses::default() };
+    let mut bench = Bench::new(Box::new(Argo::new(analyses)), true);
+    bench.policy.on_step(&StepStatus { index: 0, kind: StepKind::Analysis(0), since: at(0) }, at(0));
+    bench
+}
+
+#[test]
+fn an_experiment_ends_with_its_duration_and_its_runs_with_it() {
+    let mut bench = in_an_experiment(Some(90), vec![false, false]);
+    let good = || vec![vector(&[1.0])];
+    assert_eq!(bench.tick(good()), (at(0), Verdict::Hold));
+    assert_eq!(bench.tick(good()), (at(60), Verdict::Hold));
+    assert_eq!(bench.tick(good()), (at(90), Verdict::Advance));
+    assert_eq!(bench.policy.next_tick(), SimTime::NEVER);
+}
+
+#[test]
+fn an_experiment_waits_for_what_it_requires_and_for_nothing_else() {
+    let mut bench = in_an_experiment(None, vec![true, false]);
+    assert_eq!(bench.tick(vec![vector(&[1.0])]), (at(0), Verdict::Advance));
+    let mut bench = in_an_experiment(Some(30), vec![true, true]);
+    bench.tick(vec![vector(&[1.0])]);
+    assert_eq!(bench.tick(vec![vector(&[1.0])]), (at(30), Verdict::Hold), "an endless one is waited for");
+    let (when, verdict) = bench.tick(vec![vector(&[0.0])]);
+    assert_eq!(when, at(60));
+    let Verdict::RollBack { reasons } = verdict else { panic!("{verdict:?}") };
+    assert!(reasons[0].starts_with("Experiment analysis phase error/failed"), "{reasons:?}");
+}
+
+fn with_deadline(abort: bool, own_rollout: bool) -> Bench {
+    let deadline = Deadline { after: SimDuration::from_secs(600), abort, says: "ProgressDeadlineExceeded" };
+    let analyses = Analyses { deadline: Some(deadline), ..Analyses::default() };
+    Bench::new(Box::new(Argo::new(analyses)), own_rollout)
+}
+
+#[test]
+fn a_rollout_without_progress_aborts_only_if_it_says_so() {
+    let mut bench = with_deadline(true, true);
+    bench.status.progressed_at = at(100);
+    assert_eq!(bench.tick(vec![]), (at(600), Verdict::Continue), "a pod came up after 100 s");
+    let (when, verdict) = bench.tick(vec![]);
+    assert_eq!(when, at(700));
+    assert_eq!(verdict, Verdict::RollBack { reasons: vec!["ProgressDeadlineExceeded for 10m".to_owned()] });
+
+    let mut bench = with_deadline(false, true);
+    assert_eq!(bench.tick(vec![]), (at(600), Verdict::Continue));
+    assert!(bench.log[0].contains("ProgressDeadlineExceeded"), "{:?}", bench.log);
+    assert_eq!(bench.policy.next_tick(), SimTime::NEVER);
+    assert_eq!(with_deadline(true, false).policy.next_tick(), SimTime::NEVER, "not its own rollout");
+}
+
+#[test]
+fn time_in_pauses_and_analyses_is_no_lack_of_progress() {
+    let mut bench = with_deadline(true, true);
+    bench.policy.on_step(&StepStatus { index: 0, kind: StepKind::Pause, since: at(10) }, at(10));
+    assert_eq!(bench.policy.next_tick(), SimTime::NEVER);
+    bench.policy.on_step(&StepStatus { index: 1, kind: StepKind::Progressing, since: at(900) }, at(900));
+    assert_eq!(bench.policy.next_tick(), at(1500));
+}
+
+fn assumed(assumption: Assumption, condition: &str, failure_limit: i64) -> Bench {
+    let mut metric = metric("job", condition, Some(60), None);
+    metric.measure = Measure::Assumed(assumption);
+    metric.spec = Arc::new(MetricSpec { failure_limit, ..(*metric.spec).clone() });
+    in_background(metric)
+}
+
+#[test]
+fn what_is_assumed_of_a_provider_is_what_it_measures() {
+    let mut bench = assumed(Assumption::Share(0.5), "true", 0);
+    bench.chance = 0.4;
+    assert_eq!(bench.tick(vec![]).1, Verdict::Continue);
+    bench.chance = 0.6;
+    assert!(bench.tick(vec![]).1.is_decision());
+    let mut bench = assumed(Assumption::Value(ExprValue::Float(0.97)), "result >= 0.95", 0);
+    assert_eq!(bench.tick(vec![]).1, Verdict::Continue);
+    let mut bench = assumed(Assumption::Value(ExprValue::Float(0.9)), "result >= 0.95", 0);
+    assert!(bench.tick(vec![]).1.is_decision());
+    let mut bench = assumed(Assumption::Value(ExprValue::Nil), "default(result, 1) >= 0.95", 0);
+    assert_eq!(bench.tick(vec![]).1, Verdict::Continue);
+}
+
+#[test]
+fn runs_around_a_switch_say_which_they_are() {
+    let of = |kind| analysis(vec![metric("ok", "result[0] > 0", Some(60), Some(3))]).of_kind(kind);
+    let steps = vec![of(RunKind::PrePromotion), of(RunKind::PostPromotion)];
+    let mut bench = Bench::new(Box::new(Argo::new(Analyses { steps, ..Analyses::default() })), true);
+    bench.policy.on_step(&StepStatus { index: 0, kind: StepKind::Analysis(0), since: at(0) }, at(0));
+    let good = vector(&[1.0]);
+    let verdicts = bench.run(&[good.clone(), good.clone(), good]);
+    assert_eq!(verdicts, [Verdict::Hold, Verdict::Hold, Verdict::Advance]);
+    bench.policy.on_step(&StepStatus { index: 1, kind: StepKind::Analysis(1), since: at(130) }, at(130));
+    let Verdict::RollBack { reasons } = bench.tick(vec![vector(&[0.0])]).1 else { panic!() };
+    assert!(reasons[0].starts_with("Post-promotion analysis phase error/failed"), "{reasons:?}");
 }

@@ -5,6 +5,7 @@ use crate::effect::{Action, RolloutView, Routing, SetName, Split};
 use crate::rng::{Key, Purpose};
 use crate::rollback::kubectl_undo::KubectlUndo;
 use crate::rollback::{PlannedStep, ProcedureSpec, RollbackConditions, StepKind};
+use crate::strategy::support::argo_replicas::abort_weight;
 use crate::strategy::support::replicas::{Bounds, Goal, reconcile};
 use crate::strategy::{Progress, Step};
 use crate::time::SimTime;
@@ -166,6 +167,7 @@ impl Execution {
                 actions.push(Action::Unsplit);
                 true
             }
+            StepKind::WalkWeightBack => walk_back(view, actions),
             StepKind::ScaleDown => {
                 scale_down(view, actions);
                 gone(view)
@@ -213,6 +215,34 @@ fn gone(view: &RolloutView) -> bool {
     [SetName::New, SetName::Promoted, SetName::Baseline]
         .iter()
         .all(|&s| view.set(s).created == 0 && view.set(s).terminating == 0)
+}
+
+/// Traffic goes back as fast as stable pods become available, and never forth again.
+fn walk_back(view: &RolloutView, actions: &mut Vec<Action>) -> bool {
+    let old = view.set(SetName::Old);
+    if old.desired < view.replicas {
+        actions.push(Action::Scale(SetName::Old, view.replicas));
+    }
+    if old.available >= view.replicas {
+        if view.split != Split::STABLE {
+            actions.push(Action::SyntheticLoad(0.0));
+            actions.push(Action::Unsplit);
+        }
+        return view.split == Split::STABLE;
+    }
+    // Managed routes go at once; the baseline's share too, as the stable pods that are there can bear it.
+    if view.split.cohort {
+        actions.push(Action::Cohort(false));
+    }
+    if view.split.mirror > 0.0 {
+        actions.push(Action::Mirror(0.0));
+    }
+    let present = (view.split.candidate * 100.0).ceil() as u32;
+    let weight = f64::from(abort_weight(view.replicas, old.available, present, true)) / 100.0;
+    if weight < view.split.candidate {
+        actions.push(Action::Weight(weight));
+    }
+    false
 }
 
 fn scale_down(view: &RolloutView, actions: &mut Vec<Action>) {

@@ -4,43 +4,7 @@
 //! is canary pods over all pods, and 1 % on two replicas is one of two. With traffic routing the weight is exact
 //! and the stable side stays at full size.
 
-/// `maxSurge` or `maxUnavailable`: pods, or a percentage of `replicas`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Allowance {
-    /// That many pods.
-    Count(u32),
-    /// Percent of the replicas.
-    Percent(u32),
-}
-
-impl Default for Allowance {
-    /// Argo's default for both is 25 %.
-    fn default() -> Self {
-        Allowance::Percent(25)
-    }
-}
-
-impl Allowance {
-    fn pods(self, replicas: u32, round_up: bool) -> u32 {
-        match self {
-            Allowance::Count(n) => n,
-            Allowance::Percent(percent) => {
-                let share = u64::from(percent) * u64::from(replicas);
-                let pods = if round_up { share.div_ceil(100) } else { share / 100 };
-                u32::try_from(pods).unwrap_or(u32::MAX)
-            }
-        }
-    }
-}
-
-/// `maxSurge` and `maxUnavailable` in pods: surge rounds up, unavailable down, and when both are 0 one pod may be
-/// unavailable, since nothing could move otherwise. Unavailable is at most `replicas`.
-pub fn resolve_allowances(surge: Allowance, unavailable: Allowance, replicas: u32) -> (u32, u32) {
-    let surge = surge.pods(replicas, true);
-    let unavailable = unavailable.pods(replicas, false);
-    let unavailable = if surge == 0 && unavailable == 0 { 1 } else { unavailable };
-    (surge, unavailable.min(replicas))
-}
+use super::replicas::{Amount, resolve};
 
 /// Pods for a traffic-routed weight: `replicas x weight / max_weight`, rounded up. A `max_weight` of 0 is 100.
 pub fn traffic_routed(replicas: u32, weight: u32, max_weight: u32) -> u32 {
@@ -135,23 +99,23 @@ impl PodSet {
 }
 
 /// What a basic canary (no traffic routing) is moving towards.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BasicCanary {
     /// `spec.replicas`.
     pub replicas: u32,
     /// The weight of the current step, of 100.
     pub weight: u32,
     /// Pods beyond `replicas` at any time.
-    pub max_surge: Allowance,
+    pub max_surge: Amount,
     /// Pods of `replicas` that may be missing at any time.
-    pub max_unavailable: Allowance,
+    pub max_unavailable: Amount,
 }
 
 impl BasicCanary {
     /// The next pod counts to ask for (canary, stable), one controller step towards the weight inside
     /// `maxSurge` and `maxUnavailable`. Older revisions must be gone.
     pub fn next_counts(&self, canary: PodSet, stable: PodSet) -> (u32, u32) {
-        let (surge, unavailable) = resolve_allowances(self.max_surge, self.max_unavailable, self.replicas);
+        let (surge, unavailable) = resolve(self.max_surge, self.max_unavailable, self.replicas);
         let (want_canary, want_stable) = approximate_weighted(self.replicas, self.weight, 100, surge);
         let (want_canary, want_stable) = (i64::from(want_canary), i64::from(want_stable));
         let limits = Limits {
@@ -244,10 +208,10 @@ mod tests {
 
     #[test]
     fn allowances_round_apart_and_are_never_both_zero() {
-        let quarter = Allowance::default();
-        assert_eq!(resolve_allowances(quarter, quarter, 10), (3, 2));
-        assert_eq!(resolve_allowances(Allowance::Count(0), Allowance::Percent(0), 10), (0, 1));
-        assert_eq!(resolve_allowances(Allowance::Percent(1), Allowance::Count(50), 10), (1, 10));
+        let quarter = Amount::Percent(25.0);
+        assert_eq!(resolve(quarter, quarter, 10), (3, 2));
+        assert_eq!(resolve(Amount::Pods(0), Amount::Percent(0.0), 10), (0, 1));
+        assert_eq!(resolve(Amount::Percent(1.0), Amount::Pods(50), 10), (1, 10));
     }
 
     #[test]
@@ -264,8 +228,8 @@ mod tests {
         let target = BasicCanary {
             replicas: 10,
             weight: 40,
-            max_surge: Allowance::Count(1),
-            max_unavailable: Allowance::Count(0),
+            max_surge: Amount::Pods(1),
+            max_unavailable: Amount::Pods(0),
         };
         let ready = |n| PodSet { desired: n, available: n };
         let (mut canary, mut stable) = (ready(0), ready(10));

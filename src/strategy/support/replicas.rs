@@ -7,7 +7,6 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::argo_replicas::Allowance;
 use crate::effect::{Action, RolloutView, SetName};
 use crate::time::SimDuration;
 
@@ -30,13 +29,13 @@ impl Amount {
     }
 }
 
-impl From<Amount> for Allowance {
-    fn from(amount: Amount) -> Self {
-        match amount {
-            Amount::Pods(pods) => Allowance::Count(pods),
-            Amount::Percent(percent) => Allowance::Percent(percent.round() as u32),
-        }
-    }
+/// Surge and unavailability in pods: surge rounds up, unavailable down, and when both are 0 one pod may be
+/// unavailable, since nothing could move otherwise. Unavailable is at most `replicas`.
+pub fn resolve(surge: Amount, unavailable: Amount, replicas: u32) -> (u32, u32) {
+    let surge = surge.exact(replicas).ceil() as u32;
+    let unavailable = unavailable.exact(replicas).floor() as u32;
+    let unavailable = if surge == 0 && unavailable == 0 { 1 } else { unavailable };
+    (surge, unavailable.min(replicas))
 }
 
 /// How far the number of pods may leave the wanted one.
@@ -62,11 +61,9 @@ impl Default for Bounds {
 }
 
 impl Bounds {
-    /// Surge and unavailability in pods; when both come out as zero, one pod may be unavailable.
+    /// As [`resolve`].
     pub fn resolve(&self, replicas: u32) -> (u32, u32) {
-        let surge = self.max_surge.exact(replicas).ceil() as u32;
-        let unavailable = (self.max_unavailable.exact(replicas).floor() as u32).min(replicas);
-        if surge == 0 && unavailable == 0 { (0, 1) } else { (surge, unavailable) }
+        resolve(self.max_surge, self.max_unavailable, replicas)
     }
 }
 
