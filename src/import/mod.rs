@@ -19,6 +19,7 @@ mod placeholder;
 mod query_book;
 mod unread;
 
+pub use flagger::hook_setting::{HookOpens, HookSetting, SETTINGS as HOOK_SETTINGS};
 pub use native::schema as native_schema;
 
 use std::collections::BTreeMap;
@@ -26,7 +27,6 @@ use std::collections::BTreeMap;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::document::Reader;
 use crate::policy::loaded::Loaded;
-use crate::quantity::Weight;
 use crate::telemetry::naming::{LabelRole, MetricBinding};
 use crate::time::SimDuration;
 use bundle::Bundle;
@@ -87,8 +87,8 @@ pub struct ImportOptions {
     pub allow_missing: bool,
     /// How long until a person resumes a pause without a duration.
     pub resume_after: SimDuration,
-    /// Share of the requests that match the conditions of an A/B test.
-    pub match_share: Weight,
+    /// What stands in for the receivers of webhooks, by the webhook's name; `*` is for all, before those by name.
+    pub webhooks: BTreeMap<String, HookSetting>,
 }
 
 impl Default for ImportOptions {
@@ -101,7 +101,7 @@ impl Default for ImportOptions {
             namespace: None,
             allow_missing: false,
             resume_after: SimDuration::from_mins(10),
-            match_share: Weight::percent(10.0).unwrap_or_default(),
+            webhooks: BTreeMap::new(),
         }
     }
 }
