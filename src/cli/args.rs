@@ -152,6 +152,9 @@ pub struct PolicyArgs {
     /// Value of a placeholder of the file, like an Argo analysis argument
     #[arg(long, value_name = "NAME=VALUE")]
     pub arg: Vec<String>,
+    /// What stands in for the receiver of a webhook: NAME=fails:5%,takes:12s,answers:500/202,opens:20m (`*` = all)
+    #[arg(long, value_name = "NAME=SETTING")]
+    pub webhook: Vec<String>,
     /// Accept queries that can never find a series, and templates that are not given
     #[arg(long)]
     pub allow_missing_series: bool,

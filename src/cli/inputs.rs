@@ -9,7 +9,7 @@ use super::files::{self, Shipped, Text};
 use super::plan::PlannedScenario;
 use super::ui::Ui;
 use crate::diagnostic::{Diagnostic, Diagnostics, Source, did_you_mean};
-use crate::import::{self, ImportOptions, SourceText};
+use crate::import::{self, HOOK_SETTINGS, ImportOptions, SourceText};
 use crate::policy::loaded::Loaded;
 use crate::scenario::quick::{FAMILY, NUMBERS, Quick};
 use crate::scenario::resolved::FidelityChoice;
@@ -185,8 +185,31 @@ pub(super) fn policy_sets(words: &[String], args: &PolicyArgs) -> Result<Vec<Pol
     if wrong.has_errors() {
         return Err(Failure::Input(wrong));
     }
+    check_webhooks(&options, loaded.iter().flat_map(|set| &set.policies))?;
     name_apart(loaded.iter_mut().flat_map(|set| &mut set.policies));
     Ok(loaded)
+}
+
+/// A setting for a webhook that no file has would have no effect.
+fn check_webhooks<'a>(
+    options: &ImportOptions,
+    loaded: impl Iterator<Item = &'a Loaded>,
+) -> Result<(), Failure> {
+    let replaced = |policy: &Loaded| policy.stand_ins.iter().map(|s| s.what.clone()).collect::<Vec<_>>();
+    let all: Vec<String> = loaded.flat_map(replaced).collect();
+    let known: Vec<&str> =
+        all.iter().filter_map(|what| Some(what.strip_prefix("webhook ")?.rsplit_once(" (")?.0)).collect();
+    match options.webhooks.keys().find(|name| *name != "*" && !known.contains(&name.as_str())) {
+        None => Ok(()),
+        Some(name) => {
+            let help = if known.is_empty() {
+                "the files have no webhooks".to_owned()
+            } else {
+                format!("webhooks: {}", known.join(", "))
+            };
+            Err(Failure::usage(format!("no webhook is called `{name}`"), help))
+        }
+    }
 }
 
 /// The policies in texts that belong together.
@@ -214,6 +237,13 @@ pub(super) fn import_options(args: &PolicyArgs) -> Result<ImportOptions, Failure
     for pair in &args.arg {
         let (name, value) = pair_of("arg", pair)?;
         options.args.insert(name.to_owned(), value.to_owned());
+    }
+    for pair in &args.webhook {
+        let (name, value) = pair_of("webhook", pair)?;
+        let setting = value.parse().map_err(|fact| {
+            Failure::usage(format!("`--webhook {pair}`: {fact}"), format!("settings: {HOOK_SETTINGS}"))
+        })?;
+        options.webhooks.insert(name.to_owned(), setting);
     }
     for pair in &args.bind {
         let (key, value) = pair_of("bind", pair)?;

@@ -40,6 +40,7 @@ pub(super) fn options(play: PlayArgs, policy: &PolicyArgs, quick: &QuickArgs) ->
     let mut add = |name: &str, value: String| options.push_str(&format!(" --{name} {}", quoted(&value)));
     policy.bind.iter().for_each(|value| add("bind", value.clone()));
     policy.arg.iter().for_each(|value| add("arg", value.clone()));
+    policy.webhook.iter().for_each(|value| add("webhook", value.clone()));
     if policy.rollout == RolloutFrom::Scenario {
         add("rollout", "scenario".to_owned());
     }
@@ -95,12 +96,16 @@ mod tests {
 
     #[test]
     fn options_that_matter_are_repeated() {
-        let policy =
-            PolicyArgs { arg: vec!["a=b c".into()], allow_missing_series: true, ..PolicyArgs::default() };
+        let policy = PolicyArgs {
+            arg: vec!["a=b c".into()],
+            webhook: vec!["gate=opens:20m".into()],
+            allow_missing_series: true,
+            ..PolicyArgs::default()
+        };
         let quick = QuickArgs { rate: "300/s".parse().ok(), ..QuickArgs::default() };
         assert_eq!(
             options(PlayArgs::default(), &policy, &quick),
-            " --arg 'a=b c' --rate 300/s --allow-missing-series"
+            " --arg 'a=b c' --webhook gate=opens:20m --rate 300/s --allow-missing-series"
         );
         assert_eq!(options(PlayArgs::default(), &PolicyArgs::default(), &QuickArgs::default()), "");
         assert_eq!((seed_option(DEFAULT_SEED), seed_option(7)), (String::new(), " --seed 7".to_owned()));

@@ -28,6 +28,7 @@ pub(super) struct Bundle<'a> {
     pub(super) native: Vec<SourceText<'a>>,
     pub(super) canaries: Vec<Object<'a>>,
     pub(super) metric_templates: Vec<Object<'a>>,
+    pub(super) alert_providers: Vec<Object<'a>>,
     pub(super) rollouts: Vec<Object<'a>>,
     pub(super) analysis_templates: Vec<Object<'a>>,
     pub(super) cluster_templates: Vec<Object<'a>>,
@@ -92,6 +93,7 @@ impl<'a> Bundle<'a> {
         let list = match (group, kind) {
             ("flagger.app", "Canary") => &mut self.canaries,
             ("flagger.app", "MetricTemplate") => &mut self.metric_templates,
+            ("flagger.app", "AlertProvider") => &mut self.alert_providers,
             ("argoproj.io", "Rollout") => &mut self.rollouts,
             ("argoproj.io", "AnalysisTemplate") => &mut self.analysis_templates,
             ("argoproj.io", "ClusterAnalysisTemplate") => &mut self.cluster_templates,
@@ -143,7 +145,7 @@ fn passed_over(group: &str, version: &str, kind: &str, at: &Reader<'_>) -> Resul
             format!("`{kind}` of {version} is OpenKruise's, which is not read"),
             "Argo's Rollout has `apiVersion: argoproj.io/v1alpha1`; the kinds share only their name",
         ),
-        ("flagger.app" | "argoproj.io", "AlertProvider" | "Application") => Ok(()),
+        ("argoproj.io", "Application") => Ok(()),
         ("flagger.app" | "argoproj.io", _) => refuse(
             format!("`{kind}` of {version} is not read"),
             "give the Canary, Rollout or AnalysisTemplate it belongs to",

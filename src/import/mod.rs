@@ -22,6 +22,7 @@ mod query_book;
 mod unread;
 
 pub use assume::Answer;
+pub use flagger::hook_setting::{HookOpens, HookSetting, SETTINGS as HOOK_SETTINGS};
 pub use native::schema as native_schema;
 
 use std::collections::BTreeMap;
@@ -29,7 +30,6 @@ use std::collections::BTreeMap;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::document::Reader;
 use crate::policy::loaded::Loaded;
-use crate::quantity::Weight;
 use crate::telemetry::naming::{LabelRole, MetricBinding};
 use crate::time::SimDuration;
 use bundle::Bundle;
@@ -95,10 +95,10 @@ pub struct ImportOptions {
     pub allow_missing: bool,
     /// How long until a person resumes a pause without a duration.
     pub resume_after: SimDuration,
-    /// Share of the requests that match the conditions of an A/B test.
-    pub match_share: Weight,
     /// What metric providers answer that the simulation does not have, by name of the metric or kind of provider.
     pub providers: BTreeMap<String, Answer>,
+    /// What stands in for the receivers of webhooks, by the webhook's name; `*` is for all, before those by name.
+    pub webhooks: BTreeMap<String, HookSetting>,
 }
 
 impl Default for ImportOptions {
@@ -111,8 +111,8 @@ impl Default for ImportOptions {
             namespace: None,
             allow_missing: false,
             resume_after: SimDuration::from_mins(10),
-            match_share: Weight::percent(10.0).unwrap_or_default(),
             providers: BTreeMap::new(),
+            webhooks: BTreeMap::new(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::effect::{RolloutView, Routing, SetName, SetView, Split};
 use crate::policy::{
-    CheckOutcome, Observation, Policy, Queries, QueryError, RolloutStatus, Start, Truth, Verdict,
+    CheckOutcome, Notice, Observation, Policy, Queries, QueryError, RolloutStatus, Start, Truth, Verdict,
 };
 use crate::promql::{Labels, Sample, Value};
 use crate::strategy::{Progress, StepKind, StepStatus};
@@ -47,6 +47,7 @@ pub(crate) struct Bench {
     pub(crate) chance: f64,
     pub(crate) truth: Option<Truth>,
     pub(crate) findings: Vec<(usize, CheckOutcome)>,
+    pub(crate) notices: Vec<Notice>,
     pub(crate) log: Vec<String>,
 }
 
@@ -72,7 +73,16 @@ impl Bench {
         let step = StepStatus { index: 1, kind: StepKind::Bake, since: at(0) };
         let status = RolloutStatus { view, step, progress: Progress::Running, progressed_at: at(0) };
         let script = Script(Vec::new());
-        Bench { policy, script, status, chance: 0.5, truth: None, findings: Vec::new(), log: Vec::new() }
+        Bench {
+            policy,
+            script,
+            status,
+            chance: 0.5,
+            truth: None,
+            findings: Vec::new(),
+            notices: Vec::new(),
+            log: Vec::new(),
+        }
     }
 
     /// Asks the policy now.
@@ -85,6 +95,7 @@ impl Bench {
             truth: self.truth,
             queries: &mut self.script,
             findings: &mut self.findings,
+            notices: &mut self.notices,
             log: Some(&mut self.log),
         };
         self.policy.observe(&mut observation)

@@ -22,7 +22,9 @@ pub mod verdict;
 use crate::strategy::StepStatus;
 use crate::time::SimTime;
 
-pub use observation::{CheckOutcome, Observation, Queries, QueryError, RolloutStatus, Truth};
+pub use observation::{
+    CheckOutcome, Notice, Observation, Queries, QueryError, RolloutStatus, Severity, Truth,
+};
 pub use verdict::Verdict;
 
 /// What a policy is told when the rollout it watches begins.

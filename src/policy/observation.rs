@@ -1,5 +1,7 @@
 //! What a policy sees.
 
+use serde::{Deserialize, Serialize};
+
 use crate::effect::RolloutView;
 use crate::promql::Value;
 use crate::strategy::{Progress, StepStatus};
@@ -70,6 +72,31 @@ pub enum CheckOutcome {
     Error,
 }
 
+/// How bad an event is.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Good to know.
+    Info,
+    /// Somebody should look.
+    Warn,
+    /// Something failed.
+    Error,
+}
+
+/// Something an engine tells people, beside what it does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// How bad it is.
+    pub severity: Severity,
+    /// Who is told.
+    pub whom: String,
+    /// What they are told.
+    pub text: String,
+}
+
 /// What a policy is shown at one instant.
 pub struct Observation<'a> {
     /// The present.
@@ -84,6 +111,8 @@ pub struct Observation<'a> {
     pub queries: &'a mut dyn Queries,
     /// What the checks found, by index in the policy's list of checks.
     pub findings: &'a mut Vec<(usize, CheckOutcome)>,
+    /// What people are told at this instant.
+    pub notices: &'a mut Vec<Notice>,
     /// Sentences in the engine's own words; `None` when nobody listens.
     pub log: Option<&'a mut Vec<String>>,
 }
@@ -92,6 +121,11 @@ impl Observation<'_> {
     /// Notes what a check found.
     pub fn found(&mut self, check: usize, outcome: CheckOutcome) {
         self.findings.push((check, outcome));
+    }
+
+    /// Tells people something.
+    pub fn tell(&mut self, notice: Notice) {
+        self.notices.push(notice);
     }
 
     /// Says something in the engine's own words, made only when somebody listens.

@@ -5,7 +5,7 @@
 //! branch is cloned and each goes on with those who act that way.
 
 use crate::catalogue::Catalogue;
-use crate::effect::{Action, RolloutView};
+use crate::effect::{Action, RolloutView, SetName};
 use crate::policy::{CheckOutcome, Policy, Verdict};
 use crate::rng::Key;
 use crate::rollback::{Execution, ProcedureSpec};
@@ -13,7 +13,7 @@ use crate::strategy::{Progress, Signal, StepStatus, Strategy};
 use crate::time::SimTime;
 use crate::world::World;
 
-use super::record::{CheckSummary, DecisionRecord, Lane, TimelineEntry, TracePoint};
+use super::record::{CheckSummary, DecisionRecord, Lane, NoticeRecord, TimelineEntry, TracePoint};
 use super::station::Station;
 
 /// A player on a branch.
@@ -33,6 +33,8 @@ pub struct Rider {
     pub decision: Option<DecisionRecord>,
     /// Pages it sent.
     pub pages: u32,
+    /// What it told people, by its engine's own alerts.
+    pub notices: Vec<NoticeRecord>,
     /// What its checks found.
     pub checks: Vec<CheckAccount>,
     /// It asked for a tick that is not in the future: it is not asked again.
@@ -162,6 +164,10 @@ pub struct Branch {
     pub hold: bool,
     /// Harm counted at the last look, and since when it has not grown.
     pub quiet: (u64, SimTime),
+    /// Harm counted while only the matching cohort could meet the new revision.
+    pub cohort_harm: u64,
+    /// Whether that is so.
+    pub cohort_only: bool,
     /// What happened, when somebody listens.
     pub timeline: Option<Timeline>,
     /// When the release was deployed.
@@ -197,6 +203,8 @@ impl Branch {
             scraped_at: self.scraped_at,
             hold: self.hold,
             quiet: self.quiet,
+            cohort_harm: self.cohort_harm,
+            cohort_only: self.cohort_only,
             deploy_at: self.deploy_at,
         };
         fork.call_roll();
@@ -217,6 +225,25 @@ impl Branch {
     /// What controllers see now.
     pub fn view(&self) -> RolloutView {
         self.world.view(self.deploy_at, self.hold)
+    }
+
+    /// Notes the harm counted up to now.
+    pub fn note_harm(&mut self, harm: u64) {
+        if self.cohort_only {
+            self.cohort_harm += harm - self.quiet.0;
+        }
+        self.quiet = (harm, self.world.now());
+    }
+
+    /// Keeps in mind who can meet the new revision: after a cohort was sent there and until anybody else is. Requests
+    /// that are harmed after the cohort was taken back had been sent before.
+    fn note_exposure(&mut self, action: &Action) {
+        match *action {
+            Action::Cohort(true) => self.cohort_only = true,
+            Action::Weight(share) if share > 0.0 => self.cohort_only = false,
+            Action::Scale(SetName::Promoted, pods) if pods > 0 => self.cohort_only = false,
+            _ => {}
+        }
     }
 
     /// Adds a line to the timeline, if there is one.
@@ -262,6 +289,7 @@ impl Branch {
     fn perform(&mut self, actions: &[Action]) {
         for action in actions {
             self.world.perform(action);
+            self.note_exposure(action);
             self.note(Lane::Cluster, || describe(action));
         }
     }
@@ -383,10 +411,10 @@ fn describe(action: &Action) -> String {
         Action::Unsplit => "all traffic to the stable destination".to_owned(),
         Action::Scale(set, replicas) => {
             let name = match set {
-                crate::effect::SetName::Old => "stable",
-                crate::effect::SetName::New => "candidate",
-                crate::effect::SetName::Promoted => "promoted primary",
-                crate::effect::SetName::Baseline => "baseline",
+                SetName::Old => "stable",
+                SetName::New => "candidate",
+                SetName::Promoted => "promoted primary",
+                SetName::Baseline => "baseline",
             };
             format!("scale {name} pods to {replicas}")
         }

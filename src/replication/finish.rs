@@ -30,6 +30,8 @@ pub struct Twin<'a> {
     pub availability: f64,
     /// Users behind the target's traffic.
     pub users: f64,
+    /// Those of them whose requests a cohort rule matches.
+    pub matching: f64,
 }
 
 /// What all riders of a finished branch have in common.
@@ -57,7 +59,13 @@ impl<'a> Fate<'a> {
             recovered_at: twin
                 .first_harm
                 .and_then(|harm| recovered(branch, &tally.minutes, harm, finished.end, twin)),
-            users_harmed: users_harmed(&tally, branch.world.is_flow(), twin.users),
+            users_harmed: if branch.world.is_flow() {
+                let harmed = tally.harm.total();
+                let cohort = branch.cohort_harm.min(harmed);
+                users_harmed([cohort, harmed - cohort].map(|n| n as f64), twin.users, twin.matching)
+            } else {
+                tally.harmed_users.len() as f64
+            },
             rollback: branch.rollback.as_ref().map(rollback),
             tally,
         }
@@ -73,6 +81,7 @@ impl<'a> Fate<'a> {
             promoted_at: branch.promoted_at.map(SimTime::as_nanos),
             recovered_at: self.recovered_at.map(SimTime::as_nanos),
             pages: rider.pages,
+            notices: rider.notices.clone(),
             counts: self.counts,
             harmed: self.tally.harm,
             users_harmed: self.users_harmed,
@@ -89,18 +98,25 @@ impl<'a> Fate<'a> {
     }
 }
 
-fn users_harmed(tally: &Tally, is_flow: bool, users: f64) -> f64 {
-    if !is_flow {
-        return tally.harmed_users.len() as f64;
-    }
-    let harmed = tally.harm.total() as f64;
-    if users <= 0.0 || harmed <= 0.0 {
+/// Mean number of users with at least one harmed request, when users are not followed one by one.
+///
+/// Requests per user are gamma mixed Poisson: the share of users without any of the harmed ones is a negative binomial
+/// zero probability. Harm that only the matching cohort could meet (`harmed[0]`) falls on its users; all other harm
+/// (`harmed[1]`) on everybody, so that a matching user may meet both.
+fn users_harmed(harmed: [f64; 2], users: f64, matching: f64) -> f64 {
+    if users <= 0.0 {
         return 0.0;
     }
-    // Requests per user are gamma mixed Poisson: the share of users without any of the harmed ones is a negative
-    // binomial zero probability.
     let shape = USER_ACTIVITY_SHAPE;
-    users * (1.0 - libm::pow(1.0 + harmed / (users * shape), -shape))
+    let hit = |harmed: f64, users: f64| 1.0 - libm::pow(1.0 + harmed / (users * shape), -shape);
+    let [of_cohort, of_all] = harmed;
+    let matching = matching.min(users);
+    if of_cohort <= 0.0 || matching <= 0.0 {
+        return users * hit(of_all + of_cohort, users);
+    }
+    // A matching user's mean is that of everybody and that of the cohort together.
+    let both = of_cohort + of_all * matching / users;
+    matching * hit(both, matching) + (users - matching) * hit(of_all, users)
 }
 
 fn rollback(rollback: &Rollback) -> RollbackRecord {
@@ -169,4 +185,39 @@ fn recovered(
     (from + 1..last.saturating_sub(WINDOWS - 1))
         .find(|&start| (start..start + WINDOWS).all(good))
         .map(|start| branch.deploy_at + minute * start as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::users_harmed;
+
+    fn close(a: f64, b: f64) {
+        assert!((a - b).abs() < 1e-9 * b.abs().max(1.0), "{a} is not {b}");
+    }
+
+    #[test]
+    fn harm_of_everybody_is_spread_over_all_users_by_the_gamma_law() {
+        close(users_harmed([0.0, 0.0], 1000.0, 100.0), 0.0);
+        close(users_harmed([0.0, 500.0], 1000.0, 100.0), 1000.0 * (1.0 - 0.5f64.sqrt()));
+        close(users_harmed([3.0, 500.0], 0.0, 0.0), 0.0);
+    }
+
+    #[test]
+    fn harm_of_the_cohort_falls_on_its_users_only() {
+        // The same law with a tenth of the users, and never more of them than there are.
+        close(users_harmed([50.0, 0.0], 1000.0, 100.0), 100.0 * (1.0 - 0.5f64.sqrt()));
+        let many = users_harmed([1e9, 0.0], 1000.0, 100.0);
+        assert!((99.0..=100.0).contains(&many), "{many}");
+        // A cohort of everybody is no cohort, and one of nobody cannot be told apart.
+        close(users_harmed([50.0, 7.0], 1000.0, 1000.0), users_harmed([0.0, 57.0], 1000.0, 100.0));
+        close(users_harmed([50.0, 7.0], 1000.0, 0.0), users_harmed([0.0, 57.0], 1000.0, 100.0));
+    }
+
+    #[test]
+    fn a_matching_user_who_meets_both_counts_once() {
+        let (users, matching) = (1000.0, 100.0);
+        let apart = users_harmed([80.0, 0.0], users, matching) + users_harmed([0.0, 300.0], users, matching);
+        let both = users_harmed([80.0, 300.0], users, matching);
+        assert!(both < apart && both > users_harmed([0.0, 300.0], users, matching));
+    }
 }

@@ -140,6 +140,8 @@ fn begin(
         station: warm.station.clone(),
         strategy: Some(plan.strategy.as_dyn().start()),
         strategy_wake: None,
+        cohort_harm: 0,
+        cohort_only: false,
         progress: Default::default(),
         step: Default::default(),
         promoted_at: None,
@@ -192,6 +194,7 @@ fn rider(index: usize, player: &PlayerSpec, setting: &Setting, end: SimTime) -> 
         pending: Vec::new(),
         decision: None,
         pages: 0,
+        notices: Vec::new(),
         checks: vec![Default::default(); player.checks.len()],
         silenced: false,
         tick: SimTime::NEVER,
@@ -300,6 +303,7 @@ impl Tree<'_> {
             first_harm,
             availability: spec.slo.availability.get(),
             users,
+            matching: spec.matching_users(),
         };
         let mut runs: Vec<(usize, RunRecord)> = Vec::with_capacity(plan.players.len());
         for one in finished {

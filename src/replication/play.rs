@@ -1,6 +1,6 @@
 //! Plays a branch to its end, forking wherever its riders act differently.
 
-use crate::policy::{CheckOutcome, Observation, RolloutStatus, Truth, Verdict};
+use crate::policy::{CheckOutcome, Notice, Observation, RolloutStatus, Severity, Truth, Verdict};
 use crate::rollback::ProcedureSpec;
 use crate::strategy::Signal;
 use crate::time::{SimDuration, SimTime};
@@ -8,7 +8,7 @@ use crate::world::Stop;
 
 use super::branch::{Branch, Rider};
 use super::prepared::{PlayerSpec, Prepared};
-use super::record::{BranchEnd, DecisionKind, DecisionRecord, Lane};
+use super::record::{BranchEnd, DecisionKind, DecisionRecord, Lane, NoticeRecord};
 use super::setting::Setting;
 use super::station::{Answers, Spare};
 
@@ -150,7 +150,7 @@ fn scrape(stage: &Stage<'_>, branch: &mut Branch, at: SimTime) -> Option<BranchE
     branch.trace();
     let harm = branch.world.tally().map_or(0, |t| t.harm.total());
     if harm != branch.quiet.0 {
-        branch.quiet = (harm, at);
+        branch.note_harm(harm);
     }
     ended(stage, branch, at)
 }
@@ -304,6 +304,7 @@ struct Desk {
     queries_fail: bool,
     after_onset: bool,
     findings: Vec<(usize, CheckOutcome)>,
+    notices: Vec<Notice>,
     sentences: Vec<String>,
 }
 
@@ -321,6 +322,7 @@ impl Desk {
             queries_fail: stage.setting.sampler.query_fails(now),
             after_onset: stage.onset.is_some_and(|onset| now >= onset),
             findings: Vec::new(),
+            notices: Vec::new(),
             sentences: Vec::new(),
         }
     }
@@ -379,6 +381,7 @@ impl Desk {
                 truth: player.needs_truth.then_some(stage.truth),
                 queries: &mut answers,
                 findings: &mut self.findings,
+                notices: &mut self.notices,
                 log: listening.then_some(&mut self.sentences),
             })
         };
@@ -394,6 +397,17 @@ impl Desk {
         }
         for sentence in self.sentences.drain(..) {
             branch.note(Lane::Policy, || sentence);
+        }
+        for notice in self.notices.drain(..) {
+            branch.note(Lane::Policy, || format!("alert to {}: {}", notice.whom, notice.text));
+            // Nobody gets up for good news.
+            rider.pages += u32::from(notice.severity > Severity::Info);
+            rider.notices.push(NoticeRecord {
+                at: self.now.as_nanos(),
+                severity: notice.severity,
+                whom: notice.whom,
+                text: notice.text,
+            });
         }
         verdict
     }

@@ -11,6 +11,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use crate::policy::Severity;
 pub use crate::world::tally::{Counts, Harm};
 
 /// Version of the record format.
@@ -121,8 +122,11 @@ pub struct RunRecord {
     /// First instant after first harm from which 5 one-minute windows in a row are inside the SLO or no worse than
     /// without the deploy; `None` if never or if there was no harm.
     pub recovered_at: Option<Nanos>,
-    /// Pages sent.
+    /// Pages sent, and alerts of the engine that are more than information.
     pub pages: u32,
+    /// Who was told what by alerts of the engine itself (Flagger's), in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notices: Vec<NoticeRecord>,
     /// Requests over the whole span.
     pub counts: Counts,
     /// Requests bad here and good without the deploy.
@@ -148,6 +152,28 @@ pub struct RunRecord {
     pub timeline: Vec<TimelineEntry>,
     /// The truth, scrape by scrape, only when a timeline was asked for.
     pub trace: Vec<TracePoint>,
+}
+
+/// Something people were told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct NoticeRecord {
+    /// When.
+    pub at: Nanos,
+    /// How bad it is.
+    pub severity: Severity,
+    /// Who was told: a provider of alerts, with its channel if the file gives one.
+    pub whom: String,
+    /// What they were told.
+    pub text: String,
+}
+
+impl RunRecord {
+    /// When people were told of the decision, by an alert sent with it or later: from then on somebody can act.
+    pub fn notified_at(&self) -> Option<Nanos> {
+        let decided = self.decision.as_ref()?.at;
+        let told = |notice: &&NoticeRecord| notice.at >= decided && notice.severity > Severity::Info;
+        self.notices.iter().find(told).map(|notice| notice.at)
+    }
 }
 
 /// A decision.

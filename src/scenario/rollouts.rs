@@ -82,7 +82,10 @@ fn check_flagger(checker: &mut Checker<'_>, flagger: &Flagger) {
         let fact = format!("a tick every {}", flagger.interval);
         checker.error(&path("interval"), fact, "the interval of an analysis is at least 1s");
     }
-    check_length(checker, &path("weights"), flagger.weights.len());
+    let steps = if flagger.iterations > 0 { "iterations" } else { "weights" };
+    if !flagger.skip_analysis {
+        check_length(checker, &path(steps), flagger.steps());
+    }
     for (at, pair) in flagger.weights.windows(2).enumerate() {
         let [before, after] = pair else { continue };
         if after.get() <= before.get() {

@@ -58,6 +58,7 @@ fn run(player: Player) -> RunRecord {
         promoted_at: None,
         recovered_at: None,
         pages: 0,
+        notices: Vec::new(),
         counts: Counts::default(),
         harmed: Harm::default(),
         users_harmed: 0.0,

@@ -74,6 +74,8 @@ pub enum StepKind {
     Analysis(usize),
     /// Waiting for a person.
     Pause,
+    /// Another revision was deployed in mid-rollout: at its next tick the rollout begins again.
+    Superseded,
     /// Copying the candidate into the primary and cleaning up.
     Promoting,
     /// Done.

@@ -103,6 +103,16 @@ pub struct MetricBinding {
     pub unit: Unit,
 }
 
+/// How Envoy's clusters are called, which is up to whoever configures it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EnvoyClusters {
+    /// `namespace_service_port`: Contour.
+    #[default]
+    Contour,
+    /// `namespace-service-port_gloo-system`: the upstreams that Gloo discovers.
+    Gloo,
+}
+
 /// A label value that the user says means a role.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LabelRole {
@@ -133,6 +143,8 @@ pub struct Naming {
     pub baseline: RoleNames,
     /// Name of the ingress in front, for ingress metrics.
     pub ingress: String,
+    /// How Envoy's clusters are called.
+    pub envoy_clusters: EnvoyClusters,
     /// Names of other services, by their name in the scenario; a service that is not listed keeps its own.
     pub renamed: BTreeMap<String, RoleNames>,
     /// Metric names the user bound by hand.
@@ -187,6 +199,7 @@ impl Naming {
             candidate,
             baseline,
             ingress: apex.to_owned(),
+            envoy_clusters: EnvoyClusters::default(),
             renamed: BTreeMap::new(),
             bind: Vec::new(),
             label_roles: Vec::new(),

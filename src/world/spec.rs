@@ -239,4 +239,9 @@ impl WorldSpec {
         let matched: f64 = self.traffic.iter().map(|t| t.request_rate() * t.cohort.get()).sum();
         if all > 0.0 { matched / all } else { 0.0 }
     }
+
+    /// Users whose requests a cohort rule matches.
+    pub fn matching_users(&self) -> f64 {
+        self.traffic.iter().map(|t| t.users as f64 * t.cohort.get()).sum()
+    }
 }

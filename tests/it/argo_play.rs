@@ -67,7 +67,9 @@ fn play(p95: f64, success: f64) -> Story {
         if policy.next_tick() <= view.now {
             let status = RolloutStatus { view, step: strategy.status(), progress, progressed_at: view.now };
             let (mut findings, mut said) = (Vec::new(), Vec::new());
+            let mut notices = Vec::new();
             let verdict = policy.observe(&mut Observation {
+                notices: &mut notices,
                 now: view.now,
                 rollout: status,
                 chance: 0.5,

@@ -52,10 +52,24 @@ fn one(draft: &mut Draft<'_, '_>, item: &Reader<'_>) -> Result<Option<Metric>, D
     let band = band(draft, item)?;
     let is_builtin = matches!(name.as_str(), "request-success-rate" | "request-duration");
     if is_builtin {
-        let template = builtin::query(&draft.names.provider, &name).map_err(|fact| {
-            let help = format!("providers whose metrics are simulated: {}", builtin::PROVIDERS);
-            name_reader.diagnostic_at(fact, help).with_code("missing_dialect")
-        })?;
+        let template = match builtin::query(&draft.names.provider, &name) {
+            Ok(template) => template,
+            Err(fact) if draft.options.allow_missing => {
+                let what = format!("metric {name}: {fact}");
+                let setting = "assumed to pass".to_owned();
+                draft.stand_ins.push(StandIn { what, line: line(item), setting });
+                item.whole();
+                return Ok(None);
+            }
+            Err(fact) => {
+                let help = format!(
+                    "providers whose metrics are simulated: {}; use a MetricTemplate, or \
+                     `--allow-missing-series` to take the check to pass",
+                    builtin::PROVIDERS
+                );
+                return Err(name_reader.diagnostic_at(fact, help).with_code("missing_dialect"));
+            }
+        };
         let text = fill(&template, &draft.names, &interval, item, &name_reader)?;
         let query = Some(draft.book.add(&text, &name_reader)?);
         let kind = if name == "request-duration" { MetricKind::Duration } else { MetricKind::SuccessRate };

@@ -1,6 +1,8 @@
 //! Flagger canaries with their metric templates.
 
+mod alerts;
 mod builtin;
+pub(super) mod hook_setting;
 mod metrics;
 mod rollout;
 mod webhooks;
@@ -12,10 +14,12 @@ use super::query_book::QueryBook;
 use super::unread::{self, Notes, unsupported};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::document::Reader;
-use crate::policy::flagger::{Analysis, Flagger};
+use crate::policy::flagger::{Analysis, Flagger, HookKind};
 use crate::policy::loaded::{Loaded, StandIn, Unsupported};
 use crate::quantity::Rate;
 use crate::rollback::{self, ProcedureSpec};
+use crate::strategy::StrategySpec;
+use crate::strategy::flagger::Kind;
 use crate::telemetry::naming::{Engine, Naming};
 use crate::time::SimDuration;
 
@@ -23,19 +27,13 @@ use crate::time::SimDuration;
 const SHORTEST_INTERVAL: SimDuration = SimDuration::from_secs(10);
 
 const NOTES: Notes = &[
-    (
-        "spec.autoscalerRef",
-        "the autoscaler is the scenario's (`services.*.autoscaler`), one for each side; without one nothing scales",
-    ),
     ("spec.metricsServer", "queries are answered by the simulated monitoring"),
-    ("analysis.alerts", "alerts are not sent"),
-    ("analysis.mirror", "mirrored traffic is not simulated: the mirrored tick is left out"),
-    ("analysis.mirrorWeight", "mirrored traffic is not simulated"),
-    ("analysis.sessionAffinity", "sticky sessions are not simulated: weights hold for single requests"),
-    ("analysis.primaryReadyThreshold", "not yet honoured: all pods of the primary must be ready"),
-    ("analysis.canaryReadyThreshold", "not yet honoured: all pods of the canary must be ready"),
+    (
+        "analysis.sessionAffinity",
+        "no file makes users sticky: they are where the scenario's traffic says `sticky: true`, else weights hold for \
+         single requests",
+    ),
     ("spec.revertOnDeletion", "nothing is deleted here"),
-    ("spec.suspend", "not honoured: the canary is played as if it were not suspended"),
     ("service.retries", "retries by the mesh are those of the scenario"),
     ("service.timeout", "time-outs are those of the scenario"),
 ];
@@ -127,12 +125,10 @@ fn read(draft: &mut Draft<'_, '_>, spec: &Reader<'_>) -> Result<Read, Diagnostic
         Some(reader) => SimDuration::from_secs(positive(&reader)?),
         None => SimDuration::from_mins(10),
     };
-    let skip_analysis = spec.get("skipAnalysis").map(|reader| reader.bool()).transpose()?.unwrap_or(false);
-    if let Some(suspend) = spec.get("suspend")
-        && suspend.bool()?
-    {
-        draft.unsupported.push(unsupported(&suspend, "the canary is played as if it were not suspended"));
-    }
+    let flag = |key: &str| spec.get(key).map(|reader| reader.bool()).transpose();
+    let (skip_analysis, suspend) =
+        (flag("skipAnalysis")?.unwrap_or(false), flag("suspend")?.unwrap_or(false));
+    autoscaler(draft, spec)?;
     let section = match spec.get("analysis").or_else(|| spec.get("canaryAnalysis")) {
         Some(section) => section,
         None if skip_analysis => spec.clone(),
@@ -143,11 +139,15 @@ fn read(draft: &mut Draft<'_, '_>, spec: &Reader<'_>) -> Result<Read, Diagnostic
         Some(reader) => u32::try_from(reader.i64()?).unwrap_or(0).max(1),
         None => 1,
     };
-    let load = webhooks::read(draft, &section)?;
+    let webhooks = webhooks::read(draft, &section)?;
+    let alerts = alerts::read(draft, &section)?;
     let metrics = metrics::read(draft, &section)?;
-    let shape = rollout::Shape { interval, deadline, skip_analysis, load };
+    let confirm_rollout = webhooks.hooks.iter().any(|hook| hook.kind == HookKind::ConfirmRollout);
+    let load = webhooks.load;
+    let shape = rollout::Shape { interval, deadline, skip_analysis, suspend, load, confirm_rollout };
     let rollout = rollout::read(draft, &section, shape)?;
     let names = &draft.names;
+    let spec = &rollout.spec;
     let analysis = Analysis {
         name: names.name.clone(),
         namespace: names.namespace.clone(),
@@ -157,10 +157,33 @@ fn read(draft: &mut Draft<'_, '_>, spec: &Reader<'_>) -> Result<Read, Diagnostic
         threshold,
         progress_deadline: deadline,
         skip_analysis,
+        suspend,
+        primary_ready: spec.primary_ready,
+        canary_ready: spec.canary_ready,
+        webhooks: webhooks.hooks,
+        alerts,
+        increases: spec.kind() == Kind::Canary && spec.promotes,
+        // Blue-green asks before the switch and again before the promotion.
+        confirmed_from: spec.steps() - usize::from(spec.kind() == Kind::BlueGreen),
         metrics: metrics.metrics.clone(),
         steps: rollout.steps.clone(),
     };
     Ok(Read { analysis, metrics, rollout })
+}
+
+/// The autoscaler of the canary, which is the scenario's business.
+fn autoscaler(draft: &mut Draft<'_, '_>, spec: &Reader<'_>) -> Result<(), Diagnostic> {
+    let Some(reader) = spec.get("autoscalerRef") else { return Ok(()) };
+    let text = |key: &str| reader.get(key).map(|r| Ok(r.text()?.to_owned())).transpose();
+    let kind = text("kind")?.unwrap_or_else(|| "HorizontalPodAutoscaler".to_owned());
+    let name = text("name")?.unwrap_or_default();
+    reader.whole();
+    draft.stand_ins.push(StandIn {
+        what: format!("autoscaler {name} ({kind})"),
+        line: line(&reader),
+        setting: "the number of pods is the scenario's, for the primary as for the canary".to_owned(),
+    });
+    Ok(())
 }
 
 fn positive(reader: &Reader<'_>) -> Result<u64, Diagnostic> {
@@ -199,6 +222,7 @@ fn assemble(mut draft: Draft<'_, '_>, root: &Reader<'_>, read: Read) -> Loaded {
     let mut naming = Naming::flagger(&names.namespace, &names.target);
     naming.ingress.clone_from(&names.ingress);
     naming.apex.clone_from(&names.service);
+    naming.envoy_clusters = builtin::envoy_clusters(&names.provider);
     let identity = format!("{}/{}", names.namespace, names.name);
     let reading = reading(&read);
     Loaded {
@@ -206,11 +230,11 @@ fn assemble(mut draft: Draft<'_, '_>, root: &Reader<'_>, read: Read) -> Loaded {
         source: root.source().name.to_owned(),
         engine: Engine::Flagger,
         identity,
-        summary: format!("Flagger canary {} ({})", names.name, read.rollout.kind),
+        summary: format!("Flagger canary {} ({})", names.name, read.rollout.kind()),
         prototype: Box::new(Flagger::new(read.analysis)),
         queries: draft.book.into_queries(),
         checks: read.metrics.checks,
-        rollout: Some(read.rollout.spec),
+        rollout: Some(StrategySpec::Flagger(read.rollout.spec)),
         rollback: Some(ProcedureSpec::Flagger(rollback::flagger::Flagger::default())),
         naming,
         needs_truth: false,
@@ -222,6 +246,9 @@ fn assemble(mut draft: Draft<'_, '_>, root: &Reader<'_>, read: Read) -> Loaded {
 
 fn reading(read: &Read) -> Vec<String> {
     let analysis = &read.analysis;
+    if analysis.suspend {
+        return vec!["The canary is suspended: a new revision is not even noticed.".to_owned()];
+    }
     if analysis.skip_analysis {
         return vec!["The analysis is skipped: the canary is promoted as soon as it is ready.".to_owned()];
     }
@@ -246,9 +273,10 @@ fn reading(read: &Read) -> Vec<String> {
         analysis.threshold
     ));
     lines.push(format!(
-        "A canary that is not ready is waited for; after {} without progress it is rolled back.",
+        "A canary that is not ready is waited for; after {} without progress, or with too few pods, it is rolled back.",
         analysis.progress_deadline
     ));
+    lines.push(alerts::sentence(&analysis.alerts));
     lines
 }
 

@@ -1,6 +1,6 @@
 //! What Flagger's controller says, in its own words: people search their logs for them.
 
-use super::{Analysis, Beyond, Metric, MetricKind};
+use super::analysis::{Analysis, Beyond, Metric, MetricKind};
 
 /// A check whose value is outside of its band.
 pub(super) fn halt(analysis: &Analysis, metric: &Metric, value: f64, beyond: Beyond) -> String {
@@ -46,9 +46,21 @@ pub(super) fn query_failed(metric: &Metric, error: &str) -> String {
 /// A canary that has to be waited for.
 pub(super) fn not_ready(analysis: &Analysis, ready: u32, desired: u32) -> String {
     format!(
-        "canary deployment {} not ready: waiting for rollout to finish: {ready} of {desired} (readyThreshold 100%) \
+        "canary deployment {} not ready: waiting for rollout to finish: {ready} of {desired} (readyThreshold {}%) \
          updated replicas are available",
-        analysis.target_id()
+        analysis.target_id(),
+        analysis.canary_ready.get()
+    )
+}
+
+/// A primary that has to be waited for.
+pub(super) fn primary_not_ready(analysis: &Analysis, ready: u32, desired: u32) -> String {
+    format!(
+        "primary deployment {}-primary.{} not ready: waiting for rollout to finish: {ready} of {desired} \
+         (readyThreshold {}%) updated replicas are available",
+        analysis.target,
+        analysis.namespace,
+        analysis.primary_ready.get()
     )
 }
 

@@ -7,7 +7,7 @@ use std::fmt::Write;
 use super::signal::Buckets;
 use crate::effect::SetName;
 use crate::telemetry::instrument::{Instrument, SeriesKey, WHOLE_SET};
-use crate::telemetry::naming::{Engine, Naming, Role, RoleNames, pod_suffix, template_hash};
+use crate::telemetry::naming::{Engine, EnvoyClusters, Naming, Role, RoleNames, pod_suffix, template_hash};
 use crate::world::instruments::Code;
 
 /// Bounds in seconds as Go prints them; the same bounds as `world::instruments::BOUNDS`.
@@ -64,7 +64,7 @@ pub enum Text {
     Ingress,
     /// `namespace-service-port` on the candidate, else nothing: NGINX's alternative upstream.
     CanaryUpstream,
-    /// `namespace_service_port`: Contour's and Gloo's cluster name.
+    /// `namespace_service_port`, or as Gloo calls it: Envoy's cluster name.
     EnvoyCluster,
     /// The HTTP status; on latency series, which are not told apart, that of success.
     Status,
@@ -135,7 +135,10 @@ impl Context<'_> {
             Text::Ingress => Cow::Owned(service.clone()),
             Text::CanaryUpstream if candidate => format!("{namespace}-{service}-80").into(),
             Text::CanaryUpstream => Cow::Borrowed(""),
-            Text::EnvoyCluster => format!("{namespace}_{service}_80").into(),
+            Text::EnvoyCluster => match self.naming.envoy_clusters {
+                EnvoyClusters::Contour => format!("{namespace}_{service}_80").into(),
+                EnvoyClusters::Gloo => format!("{namespace}-{service}-80_gloo-system").into(),
+            },
             Text::Status => Cow::Borrowed(code.status()),
             Text::StatusClass => Cow::Borrowed(if code == Code::Ok { "2xx" } else { "5xx" }),
             Text::StatusDigit => Cow::Borrowed(if code == Code::Ok { "2" } else { "5" }),
