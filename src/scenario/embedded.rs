@@ -26,6 +26,7 @@ macro_rules! files {
 
 /// The scenarios, in the order in which they are played.
 pub const SCENARIOS: &[File] = files![
+    "canary/blue-green-switch.yaml",
     "canary/clean-low-traffic.yaml",
     "canary/error-regression.yaml",
     "canary/latency-regression.yaml",

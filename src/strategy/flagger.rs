@@ -16,12 +16,10 @@
 //! first one; a primary that does not come up within the deadline leaves all traffic on the canary, which is not
 //! rolled back; blue-green judges live traffic on one tick only, the one after the switch.
 
-mod running;
-
-pub use running::Running;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+pub use super::support::flagger_ticks::Running;
 
 use super::{Objection, Rollout, Strategy, Undo};
 use crate::catalogue::Entry;
@@ -202,7 +200,7 @@ impl Flagger {
     }
 
     /// What the step of this number asks of the routers.
-    fn step(&self, index: usize) -> Vec<Action> {
+    pub(super) fn step(&self, index: usize) -> Vec<Action> {
         let mirror = self.mirror.filter(|_| self.routed).map(|share| share.ratio().get());
         let weight = |index: usize| self.weights.get(index).map_or(0.0, |weight| weight.ratio().get());
         match (self.kind(), mirror) {

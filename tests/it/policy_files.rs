@@ -3,10 +3,14 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use backout::diagnostic::Source;
 use backout::effect::ServiceId;
 use backout::import::{ImportOptions, SourceText, load};
 use backout::policy::loaded::Loaded;
 use backout::promql::{Program, Selector};
+use backout::replication::prepared::PrepareOptions;
+use backout::replication::record::{Player, RunRecord};
+use backout::study::{Progress, Replications, Study};
 use backout::telemetry::binding::{WorldNames, bind};
 use backout::telemetry::dialect::Dialect;
 use backout::telemetry::matcher::{MatchOp, SelectorShape};
@@ -184,7 +188,8 @@ fn stand_ins_of_a_public_canary_are_named() {
     let loaded = read(&[shared.join("policies/flagger-01-istio-canary.yaml")]).unwrap();
     let said = told(&loaded);
     assert!(said.contains("20/s synthetic requests"), "{said}");
-    assert!(said.contains("unsupported (line 13): spec.autoscalerRef: not yet honoured"), "{said}");
+    assert!(said.contains("stand-in (line 14): autoscaler podinfo (HorizontalPodAutoscaler)"), "{said}");
+    assert!(!said.contains("unsupported"), "{said}");
     assert!(
         said.contains(r#"istio_requests_total{reporter="destination",destination_workload_namespace="test""#)
     );
@@ -198,6 +203,7 @@ fn every_query_of_our_own_files_can_match() {
         let file = |name: &str| shared.join("policies").join(name);
         sets.push(vec![file("flagger-01-istio-canary.yaml")]);
         sets.push(vec![file("flagger-02-linkerd-canary-steps.yaml")]);
+        sets.push(vec![file("flagger-03-istio-abtest.yaml")]);
         sets.push(vec![
             file("flagger-04-gitops-istio-frontend-canary.yaml"),
             file("flagger-05-gitops-istio-metric-templates.yaml"),
@@ -221,6 +227,117 @@ fn every_query_of_our_own_files_can_match() {
         }
     }
     assert!(bound >= 20, "{bound}");
+}
+
+/// Binds every selector of a policy; the first refusal.
+fn bound(policy: &Loaded) -> Result<(), String> {
+    let world = WorldNames { services: vec!["web".to_owned(), "checkout".to_owned()], target: ServiceId(1) };
+    let mut program = Program::new();
+    for query in &policy.queries {
+        program.add(&query.text).unwrap();
+    }
+    for selector in program.selectors() {
+        bind(&shape(selector), &policy.naming, &Dialect::ALL, &world).map_err(|error| error.to_string())?;
+    }
+    Ok(())
+}
+
+fn canary(provider: &str, metrics: &str) -> String {
+    format!(
+        "apiVersion: flagger.app/v1beta1\nkind: Canary\nmetadata: {{name: podinfo, namespace: test}}\nspec:\n  \
+         provider: {provider}\n  targetRef: {{kind: Deployment, name: podinfo}}\n  analysis:\n    stepWeight: 10\n    \
+         metrics: [{metrics}]\n"
+    )
+}
+
+#[test]
+fn built_in_metrics_of_every_provider_can_match_or_are_refused_by_name() {
+    let metrics = "{name: request-success-rate, thresholdRange: {min: 99}}, \
+                   {name: request-duration, thresholdRange: {max: 500}}";
+    let providers = ["istio", "linkerd", "nginx", "contour", "gloo", "appmesh:v1beta2", "kubernetes"];
+    for provider in providers {
+        let text = canary(provider, metrics);
+        let sources = [SourceText { name: "c.yaml", text: &text }];
+        let loaded = load(&sources, &ImportOptions::default()).unwrap();
+        bound(&loaded[0]).unwrap_or_else(|error| panic!("{provider}: {error}"));
+    }
+    for provider in ["kuma", "osm", "skipper", "traefik", "gatewayapi:v1"] {
+        let text = canary(provider, metrics);
+        let sources = [SourceText { name: "c.yaml", text: &text }];
+        let found = load(&sources, &ImportOptions::default()).err().unwrap();
+        assert!(found[0].message.contains(provider) && found[0].location.is_some(), "{}", found[0]);
+        let allowed = ImportOptions { allow_missing: true, ..ImportOptions::default() };
+        let loaded = load(&sources, &allowed).unwrap();
+        let assumed = loaded[0].stand_ins.iter().filter(|s| s.setting == "assumed to pass" && s.line > 0);
+        assert_eq!(assumed.count(), 2, "{provider}");
+    }
+}
+
+/// The templates of Flagger's docs decide nothing alone; a canary that uses them finds them, and what they need.
+#[test]
+fn public_metric_templates_are_used_or_refused_with_a_reason() {
+    let Some(shared) = shared::folder() else { return };
+    let name = "flagger-06-docs-metric-templates-prometheus.yaml";
+    let templates = std::fs::read_to_string(shared.join("policies").join(name)).unwrap();
+    let with = |metric: &str| {
+        let text = canary("istio", metric);
+        let sources =
+            [SourceText { name: "c.yaml", text: &text }, SourceText { name: "t.yaml", text: &templates }];
+        load(&sources, &ImportOptions::default())
+            .map_err(|found| found.iter().map(|d| d.render(false)).collect::<Vec<_>>().join("\n"))
+    };
+    let istio = "{name: e, templateRef: {name: not-found-percentage, namespace: istio-system}, thresholdRange: {max: 5}}";
+    assert_eq!(bound(&with(istio).unwrap()[0]), Ok(()));
+    let direction = "{name: m, templateRef: {name: my-metric}, thresholdRange: {max: 5}, \
+                     templateVariables: {direction: inbound}}";
+    assert_eq!(bound(&with(direction).unwrap()[0]), Ok(()));
+    let without = "{name: m, templateRef: {name: my-metric}, thresholdRange: {max: 5}}";
+    let error = with(without).err().unwrap();
+    assert!(error.contains("variables.direction") && error.contains("t.yaml"), "{error}");
+    let grpc = "{name: g, templateRef: {name: grpc-error-rate-percentage, namespace: flagger}, \
+                thresholdRange: {max: 5}}";
+    assert_eq!(bound(&with(grpc).unwrap()[0]), Ok(()));
+    let headless = "{name: h, templateRef: {name: my-metric, namespace: flagger}, thresholdRange: {max: 5}}";
+    assert!(with(headless).err().unwrap().contains("query"));
+}
+
+#[test]
+fn every_public_canary_can_be_played() {
+    let Some(shared) = shared::folder() else { return };
+    let file = backout::scenario::embedded::scenario("canary/error-regression").unwrap();
+    let resolved = backout::scenario::read(file.name(), Source::new(file.path, file.text)).unwrap();
+    let scenario = std::sync::Arc::new(resolved.scenario);
+    for set in [
+        &["flagger-01-istio-canary.yaml"][..],
+        &["flagger-02-linkerd-canary-steps.yaml"],
+        &["flagger-03-istio-abtest.yaml"],
+        &["flagger-04-gitops-istio-frontend-canary.yaml", "flagger-05-gitops-istio-metric-templates.yaml"],
+    ] {
+        let paths: Vec<PathBuf> = set.iter().map(|file| shared.join("policies").join(file)).collect();
+        let loaded = read(&paths).unwrap();
+        let is_ab = loaded[0].summary.contains("A/B");
+        let records = Study::new(std::slice::from_ref(&scenario), &loaded, 5, PrepareOptions::default())
+            .unwrap()
+            .with_replications(Replications { flow: 6, request: 1 })
+            .play(&Progress::default())
+            .unwrap();
+        let runs = records.iter().map(|record| {
+            let of = |runs: &[RunRecord]| {
+                runs.iter().find(|run| matches!(run.player, Player::Policy(_))).cloned().unwrap()
+            };
+            of(&record.rollouts[0].bad.runs)
+        });
+        let runs: Vec<RunRecord> = runs.collect();
+        assert!(runs.iter().all(|run| run.checks.iter().any(|check| check.evaluations > 0)), "{set:?}");
+        let caught: Vec<&RunRecord> =
+            runs.iter().filter(|run| run.decision.is_some() && run.promoted_at.is_none()).collect();
+        assert!(!caught.is_empty(), "{set:?} never rolls back a bad release");
+        let users: u64 = scenario.world.traffic.iter().map(|traffic| traffic.users).sum();
+        // Only the matching tenth of the users can have met what was rolled back from an A/B test.
+        for run in caught.iter().filter(|_| is_ab) {
+            assert!(run.users_harmed <= 0.1 * users as f64, "{} of {users}", run.users_harmed);
+        }
+    }
 }
 
 fn shape(selector: &Selector) -> SelectorShape {

@@ -41,6 +41,7 @@ pub(super) fn lines(page: &Page<'_>, told: &Told<'_>) -> Vec<String> {
         Twin::Healthy => healthy(page, told),
     });
     facts.extend(told.run.rollback.as_ref().map(rolled_back));
+    facts.extend(notified(page, told.run));
     facts.push(harm(told.run));
     facts.extend(recovery(told));
     facts.extend(why(told, judged.as_ref()));
@@ -163,6 +164,18 @@ fn rolled_back(rollback: &RollbackRecord) -> Fact {
     let hands = if rollback.unattended { "unattended" } else { "with human steps" };
     let text = format!("{word}; {time} ({}); {}, {hands}", stamps.join(", "), rollback.procedure);
     fact("rollback", text, tone)
+}
+
+/// Who heard of a rollback by alerts of the engine itself; only Flagger's rollback has such alerts.
+fn notified(page: &Page<'_>, run: &RunRecord) -> Option<Fact> {
+    let by_flagger = run.rollback.as_ref().is_some_and(|rollback| rollback.procedure == "flagger");
+    let Some(at) = run.notified_at() else {
+        let text = "nobody: no alert went out with the rollback".to_owned();
+        return by_flagger.then(|| fact("told", text, Tone::Plain));
+    };
+    let then = run.notices.iter().filter(|notice| notice.at == at);
+    let whom: Vec<&str> = then.map(|notice| notice.whom.as_str()).collect();
+    Some(fact("told", format!("{} at {}", whom.join(", "), page.clock(at)), Tone::Plain))
 }
 
 fn harm(run: &RunRecord) -> Fact {

@@ -1,4 +1,5 @@
-//! Arithmetic that several strategies share.
+//! Arithmetic that several strategies share, and the state machine of the longest of them.
 
 pub mod argo_replicas;
+pub mod flagger_ticks;
 pub mod replicas;

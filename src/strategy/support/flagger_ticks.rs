@@ -1,8 +1,8 @@
 //! A Flagger rollout under way, tick by tick.
 
-use super::{Flagger, Kind, is_ready};
+use super::replicas::{Bounds, Goal, reconcile};
 use crate::effect::{Action, RolloutView, Routing, SetName};
-use crate::strategy::support::replicas::{Bounds, Goal, reconcile};
+use crate::strategy::flagger::{Flagger, Kind, is_ready};
 use crate::strategy::{Progress, Signal, Step, StepKind, StepStatus, Strategy};
 use crate::time::{SimDuration, SimTime};
 
