@@ -6,7 +6,7 @@ use crate::catalogue::Catalogue;
 use crate::effect::ServiceId;
 use crate::quantity::Weight;
 use crate::rollback::ProcedureSpec;
-use crate::strategy::canary::Canary;
+use crate::strategy::canary::{Canary, CanaryScale, CanaryStep};
 use crate::strategy::flagger::Flagger;
 use crate::strategy::support::replicas::{Amount, Bounds};
 use crate::strategy::{Objection, StrategySpec};
@@ -63,6 +63,7 @@ fn check_strategy(checker: &mut Checker<'_>, rollout: &Rollout) {
 fn check_canary(checker: &mut Checker<'_>, canary: &Canary) {
     check_length(checker, &STEPS, canary.steps.len());
     check_bounds(checker, "canary", &canary.bounds);
+    check_pods(checker, canary);
     let weights = canary.steps.iter().enumerate().filter_map(|(at, step)| Some((at, step.weight?)));
     let weights: Vec<(usize, Weight)> = weights.collect();
     for pair in weights.windows(2) {
@@ -72,6 +73,29 @@ fn check_canary(checker: &mut Checker<'_>, canary: &Canary) {
             let path: Vec<&str> = STEPS.iter().copied().chain([at.as_str(), "weight"]).collect();
             not_rising(checker, &path, *before, *after);
         }
+    }
+}
+
+/// Pods that a canary asks for by number.
+fn check_pods(checker: &mut Checker<'_>, canary: &Canary) {
+    let asked = |step: &CanaryStep| {
+        let scale = match step.scale {
+            Some(CanaryScale::Pods(pods)) => pods,
+            _ => 0,
+        };
+        let experiment = step.experiment.unwrap_or_default();
+        scale.max(experiment.candidate).max(experiment.baseline)
+    };
+    let most = super::limits::MAX_REPLICAS;
+    let help = format!("at most {most}, like the replicas of a service");
+    if canary.min_pods > most {
+        let path = ["rollouts", "0", "strategy", "canary", "min_pods"];
+        checker.error(&path, format!("{} pods are too many", canary.min_pods), help.clone());
+    }
+    for (at, step) in canary.steps.iter().enumerate().filter(|(_, step)| asked(step) > most) {
+        let at = at.to_string();
+        let path: Vec<&str> = STEPS.iter().copied().chain([at.as_str()]).collect();
+        checker.error(&path, format!("{} pods are too many", asked(step)), help.clone());
     }
 }
 

@@ -26,6 +26,7 @@ mod promql_conformance;
 mod published_statistics;
 mod queueing;
 mod queueing_theory;
+mod rollout_kinds;
 mod sampler_agreement;
 mod scenarios;
 mod shared;

@@ -230,7 +230,7 @@ fn walk_back(view: &RolloutView, actions: &mut Vec<Action>) -> bool {
         }
         return view.split == Split::STABLE;
     }
-    // Managed routes go at once; the baseline's share too, as the stable pods that are there can bear it.
+    // Managed routes go at once, weights as far as there are stable pods for them.
     if view.split.cohort {
         actions.push(Action::Cohort(false));
     }

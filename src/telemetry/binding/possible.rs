@@ -58,7 +58,7 @@ fn sets(engine: Engine, is_target: bool) -> &'static [SetName] {
     match (is_target, engine) {
         (false, _) => &[SetName::Old],
         (true, Engine::Flagger) => &[SetName::Old, SetName::New, SetName::Promoted],
-        (true, _) => &[SetName::Old, SetName::New],
+        (true, _) => &[SetName::Old, SetName::New, SetName::Baseline],
     }
 }
 
