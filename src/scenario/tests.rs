@@ -320,7 +320,7 @@ fn calls_servers_and_users_take_options_and_refuse_nonsense() {
         ("throttle: {k: 0.5}", "0.5", "0.5 is not between 1 and 1000"),
         ("throttle: {window: 0s}", "0s", "a time of 0s"),
         ("pool: {size: 0}", "0}", "0 connections"),
-        ("on_failure: panic", "panic", "unknown variant `panic`"),
+        ("on_failure: panic", "panic", "unknown name `panic`"),
     ] {
         check_error(call, &format!("to: checkout, {to}"), place, fact);
     }
@@ -334,7 +334,7 @@ fn calls_servers_and_users_take_options_and_refuse_nonsense() {
         ("shed: {queue: 0%}", "0%", "a share of 0%"),
         ("queue_target: 0s", "0s", "whoever waits is rejected"),
         ("contention: 20m", "20m", "a contention of 20m"),
-        ("queue_order: random", "random", "unknown variant `random`"),
+        ("queue_order: random", "random", "unknown name `random`"),
     ] {
         check_error("replicas: 4", &format!("replicas: 4, {to}"), place, fact);
     }
