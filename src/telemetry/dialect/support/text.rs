@@ -128,8 +128,10 @@ impl Context<'_> {
             }
             Text::Node => format!("node-{}", 1 + self.key.pod % 3).into(),
             Text::RoleWord if !self.naming.labels_role() => Cow::Borrowed(""),
-            Text::RoleWord => Cow::Borrowed(if candidate { "candidate" } else { "stable" }),
-            Text::TrackWord => Cow::Borrowed(if candidate { "canary" } else { "stable" }),
+            Text::RoleWord => Cow::Borrowed(Role::of(self.key.set).word()),
+            Text::TrackWord => {
+                Cow::Borrowed(if candidate { "canary" } else { Role::of(self.key.set).word() })
+            }
             Text::CanaryFlag => Cow::Borrowed(if candidate { "true" } else { "" }),
             Text::Ingress if self.is_target => Cow::Owned(self.naming.ingress.clone()),
             Text::Ingress => Cow::Owned(service.clone()),
