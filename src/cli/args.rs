@@ -316,6 +316,8 @@ pub enum ListKind {
     Faults,
     /// What looks like a bad release and is not.
     Confounders,
+    /// What chaos does to instances, networks, disks and databases.
+    Surroundings,
     /// How a release comes.
     Strategies,
     /// How it goes back.

@@ -57,7 +57,11 @@ impl<'a> Fate<'a> {
             recovered_at: twin
                 .first_harm
                 .and_then(|harm| recovered(branch, &tally.minutes, harm, finished.end, twin)),
-            users_harmed: users_harmed(&tally, branch.world.is_flow(), twin.users),
+            users_harmed: users_harmed(
+                &tally,
+                branch.world.is_flow(),
+                twin.users * branch.world.concerned_users(),
+            ),
             rollback: branch.rollback.as_ref().map(rollback),
             tally,
         }

@@ -2,6 +2,7 @@
 
 use crate::policy::{Queries, QueryError};
 use crate::promql::{EvalError, Program, QueryId, Value};
+use crate::telemetry::exposition::Exposition;
 use crate::telemetry::sampler::Sampler;
 use crate::telemetry::store::SampleStore;
 use crate::time::{SimDuration, SimTime};
@@ -18,6 +19,7 @@ pub struct Station {
     store: Option<SampleStore>,
     panel: Option<PanelState>,
     instruments: Vec<ServiceInstruments>,
+    exposition: Exposition,
 }
 
 impl Station {
@@ -27,12 +29,13 @@ impl Station {
             store: Some(SampleStore::new(&prepared.needs)),
             panel: Some(prepared.known.get().map_or_else(|| prepared.panel.start(), PanelState::renewed)),
             instruments: Vec::new(),
+            exposition: Exposition::default(),
         }
     }
 
     /// No monitoring at all.
     pub fn blind() -> Self {
-        Station { store: None, panel: None, instruments: Vec::new() }
+        Station { store: None, panel: None, instruments: Vec::new(), exposition: Exposition::default() }
     }
 
     /// Lets later replications know what this one learnt about labels; their answers are the same, only sooner.
@@ -47,6 +50,7 @@ impl Station {
     pub fn scrape(&mut self, sampler: &Sampler, index: usize, at: SimTime, world: &World) {
         let Some(store) = &mut self.store else { return };
         world.instruments(&mut self.instruments);
+        self.exposition.bend(sampler, at, &mut self.instruments);
         let health = sampler.health(index as u64, at, &self.instruments);
         let visible = sampler.visible_at(at).as_millis();
         store.record_scrape(at.as_millis(), visible, &self.instruments, &health);

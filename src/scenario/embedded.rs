@@ -32,16 +32,20 @@ pub const SCENARIOS: &[File] = files![
     "canary/replica-weighted.yaml",
     "canary/subtle-harm.yaml",
     "confounder/cold-cache.yaml",
+    "confounder/dropped-verdicts.yaml",
     "confounder/metric-gap.yaml",
     "confounder/neighbour-outage.yaml",
     "confounder/traffic-spike.yaml",
     "fault/checkout-error-regression.yaml",
     "fault/crash-loop.yaml",
+    "fault/flapping.yaml",
     "fault/late-onset.yaml",
     "fault/memory-leak-oom.yaml",
     "fault/mild-errors.yaml",
     "fault/rollback-struggles.yaml",
     "fault/slow-checkout-timeouts.yaml",
+    "fault/vulnerable-release.yaml",
+    "surroundings/zone-down.yaml",
 ];
 
 /// The policies, in the order in which they are listed.

@@ -56,8 +56,20 @@ pub struct Pod {
     pub in_flight: u32,
     /// Request level: requests waiting.
     pub waiting: u32,
-    /// Probe failures in a row.
+    /// Readiness probes failed in a row.
     pub probe_failures: u32,
+    /// Liveness probes failed in a row.
+    pub liveness_failures: u32,
+    /// It was told to stop from outside and finishes what it has: it gets nothing new.
+    pub leaving: bool,
+    /// How long after it was stopped from outside its next process runs.
+    pub back_after: SimDuration,
+    /// When its process reaches the memory limit, as things stand.
+    pub oom_at: SimTime,
+    /// When its processors have done all the work they have, where they are looked at.
+    pub cpu_free_at: SimTime,
+    /// Requests per second it got lately, and when that was last worked out; only where a fault depends on it.
+    pub load: (f64, SimTime),
     /// Flow level: ready time in the present slot, weighted with the arrival factor.
     pub exposure: f64,
     /// Flow level: like `exposure`, before a crash in the present slot.
@@ -86,6 +98,12 @@ impl Pod {
             in_flight: 0,
             waiting: 0,
             probe_failures: 0,
+            liveness_failures: 0,
+            leaving: false,
+            back_after: SimDuration::ZERO,
+            oom_at: SimTime::NEVER,
+            cpu_free_at: SimTime::ZERO,
+            load: (0.0, now),
             exposure: 0.0,
             lost_exposure: 0.0,
         }
@@ -124,5 +142,16 @@ impl Pod {
         self.leak_rate = 0.0;
         self.lost_exposure += self.exposure;
         self.exposure = 0.0;
+        self.cpu_free_at = SimTime::ZERO;
+        self.load = (0.0, SimTime::ZERO);
+    }
+
+    /// Notes a request and says how many per second came lately: exponentially weighted, over about ten seconds.
+    pub fn note_load(&mut self, now: SimTime) -> f64 {
+        const TAU: f64 = 10.0;
+        let (load, since) = self.load;
+        let load = load * libm::exp(-now.since(since).as_secs_f64() / TAU) + 1.0 / TAU;
+        self.load = (load, now);
+        load
     }
 }

@@ -5,6 +5,7 @@
 mod argo_conformance;
 mod argo_play;
 mod catalogues;
+mod chaos;
 mod cli;
 mod documents;
 mod expr_conformance;
@@ -14,6 +15,7 @@ mod flagger_conformance;
 mod invariants;
 mod kubernetes_conformance;
 mod layers;
+mod matrix;
 mod policy_files;
 mod promql;
 mod promql_conformance;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::values::{Counted, counted, pod_value, set_value};
 use super::{STALE, SampleStore};
-use crate::effect::{ServiceId, SetName};
+use crate::effect::{Revision, ServiceId, SetName};
 use crate::telemetry::instrument::{Instrument, Needs, SeriesKey, Target, WHOLE_SET};
 use crate::world::instruments::{PodInstruments, PodKey, RequestCounters, ServiceInstruments};
 
@@ -26,9 +26,16 @@ pub struct ScrapeHealth {
     pub lost_kubelets: Vec<ServiceId>,
     /// The exporter of API objects was lost.
     pub lost_cluster: bool,
+    /// The request metrics of the candidate are in no series of its own.
+    pub unlabelled: bool,
 }
 
 impl ScrapeHealth {
+    /// Whether the request metrics of a set are in no series of its own.
+    fn hides(&self, set: SetName) -> bool {
+        self.unlabelled && set.revision() == Revision::Candidate
+    }
+
     /// Whether a target answers about this pod.
     fn answers(&self, target: Target, pod: PodKey) -> bool {
         let lost = match target {
@@ -140,20 +147,24 @@ impl SampleStore {
         let mut sets = service.sets;
         let (id, has_client) = (service.id, service.has_client);
         let mut pods = Vec::with_capacity(found.pods.len());
-        let mut known = before.iter().copied();
-        for pod in &found.pods {
-            let mut tracked = loop {
-                match known.next() {
-                    Some(seen) if seen.key == pod.key => break seen,
-                    Some(gone) => self.retire(&gone, &pod_side, &mut sets),
-                    None => break self.welcome(pod, pod_side.len()),
-                }
+        // Pods come set by set, so a new one may stand before others that are known; mostly all are where they were.
+        let mut still_there = vec![false; before.len()];
+        for (place, pod) in found.pods.iter().enumerate() {
+            let same = |seen: &Tracked| seen.key == pod.key;
+            let at = before.get(place).filter(|seen| same(seen)).map(|_| place);
+            let known = at.or_else(|| before.iter().position(same));
+            let mut tracked = match known.and_then(|at| before.get(at).copied()) {
+                Some(seen) => seen,
+                None => self.welcome(pod, pod_side.len()),
             };
+            if let Some(there) = known.and_then(|at| still_there.get_mut(at)) {
+                *there = true;
+            }
             self.record_pod(&mut tracked, pod, found, &pod_side, health);
             pods.push(tracked);
         }
-        for gone in known {
-            self.retire(&gone, &pod_side, &mut sets);
+        for (gone, _) in before.iter().zip(&still_there).filter(|(_, there)| !**there) {
+            self.retire(gone, &pod_side, &mut sets);
         }
         let totals = if has_client { client_totals(&pods, &sets) } else { Default::default() };
         for set in SetName::ALL {
@@ -197,6 +208,7 @@ impl SampleStore {
         tracked.client = pod.client;
         let scraped = pod.up && health.answers(Target::Pod, pod.key);
         let kubelet = pod.up && health.answers(Target::Kubelet, pod.key);
+        let hidden = health.hides(pod.key.set);
         let cluster = health.answers(Target::Cluster, pod.key);
         if cluster {
             note_restarts(tracked, pod);
@@ -218,6 +230,7 @@ impl SampleStore {
                 _ => read.value(instrument).or_else(|| pod_value(instrument, pod, service)),
             };
             let value = value.filter(|_| answers || instrument == Instrument::Up);
+            let value = value.filter(|_| !(hidden && instrument.counts_requests()));
             let key =
                 SeriesKey { service: pod.key.service, set: pod.key.set, pod: pod.key.ordinal, instrument };
             self.put(tracked.first_slot + offset as u32, key, value);
@@ -251,7 +264,8 @@ impl SampleStore {
             };
             let answers = if instrument.target() == Target::Proxy { proxy } else { cluster };
             let key = SeriesKey { service: id, set, pod: WHOLE_SET, instrument };
-            self.put(tracked.first_slot + offset as u32, key, value.filter(|_| answers));
+            let hidden = instrument.counts_requests() && health.hides(set);
+            self.put(tracked.first_slot + offset as u32, key, value.filter(|_| answers && !hidden));
         }
     }
 

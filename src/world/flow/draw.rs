@@ -18,11 +18,24 @@ pub(super) struct Slot {
     pub(super) background: [u64; SetName::COUNT],
     pub(super) fault: [u64; SetName::COUNT],
     pub(super) slow: [u64; SetName::COUNT],
+    pub(super) wrong: [u64; SetName::COUNT],
     pub(super) harm_failed: u64,
     pub(super) harm_slow: u64,
     pub(super) harm_rejected: u64,
     pub(super) background_no_pod: [u64; Destination::COUNT],
     pub(super) slow_total: u64,
+}
+
+impl Slot {
+    /// Wrong answers; all of them harm.
+    fn wrong_total(&self) -> u64 {
+        self.wrong.iter().sum()
+    }
+
+    /// Requests bad here that would be good without the deploy.
+    pub(super) fn harmed(&self) -> u64 {
+        self.harm_failed + self.harm_slow + self.harm_rejected + self.wrong_total()
+    }
 }
 
 /// Draws the fates of one slot.
@@ -54,12 +67,32 @@ pub(super) fn draw(
         let share = ratio(exposure.fault[i], exposure.set[i]);
         drawn.fault[i] = binomial_quantile(left, share, key.purpose(Purpose::Fault).id(i as u64).uniform());
     }
+    for set in SetName::ALL {
+        let i = set.index();
+        let left = drawn.set[i] - drawn.background[i] - drawn.fault[i];
+        if left == 0 || exposure.wrong[i] <= 0.0 {
+            continue;
+        }
+        let share = ratio(exposure.wrong[i], exposure.set[i]);
+        let key = key.purpose(Purpose::Fault).id(8 + i as u64);
+        drawn.wrong[i] = binomial_quantile(left, share, key.uniform());
+    }
     drawn.harm_failed = drawn.fault.iter().sum();
-    drawn.harm_rejected = drawn.no_pod.iter().sum::<u64>() - none.iter().sum::<u64>();
+    let rejected = drawn.no_pod.iter().sum::<u64>() - none.iter().sum::<u64>();
+    drawn.harm_rejected = rejected - excused(exposure, rejected, key);
     if let Some(limit) = around.spec.slo.latency {
         draw_slow(&mut drawn, exposure, (weather, began), service, limit, key, around);
     }
     drawn
+}
+
+/// How many of the rejected would have found no pod without the deploy either.
+fn excused(exposure: &Exposure, rejected: u64, key: &Key) -> u64 {
+    if exposure.excused <= 0.0 || rejected == 0 {
+        return 0;
+    }
+    let share = ratio(exposure.excused, exposure.no_pod.iter().sum());
+    binomial_quantile(rejected, share, key.purpose(Purpose::Victims).uniform())
 }
 
 /// Where the arrivals went: one binomial after the other, each out of what is left.
@@ -118,6 +151,7 @@ fn undisturbed_multiplier(
     spec: &ServiceSpec,
     service: ServiceId,
     (weather, began): (usize, SimTime),
+    exposure: &Exposure,
     around: &Surroundings<'_>,
 ) -> f64 {
     let replicas = spec.replicas.max(1);
@@ -125,7 +159,12 @@ fn undisturbed_multiplier(
         .map(|ordinal| around.climate.replica_time(service, SetName::Old, ordinal as u16, weather))
         .sum();
     let cold = around.conditions.cold_factor(began.since(SimTime::ZERO));
-    own / f64::from(replicas) * cold
+    let own = own / f64::from(replicas);
+    if exposure.disturbed > 0.0 {
+        let rest = (exposure.total - exposure.disturbed).max(0.0);
+        return (rest * own + exposure.undisturbed) / exposure.total.max(f64::MIN_POSITIVE) * cold;
+    }
+    own * cold
 }
 
 #[allow(clippy::too_many_arguments)]
@@ -143,15 +182,16 @@ fn draw_slow(
     let plain = Latency {
         spec,
         multiplier: around.climate.service_time(service, weather)
-            * undisturbed_multiplier(spec, service, (weather, began), around),
+            * undisturbed_multiplier(spec, service, (weather, began), exposure, around),
         slow_share: 0.0,
         slow_factor: 1.0,
+        wait: Latency::wait_of(exposure),
     };
     let without = plain.above(limit);
     let key = key.purpose(Purpose::ServiceTime);
     for set in SetName::ALL {
         let i = set.index();
-        let left = drawn.set[i] - drawn.background[i] - drawn.fault[i];
+        let left = drawn.set[i] - drawn.background[i] - drawn.fault[i] - drawn.wrong[i];
         if left == 0 {
             continue;
         }
@@ -176,9 +216,11 @@ pub(super) fn count(tally: &mut Tally, drawn: &Slot, now: SimTime) {
     counts.failed += failed;
     counts.succeeded += drawn.arrivals - rejected - failed;
     counts.slow += drawn.slow_total;
+    counts.wrong += drawn.wrong_total();
     tally.harm.failed += drawn.harm_failed;
     tally.harm.slow += drawn.harm_slow;
     tally.harm.rejected += drawn.harm_rejected;
-    tally.touched += drawn.harm_failed + drawn.harm_slow + drawn.harm_rejected;
-    tally.answered(now, drawn.arrivals, rejected + failed, drawn.slow_total);
+    tally.harm.wrong += drawn.wrong_total();
+    tally.touched += drawn.harmed();
+    tally.answered(now, drawn.arrivals, rejected + failed + drawn.wrong_total(), drawn.slow_total);
 }

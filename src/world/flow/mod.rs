@@ -8,6 +8,9 @@
 //! share has fewer candidate requests *out of the same* requests, and the same background errors. What a fault breaks
 //! is drawn apart, so harm is exactly the requests that are bad here and would be good without the deploy.
 //!
+//! Requests that find no pod are harmed only as far as there was one without the deploy: what the surroundings take away
+//! from everybody is no harm of the release.
+//!
 //! Traps: only services without calls can be played at this level; requests in flight when a pod dies are not
 //! counted as failed (at rate x latency they are few); every pod of a set gets an equal share of what the set gets.
 
@@ -25,7 +28,7 @@ use crate::rng::Key;
 use crate::time::SimTime;
 
 use draw::{count, draw};
-use exposure::{Exposure, Share, accumulate_set, felt, pods_multiplier, shares};
+use exposure::{Exposure, Share, accumulate_set, felt, pods_multiplier, served, shares, undisturbed_pods};
 
 /// Harm of one slot, kept to find the first harm.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,6 +48,8 @@ pub(super) struct Surroundings<'a> {
     pub conditions: &'a Conditions,
     /// One key a service, by its name.
     pub keys: &'a [Key],
+    /// When nobody could serve the target in the world without a deploy.
+    pub down_without: &'a [(SimTime, SimTime)],
 }
 
 /// The flow-level kernel.
@@ -92,10 +97,21 @@ impl Flow {
             let weight = dt * factor;
             exposure.total += weight;
             exposure.dependency += weight * around.conditions.dependency_errors(service);
+            let (waiting, wait) = around.conditions.wait(service);
+            exposure.waiting += weight * waiting;
+            exposure.wait += weight * waiting * wait;
+            if let Some(multiplier) = undisturbed_pods(cluster, service, self.weather, around) {
+                exposure.disturbed += weight;
+                exposure.undisturbed += weight * multiplier;
+            }
             let shares = shares(cluster, service, around.spec);
             for (d, share) in shares.iter().enumerate() {
                 if share.ready == 0 {
                     exposure.no_pod[d] += weight * share.share;
+                    if is_target {
+                        let part = overlap(around.down_without, from, now) / dt;
+                        exposure.excused += weight * share.share * part;
+                    }
                 }
             }
             for set in SetName::ALL {
@@ -106,7 +122,13 @@ impl Flow {
                 }
                 let felt = felt(share.share, set, is_target, cluster);
                 let part = weight * felt * ready as f64 / share.ready as f64;
-                accumulate_set(exposure, set, part, is_target, around.conditions);
+                if is_target {
+                    let rate = arrival_rate(around.spec, around.climate, service, self.weather);
+                    let load = rate * factor * felt / share.ready as f64;
+                    let served = served(set, load, cluster, around);
+                    accumulate_set(exposure, set, part, &served, around.conditions);
+                }
+                exposure.set[set.index()] += part;
                 if share.share > 0.0 && set != SetName::Old && self.harm_from.is_none() {
                     self.harm_from = Some(from);
                 }
@@ -154,7 +176,7 @@ impl Flow {
             if let Some(tally) = tally.as_deref_mut() {
                 count(tally, &drawn, now);
             }
-            harm += drawn.harm_failed + drawn.harm_slow + drawn.harm_rejected;
+            harm += drawn.harmed();
             self.serve(service, self.weather, &exposure, &drawn, &key, cluster, around);
         }
         if tally.is_some() {
@@ -175,6 +197,11 @@ impl Flow {
 fn arrival_rate(spec: &WorldSpec, climate: &Climate, service: ServiceId, slot: usize) -> f64 {
     let sources = spec.traffic.iter().enumerate().filter(|(_, t)| t.to == service);
     sources.map(|(i, t)| t.rate.get() * climate.arrivals(i, slot)).sum()
+}
+
+/// Seconds of the span in which nobody could serve.
+fn overlap(down: &[(SimTime, SimTime)], from: SimTime, until: SimTime) -> f64 {
+    down.iter().map(|&(a, b)| b.min(until).since(a.max(from)).as_secs_f64()).sum()
 }
 
 fn ratio(part: f64, whole: f64) -> f64 {

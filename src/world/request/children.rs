@@ -28,7 +28,7 @@ impl Requests {
         if let Some(timeout) = timeout {
             self.arm_timeout(child, timeout, around);
         }
-        self.dispatch(child, around);
+        self.send(child, around);
     }
 
     /// The answer to a call a request was waiting for.

@@ -7,11 +7,14 @@
 //! All draws are keyed by (source, intent, call path, attempt), never by the order of calls: the same request takes
 //! the same time and has the same luck in every branch. Arrivals are keyed by intent alone.
 //!
+//! What happens on the way between caller and callee is in `edge`, before a pod is looked for.
+//!
 //! Traps: a caller that gave up leaves its call running at the callee (wasted work is what overload is made of); a
 //! queue that is full rejects at once; calls in a pod that dies fail.
 
 mod arrivals;
 mod children;
+mod edge;
 mod fate;
 mod route;
 
@@ -54,8 +57,22 @@ struct Call {
     /// Attempt of that call, from 0.
     child_attempt: u16,
     issued_at: SimTime,
+    /// When it reached the callee.
+    arrived_at: SimTime,
+    way: Way,
+    /// What it says is wrong, its own work or that of a call below it; nobody notices.
+    wrong: bool,
     work: Option<Handle>,
     timeout: Option<Handle>,
+}
+
+/// What is decided on the way of a call before it arrives.
+#[derive(Clone, Copy, Debug, Default)]
+struct Way {
+    /// The answer comes from somebody on the way, and no pod sees the call.
+    aborted: Option<Code>,
+    /// The connection breaks before the answer is through.
+    reset: bool,
 }
 
 /// The request-level kernel.
@@ -64,6 +81,8 @@ pub struct Requests {
     calls: Vec<Call>,
     free: Vec<u32>,
     queues: Vec<VecDeque<u32>>,
+    /// When the narrow links are free again, by the place of their disturbance.
+    links: Vec<(usize, SimTime)>,
     issued: Vec<u64>,
     synthetic_issued: u64,
     generation: u32,
@@ -94,6 +113,7 @@ impl Requests {
             calls: Vec::new(),
             free: Vec::new(),
             queues: Vec::new(),
+            links: Vec::new(),
             issued: vec![0; spec.traffic.len()],
             synthetic_issued: 0,
             generation: 0,
@@ -131,6 +151,9 @@ impl Requests {
             child: 0,
             child_attempt: 0,
             issued_at: now,
+            arrived_at: now,
+            way: Way::default(),
+            wrong: false,
             work: None,
             timeout: None,
         };
@@ -161,13 +184,21 @@ impl Requests {
         }
         let Some(pod) = route::pick_pod(&call, destination, around.cluster) else {
             around.no_pod[call.service.0 as usize][destination as usize] += 1;
+            if destination != Destination::Stable {
+                fate::touch(&call, around.tally);
+            }
             self.finish(slot, Code::Rejected, around);
             return;
         };
         let spec = &around.spec.services[call.service.0 as usize];
         self.calls[slot as usize].pod = Some(pod);
+        if let Some(code) = call.way.aborted {
+            self.finish(slot, code, around);
+            return;
+        }
+        let at_a_time = at_a_time(spec.concurrency, call.service, around);
         let state = &mut around.cluster.pods[pod as usize];
-        if state.in_flight < spec.concurrency {
+        if state.in_flight < at_a_time {
             self.serve(slot, around);
         } else if state.waiting < spec.queue {
             state.waiting += 1;
@@ -201,8 +232,13 @@ impl Requests {
         }
         let u = call.key.purpose(Purpose::ServiceTime).uniform_open();
         let seconds = spec.service_time.quantile(u) * factor;
-        pod.cpu_seconds += spec.cpu_per_request * factor;
-        let at = around.now + SimDuration::from_secs_f64(seconds);
+        let cpu = spec.cpu_per_request * factor;
+        let at = if around.conditions.is_plain(call.service) {
+            pod.cpu_seconds += cpu;
+            around.now + SimDuration::from_secs_f64(seconds)
+        } else {
+            edge::serve_hindered(&call, pod_index, (seconds, cpu), around)
+        };
         let handle = around.agenda.schedule(at, class::TRAFFIC, Event::Call(CallEvent::Served, slot));
         let call = &mut self.calls[slot as usize];
         call.in_service = true;
@@ -217,8 +253,18 @@ impl Requests {
                 if self.fails(slot, around) {
                     self.finish(slot, Code::Failed, around);
                 } else {
+                    self.errs(slot, around);
                     self.next_child(slot, around);
                 }
+            }
+            CallEvent::Arrived => {
+                self.calls[slot as usize].work = None;
+                self.calls[slot as usize].arrived_at = around.now;
+                self.dispatch(slot, around);
+            }
+            CallEvent::Unreachable => {
+                self.calls[slot as usize].work = None;
+                self.not_reached(slot, around);
             }
             CallEvent::Retry => {
                 self.calls[slot as usize].work = None;
@@ -248,7 +294,8 @@ impl Requests {
         }
         let revision = around.cluster.pods[pod as usize].revision();
         let fault = around.conditions.fault_errors(revision);
-        let hit = fault > 0.0 && call.key.purpose(Purpose::Fault).uniform() < fault;
+        let hit = fault > 0.0 && call.key.purpose(Purpose::Fault).uniform() < fault
+            || around.conditions.any_special() && self.fails_specially(call, pod, around);
         if hit {
             fate::touch(call, around.tally);
         }
@@ -280,6 +327,8 @@ impl Requests {
         self.calls[slot as usize].generation = 0;
         self.free.push(slot);
         let latency = around.now.since(call.issued_at).as_secs_f64();
+        let served = code;
+        let code = if call.way.reset && served == Code::Ok { Code::Failed } else { served };
         if let Some(pod) = call.pod {
             let state = &mut around.cluster.pods[pod as usize];
             let bucket = bucket(latency);
@@ -287,9 +336,19 @@ impl Requests {
                 state.client.count_in(bucket, code, latency);
             }
             if call.in_service {
-                state.server.count_in(bucket, code, latency);
+                if call.arrived_at == call.issued_at {
+                    state.server.count_in(bucket, served, latency);
+                } else {
+                    state.server.count(served, around.now.since(call.arrived_at).as_secs_f64());
+                }
                 self.release(pod, around);
             }
+        }
+        if call.wrong
+            && code == Code::Ok
+            && let Some(parent) = call.parent
+        {
+            self.pass_on_wrong(parent);
         }
         match call.parent {
             Some(parent) => self.answered(parent, code, around),
@@ -299,12 +358,26 @@ impl Requests {
 
     /// A pod's concurrency slot is free: the next waiting call gets it.
     fn release(&mut self, pod: u32, around: &mut Around<'_>) {
+        let service = around.cluster.pods[pod as usize].key.service;
+        let spec = &around.spec.services[service.0 as usize];
+        let at_a_time = at_a_time(spec.concurrency, service, around);
         let state = &mut around.cluster.pods[pod as usize];
         state.in_flight = state.in_flight.saturating_sub(1);
-        let next = self.queues.get_mut(pod as usize).and_then(VecDeque::pop_front);
-        if let Some(next) = next {
+        // More than one only where fewer at a time were let in for a while.
+        while around.cluster.pods[pod as usize].in_flight < at_a_time {
+            let Some(next) = self.queues.get_mut(pod as usize).and_then(VecDeque::pop_front) else { return };
+            let state = &mut around.cluster.pods[pod as usize];
             state.waiting = state.waiting.saturating_sub(1);
             self.serve(next, around);
         }
+    }
+}
+
+/// Requests a pod serves at a time.
+fn at_a_time(concurrency: u32, service: ServiceId, around: &Around<'_>) -> u32 {
+    if around.conditions.any_special() {
+        around.conditions.concurrency(service).map_or(concurrency, |most| most.min(concurrency))
+    } else {
+        concurrency
     }
 }
