@@ -10,8 +10,12 @@
 //! Traps: traffic is sent to a *destination*, not to a revision; after a Flagger promotion the stable destination
 //! runs the new code. A weight is a share of requests (0 to 1), not a percentage.
 
+mod target;
+
 use crate::quantity::{Bytes, Ratio};
 use crate::time::{SimDuration, SimTime};
+
+pub use target::{Caller, EdgeEffect, Probe, Refusal, Victims, Which, Whom};
 
 /// Index of a service in its world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -255,6 +259,110 @@ pub enum WorldDisturbance {
         /// Time constant of the exponential return to 1.
         warm_up: SimDuration,
     },
+    /// A share of the answers of a revision is wrong, with status 200.
+    Wrong {
+        /// Which code answers wrongly.
+        revision: Revision,
+        /// Share of its good answers that are wrong.
+        share: Ratio,
+    },
+    /// As `Errors`, for some users only.
+    ErrorsFor {
+        /// Which code fails.
+        revision: Revision,
+        /// Share of these users' requests that fail beyond the background.
+        share: Ratio,
+        /// Whose requests.
+        whom: Whom,
+    },
+    /// As `Errors`, in pods that get more than so many requests.
+    ErrorsAbove {
+        /// Which code fails.
+        revision: Revision,
+        /// Share of requests that fail beyond the background while it is overloaded.
+        share: Ratio,
+        /// Requests per second and pod from which on it fails.
+        load: f64,
+    },
+    /// Requests of a revision need more processor time, and pods are throttled at their limit.
+    CpuPerRequest {
+        /// Which code burns it.
+        revision: Revision,
+        /// Multiplier of the processor time of a request.
+        factor: f64,
+    },
+    /// Health checks of a revision fail with this probability each.
+    ProbesFail {
+        /// Which code.
+        revision: Revision,
+        /// Which check.
+        probe: Probe,
+        /// Share of the checks that fail.
+        share: Ratio,
+    },
+    /// Pods of a revision take longer to start.
+    SlowStart {
+        /// Which code.
+        revision: Revision,
+        /// Multiplier of the time from creation to a running process.
+        factor: f64,
+    },
+    /// Pods stop when it begins, and come back later.
+    PodsDown {
+        /// Pods of this service, or of every service.
+        service: Option<ServiceId>,
+        /// Which of them.
+        which: Which,
+        /// Whether they finish what they have.
+        graceful: bool,
+        /// Whether it shows as a container restart (a killed process) or not (a pod made anew elsewhere).
+        restarts: bool,
+        /// Time from the stop to a running process.
+        back_after: SimDuration,
+    },
+    /// Processes of some pods get less done in the same time, whatever their revision.
+    PodsSlow {
+        /// Pods of this service, or of every service.
+        service: Option<ServiceId>,
+        /// Which of them.
+        pods: Victims,
+        /// Multiplier of the service time.
+        factor: f64,
+    },
+    /// Something eats up the memory of some pods until they are killed at their limit, again and again.
+    MemoryPressure {
+        /// Pods of this service, or of every service.
+        service: Option<ServiceId>,
+        /// Which of them.
+        pods: Victims,
+        /// Time from the start of a fresh process to its end, about.
+        oom_after: SimDuration,
+    },
+    /// A share of the requests waits for something outside of the process (a disk, a lock), whatever the revision.
+    Waits {
+        /// The service whose requests wait, or every service.
+        service: Option<ServiceId>,
+        /// Share of its requests.
+        share: Ratio,
+        /// How long each of them waits.
+        wait: SimDuration,
+    },
+    /// Pods serve fewer requests at a time.
+    Concurrency {
+        /// Pods of this service, or of every service.
+        service: Option<ServiceId>,
+        /// Requests a pod serves at a time at most.
+        most: u32,
+    },
+    /// Something happens on the way from callers to a service.
+    Edge {
+        /// Who calls.
+        from: Caller,
+        /// The service that is called, or every service.
+        to: Option<ServiceId>,
+        /// What happens.
+        effect: EdgeEffect,
+    },
 }
 
 /// A change of what monitoring stores.
@@ -266,6 +374,17 @@ pub enum MonitoringDisturbance {
     ExtraLag(SimDuration),
     /// Queries fail with this probability.
     QueryErrors(Ratio),
+    /// The request counters of every pod and caller start again from zero when it begins; no process restarts.
+    CounterReset,
+    /// Scrapes succeed and give the values of the last one before it began.
+    StaleSeries,
+    /// The request metrics of the candidate are not told from others: counted as the stable's, or as nobody's.
+    CandidateUnlabelled {
+        /// Whether the stable's series count them.
+        as_stable: bool,
+    },
+    /// A verdict does not reach whoever acts on it, with this probability.
+    DroppedVerdicts(Ratio),
 }
 
 /// A change of how rollbacks go.

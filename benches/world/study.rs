@@ -119,6 +119,7 @@ pub(crate) fn service(name: &str, replicas: u32, errors: f64) -> ServiceSpec {
         failure_threshold: 3,
     };
     ServiceSpec {
+        zones: 1,
         name: name.to_owned(),
         replicas,
         concurrency: 32,
@@ -190,6 +191,7 @@ fn canary(noise: bool) -> Scenario {
         base_rate: Ratio::new(0.1).expect("a ratio"),
         faults: vec![("change.faults[0]".to_owned(), fault)],
         confounders: Vec::new(),
+        surroundings: Vec::new(),
         rollout,
         rollback: None,
         rollback_conditions: Default::default(),

@@ -345,6 +345,8 @@ pub enum ListKind {
     Faults,
     /// What looks like a bad release and is not.
     Confounders,
+    /// What chaos does to instances, networks, disks and databases.
+    Surroundings,
     /// Parameters of noise, fitted to recorded series.
     Noise,
     /// How a release comes.

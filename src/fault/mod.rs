@@ -1,21 +1,64 @@
-//! What can be wrong: faults of a change, and confounders that look like one.
+//! What can be wrong: faults of a change, confounders that look like one, and chaos of the surroundings.
 //!
 //! A member turns its parameters (drawn once per replication) into disturbances with a span. Faults of the change act
-//! on the candidate revision only and begin `after` the deploy; confounders act on everybody at a given time.
+//! on the candidate revision only and begin `after` the deploy; the others act on everybody at a given time, in both twins.
+//! *Confounders* are what traffic, neighbours and monitoring do to a judgement; *surroundings* are what chaos experiments do
+//! to a system: instances, zones, edges, disks, clocks, databases. Several act together.
+//!
+//! Some members only make sense where requests are followed one by one; [`Fault::needs_requests`] says so, and `fidelity: auto`
+//! follows it.
 //!
 //! Traps: `after` is counted from the deploy, not from the first request the candidate serves; a fault that begins
 //! before the candidate gets traffic harms nobody until it does.
 
+pub mod clock_skew;
+pub mod cohort_only;
 pub mod cold_cache;
+pub mod counter_reset;
+pub mod cpu_burn;
+pub mod cpu_pressure;
 pub mod crash_loop;
+pub mod db_conn_exhaust;
+pub mod db_failover;
+pub mod db_lock;
+pub mod dep_throttle;
+pub mod disk_full;
+pub mod dns_error;
+pub mod dropped_verdicts;
+pub mod edge_bandwidth;
+pub mod edge_delay;
+pub mod edge_duplicate;
+pub mod edge_loss;
+pub mod edge_partition;
 pub mod error_burst;
+pub mod failing_health_check;
+pub mod flapping;
+pub mod http_body_corrupt;
+pub mod http_delay;
+pub mod http_error;
+pub mod http_reset;
+pub mod instance_down;
+pub mod io_delay;
+pub mod io_error;
 pub mod latency_regression;
+pub mod mem_pressure;
 pub mod memory_leak;
 pub mod metric_gap;
+pub mod metric_lag;
+pub mod missing_candidate_label;
 pub mod neighbour_outage;
+pub mod node_drain;
+pub mod overload_only;
+pub mod query_errors;
+pub mod slow_start;
+pub mod stale_series;
 pub mod traffic_spike;
+pub mod users_only;
+pub mod vulnerable_release;
+pub mod wrong_answers;
+pub mod zone_down;
 
-use crate::effect::{Disturbance, ServiceId};
+use crate::effect::{Caller, Disturbance, ServiceId};
 use crate::rng::{Distribution, Key, Purpose, Unit};
 use crate::time::{SimDuration, SimTime};
 
@@ -58,6 +101,25 @@ impl Resolution<'_> {
         (from, from + self.duration("for", lasts))
     }
 
+    /// A number that tells the victims of this entry from those of others.
+    pub fn salt(&self) -> u64 {
+        self.key.purpose(Purpose::Victims).entity(self.path).below(u64::MAX)
+    }
+
+    /// The service of this name; every service if there is no name.
+    pub fn target(&self, name: &Option<String>) -> Option<ServiceId> {
+        name.as_deref().and_then(|name| (self.service)(name))
+    }
+
+    /// The caller of this name; everybody if there is no name.
+    pub fn caller(&self, name: &Option<String>) -> Caller {
+        match name.as_deref() {
+            None => Caller::Anybody,
+            Some(USERS) => Caller::Users,
+            Some(name) => (self.service)(name).map_or(Caller::Anybody, Caller::Service),
+        }
+    }
+
     /// Like [`Resolution::number`], for shares; values outside 0 to 1 are cut.
     pub fn share(
         &mut self,
@@ -67,6 +129,25 @@ impl Resolution<'_> {
         let value = self.number(field, distribution).clamp(0.0, 1.0);
         crate::quantity::Ratio::new(value).unwrap_or(crate::quantity::Ratio::ZERO)
     }
+}
+
+/// What stands for the users where a caller is named.
+const USERS: &str = "users";
+
+/// The names of services in the ends of an edge, with their fields.
+fn edge_services<'a>(from: &'a Option<String>, to: &'a Option<String>) -> Vec<(&'static str, &'a str)> {
+    let from = from.iter().filter(|name| *name != USERS).map(|name| ("from", name.as_str()));
+    from.chain(to.iter().map(|name| ("to", name.as_str()))).collect()
+}
+
+/// Ten seconds, the default of what comes back soon: Kubernetes' first back-off.
+fn ten_seconds() -> Distribution<SimDuration> {
+    Distribution::certain(10.0)
+}
+
+/// Five minutes, the tolerance of clocks.
+fn five_minutes() -> SimDuration {
+    SimDuration::from_mins(5)
 }
 
 /// Zero, the default of `after`.
@@ -94,6 +175,16 @@ pub struct Effect {
 pub trait Fault: Send + Sync {
     /// What it does in one replication.
     fn resolve(&self, resolution: &mut Resolution<'_>) -> Vec<Effect>;
+
+    /// The services it names, each with its field: they must exist.
+    fn services(&self) -> Vec<(&'static str, &str)> {
+        Vec::new()
+    }
+
+    /// Why counting requests per window leaves out what it does; `None` if it does not.
+    fn needs_requests(&self) -> Option<&'static str> {
+        None
+    }
 }
 
 crate::catalogue! {
@@ -103,6 +194,15 @@ crate::catalogue! {
         latency_regression => latency_regression::LatencyRegression,
         crash_loop => crash_loop::CrashLoop,
         memory_leak => memory_leak::MemoryLeak,
+        cpu_burn => cpu_burn::CpuBurn,
+        failing_health_check => failing_health_check::FailingHealthCheck,
+        slow_start => slow_start::SlowStart,
+        overload_only => overload_only::OverloadOnly,
+        users_only => users_only::UsersOnly,
+        cohort_only => cohort_only::CohortOnly,
+        flapping => flapping::Flapping,
+        wrong_answers => wrong_answers::WrongAnswers,
+        vulnerable_release => vulnerable_release::VulnerableRelease,
     }
 }
 
@@ -113,5 +213,40 @@ crate::catalogue! {
         neighbour_outage => neighbour_outage::NeighbourOutage,
         metric_gap => metric_gap::MetricGap,
         cold_cache => cold_cache::ColdCache,
+        metric_lag => metric_lag::MetricLag,
+        query_errors => query_errors::QueryErrors,
+        stale_series => stale_series::StaleSeries,
+        counter_reset => counter_reset::CounterReset,
+        missing_candidate_label => missing_candidate_label::MissingCandidateLabel,
+        dropped_verdicts => dropped_verdicts::DroppedVerdicts,
+    }
+}
+
+crate::catalogue! {
+    /// Chaos of the surroundings: what happens to pods, networks, disks and databases whatever the release.
+    pub enum SurroundingSpec: Fault {
+        instance_down => instance_down::InstanceDown,
+        node_drain => node_drain::NodeDrain,
+        zone_down => zone_down::ZoneDown,
+        cpu_pressure => cpu_pressure::CpuPressure,
+        mem_pressure => mem_pressure::MemPressure,
+        io_delay => io_delay::IoDelay,
+        io_error => io_error::IoError,
+        disk_full => disk_full::DiskFull,
+        clock_skew => clock_skew::ClockSkew,
+        edge_delay => edge_delay::EdgeDelay,
+        edge_loss => edge_loss::EdgeLoss,
+        edge_duplicate => edge_duplicate::EdgeDuplicate,
+        edge_partition => edge_partition::EdgePartition,
+        edge_bandwidth => edge_bandwidth::EdgeBandwidth,
+        dns_error => dns_error::DnsError,
+        http_error => http_error::HttpError,
+        http_delay => http_delay::HttpDelay,
+        http_reset => http_reset::HttpReset,
+        http_body_corrupt => http_body_corrupt::HttpBodyCorrupt,
+        dep_throttle => dep_throttle::DepThrottle,
+        db_failover => db_failover::DbFailover,
+        db_lock => db_lock::DbLock,
+        db_conn_exhaust => db_conn_exhaust::DbConnExhaust,
     }
 }

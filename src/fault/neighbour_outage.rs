@@ -42,4 +42,8 @@ impl Fault for NeighbourOutage {
             what: Disturbance::World(WorldDisturbance::DependencyErrors { service, share }),
         }]
     }
+
+    fn services(&self) -> Vec<(&'static str, &str)> {
+        self.service.iter().map(|name| ("service", name.as_str())).collect()
+    }
 }

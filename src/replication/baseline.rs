@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::time::SimTime;
+use crate::time::{SimDuration, SimTime};
 use crate::world::flow::Undisturbed;
 use crate::world::outcomes::Outcomes;
 use crate::world::tally::{Counts, Minute};
@@ -10,6 +10,7 @@ use crate::world::{Stop, World};
 
 use super::setting::Setting;
 use super::station::Station;
+use super::steady;
 
 /// Warm-up done: the instant before the deploy, from which all branches start.
 #[derive(Clone)]
@@ -20,12 +21,15 @@ pub struct Warm {
     pub station: Station,
     /// Number of the next scrape.
     pub scrape: usize,
+    /// Why the world is not in its steady state, if it is not.
+    pub unsteady: Option<String>,
 }
 
 impl Warm {
     /// Plays the warm-up.
     pub fn up(setting: &Setting, world: World, station: Station) -> Self {
-        let mut warm = Warm { world, station, scrape: 0 };
+        let mut warm = Warm { world, station, scrape: 0, unsteady: None };
+        let looked_at_from = setting.deploy_at.before(steady::LOOKED_AT);
         loop {
             let at = setting.sampler.scrape_at(warm.scrape as u64);
             if at > setting.deploy_at {
@@ -35,10 +39,20 @@ impl Warm {
             warm.world.end_slot(warm.scrape);
             warm.station.scrape(&setting.sampler, warm.scrape, at, &warm.world);
             warm.scrape += 1;
+            // Slots are never cut for this: it begins with the first whole one.
+            if at >= looked_at_from && warm.world.tally().is_none() {
+                warm.world.begin_counting(None, false);
+            }
         }
+        // What is done to the world begins with the deploy at the earliest: the steady state is that of the moment before.
+        run(&mut warm.world, setting.deploy_at.before(SimDuration::from_nanos(1)));
+        let not_ready = steady::not_ready(&warm.world);
         run(&mut warm.world, setting.deploy_at);
         // Counting begins inside a slot: what came before is drawn now and belongs to the warm-up.
         warm.world.end_part(warm.scrape, 1);
+        let counted = warm.world.stop_counting();
+        warm.unsteady =
+            not_ready.or_else(|| steady::off_objective(&warm.world, &counted.unwrap_or_default()));
         compared(setting, warm)
     }
 }
@@ -83,6 +97,8 @@ pub struct Baseline {
     pub minutes: Vec<Minute>,
     /// Fates of single requests; `None` at flow level.
     pub outcomes: Option<Arc<Outcomes>>,
+    /// When nobody could serve the target.
+    pub down: Arc<[(SimTime, SimTime)]>,
     /// Rolling hash of its events.
     pub fingerprint: u64,
 }
@@ -112,6 +128,7 @@ impl Baseline {
             total: counts(&world),
             minutes: world.tally().map(|t| t.minutes.clone()).unwrap_or_default(),
             outcomes: world.outcomes().map(|o| Arc::new(o.clone())),
+            down: world.tally().map(|t| t.down.as_slice()).unwrap_or_default().into(),
             fingerprint: world.fingerprint(),
         }
     }

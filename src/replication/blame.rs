@@ -21,12 +21,16 @@ pub fn misses(stage: &Stage<'_>, finished: &[Finished], runs: &mut [RunRecord]) 
     let station = never.branch.station.clone();
     let mut hindsight = Hindsight::new(stage.prepared, station, stage.watched_until, stage.onset);
     let mut paused = vec![false; runs.len()];
+    let mut lost = vec![false; runs.len()];
     for rider in finished.iter().flat_map(|f| &f.branch.riders) {
         if let Some(paused) = paused.get_mut(rider.player) {
             *paused = rider.paused;
         }
+        if let Some(lost) = lost.get_mut(rider.player) {
+            *lost = rider.lost > 0;
+        }
     }
-    for ((run, player), paused) in runs.iter_mut().zip(stage.players).zip(paused) {
+    for (((run, player), paused), lost) in runs.iter_mut().zip(stage.players).zip(paused).zip(lost) {
         if !matches!(run.player, Player::Policy(_)) {
             continue;
         }
@@ -34,6 +38,7 @@ pub fn misses(stage: &Stage<'_>, finished: &[Finished], runs: &mut [RunRecord]) 
         run.miss = match decided {
             Some(_) if rollback_failed(run) => Some(MissCause::RollbackFailed),
             Some(_) => None,
+            None if lost => Some(MissCause::VerdictLost),
             None => Some(cause(stage, player, run, paused, &mut hindsight)),
         };
     }
@@ -108,12 +113,11 @@ pub fn false_causes(prepared: &Prepared, replication: u32, plan: &RolloutPlan, r
         .filter(|(_, run)| matches!(run.player, Player::Policy(_)) && rolled_back(run))
         .map(|(index, _)| index)
         .collect();
-    for (without, (path, confounder)) in prepared.scenario.confounders.iter().enumerate() {
+    for (without, (path, name, _)) in prepared.scenario.circumstances().into_iter().enumerate() {
         if open.is_empty() {
             return;
         }
         let still = decide_without(prepared, replication, plan, &open, without);
-        let name = crate::catalogue::Catalogue::name(confounder);
         for &index in open.iter().filter(|&&index| !still[index]) {
             runs[index].false_cause = Some(format!("{name} ({path})"));
         }
@@ -149,6 +153,7 @@ fn decide_without(
         setting: &setting,
         watched_until: setting.horizon_at,
         counted_until: setting.horizon_at,
+        bad: false,
         onset: None,
         truth: Truth { first_harm: None },
         merge: true,

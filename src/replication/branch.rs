@@ -31,6 +31,8 @@ pub struct Rider {
     pub pending: Vec<(SimTime, Verdict)>,
     /// Its first decision.
     pub decision: Option<DecisionRecord>,
+    /// Decisions of it that never reached whoever acts.
+    pub lost: u32,
     /// Pages it sent.
     pub pages: u32,
     /// What it told people, by its engine's own alerts.

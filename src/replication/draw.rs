@@ -18,10 +18,14 @@ pub struct Draw {
     pub confounders: Arc<[TimedDisturbance]>,
     /// Faults of the change.
     pub faults: Arc<[TimedDisturbance]>,
-    /// What monitoring suffers, in every branch.
+    /// What monitoring suffers whatever the release, in every branch.
     pub monitoring: Vec<Timed<MonitoringDisturbance>>,
-    /// How rollbacks go.
+    /// What it suffers in the bad twin: the same, and what the change does to it.
+    pub monitoring_when_bad: Vec<Timed<MonitoringDisturbance>>,
+    /// How rollbacks go whatever the release.
     pub rollback: RollbackConditions,
+    /// How the rollback of the bad release goes.
+    pub rollback_when_bad: RollbackConditions,
     /// When the first fault begins; `None` without faults.
     pub onset: Option<SimTime>,
     /// Every number, by document path.
@@ -29,7 +33,8 @@ pub struct Draw {
 }
 
 impl Draw {
-    /// Draws the numbers of a replication; `without` leaves out the confounder of this index under the same keys.
+    /// Draws the numbers of a replication; `without` leaves out the circumstance of this index (see
+    /// [`Scenario::circumstances`]) under the same keys.
     pub fn new(scenario: &Scenario, key: Key, deploy_at: SimTime, without: Option<usize>) -> Self {
         let mut drawn = Vec::new();
         let service = |name: &str| {
@@ -42,22 +47,24 @@ impl Draw {
         let faults: Vec<Effect> =
             scenario.faults.iter().flat_map(|(path, fault)| resolve(path, fault.as_dyn())).collect();
         let confounders: Vec<Effect> = scenario
-            .confounders
-            .iter()
+            .circumstances()
+            .into_iter()
             .enumerate()
             .filter(|(index, _)| Some(*index) != without)
-            .flat_map(|(_, (path, confounder))| resolve(path, confounder.as_dyn()))
+            .flat_map(|(_, (path, _, circumstance))| resolve(path, circumstance))
             .collect();
         let onset = faults.iter().map(|f| f.from).min();
         let mut rollback = scenario.rollback_conditions;
-        for effect in faults.iter().chain(&confounders) {
-            bend(&mut rollback, &effect.what);
-        }
+        confounders.iter().for_each(|effect| bend(&mut rollback, &effect.what));
+        let mut rollback_when_bad = rollback;
+        faults.iter().for_each(|effect| bend(&mut rollback_when_bad, &effect.what));
         Draw {
-            monitoring: confounders.iter().chain(&faults).filter_map(monitoring).collect(),
+            monitoring: confounders.iter().filter_map(monitoring).collect(),
+            monitoring_when_bad: confounders.iter().chain(&faults).filter_map(monitoring).collect(),
             confounders: world(&confounders),
             faults: world(&faults),
             rollback,
+            rollback_when_bad,
             onset,
             drawn,
         }

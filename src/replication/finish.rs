@@ -62,7 +62,10 @@ impl<'a> Fate<'a> {
             users_harmed: if branch.world.is_flow() {
                 let harmed = tally.harm.total();
                 let cohort = branch.cohort_harm.min(harmed);
-                users_harmed([cohort, harmed - cohort].map(|n| n as f64), twin.users, twin.matching)
+                // The faults may concern only some of the users, of the matching ones as of all.
+                let concerned = branch.world.concerned_users();
+                let users = twin.users * concerned;
+                users_harmed([cohort, harmed - cohort].map(|n| n as f64), users, twin.matching.min(users))
             } else {
                 tally.harmed_users.len() as f64
             },

@@ -21,6 +21,7 @@ pub mod record;
 pub mod scout;
 pub mod setting;
 pub mod station;
+pub mod steady;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -64,6 +65,9 @@ pub fn replicate(prepared: &Prepared, replication: u32, options: Options) -> Rep
     let scenario = &prepared.scenario;
     let setting = Setting::new(scenario, prepared.seed, replication, None);
     let warm = warm_up(prepared, &setting);
+    if let Some(reason) = &warm.unsteady {
+        return could_not_start(prepared, replication, &setting, &warm, reason);
+    }
     let scouted: Vec<Scouted<'_>> =
         prepared.rollouts.iter().map(|plan| scout(prepared, &setting, &warm, plan)).collect();
     let followed = |harm: Option<SimTime>| {
@@ -89,17 +93,39 @@ pub fn replicate(prepared: &Prepared, replication: u32, options: Options) -> Rep
         let (rollout, counted_until) = (scouted.plan.label.clone(), counted_until.as_nanos());
         rollouts.push(RolloutRecord { rollout, counted_until, no_deploy, bad, healthy });
     }
+    ReplicationRecord { fingerprint, rollouts, ..bare(prepared, replication, &setting) }
+}
+
+/// The record of a replication in which nothing was deployed.
+fn could_not_start(
+    prepared: &Prepared,
+    replication: u32,
+    setting: &Setting,
+    warm: &Warm,
+    reason: &str,
+) -> ReplicationRecord {
+    ReplicationRecord {
+        fingerprint: warm.world.fingerprint(),
+        could_not_start: Some(reason.to_owned()),
+        ..bare(prepared, replication, setting)
+    }
+}
+
+/// What is known of a replication before anything is deployed.
+fn bare(prepared: &Prepared, replication: u32, setting: &Setting) -> ReplicationRecord {
+    let scenario = &prepared.scenario;
     ReplicationRecord {
         format: record::FORMAT,
         scenario: scenario.name.clone(),
         replication,
         fidelity: if scenario.is_flow() { Fidelity::Flow } else { Fidelity::Request },
-        fingerprint,
+        fingerprint: 0,
         deploy_at: setting.deploy_at.as_nanos(),
         horizon_at: setting.horizon_at.as_nanos(),
         mean_rate: scenario.mean_rate(),
+        could_not_start: None,
         draws: setting.draw.drawn.clone(),
-        rollouts,
+        rollouts: Vec::new(),
     }
 }
 
@@ -129,6 +155,9 @@ fn begin(
     let mut world = warm.world.clone();
     let faults = if bad { Arc::clone(&setting.draw.faults) } else { no_faults() };
     world.begin_counting(baseline.and_then(|b| b.outcomes.clone()), baseline.is_none());
+    if let Some(baseline) = baseline {
+        world.compare_with_downtime(Arc::clone(&baseline.down));
+    }
     world.deploy(faults, plan.min_ready);
     if plan.apart {
         world.part_workloads();
@@ -162,13 +191,15 @@ fn begin(
 
 /// Looks for the first harm: both twins under `never`, without monitoring, until it has come or to the horizon.
 fn scout<'a>(prepared: &Prepared, setting: &Setting, warm: &Warm, plan: &'a RolloutPlan) -> Scouted<'a> {
-    let blind = Warm { world: warm.world.clone(), station: Station::blind(), scrape: warm.scrape };
-    let stage = Stage {
+    let blind =
+        Warm { world: warm.world.clone(), station: Station::blind(), scrape: warm.scrape, unsteady: None };
+    let stage = |bad: bool| Stage {
         prepared,
         players: &plan.players,
         setting,
         watched_until: setting.horizon_at,
         counted_until: setting.horizon_at,
+        bad,
         onset: None,
         truth: Truth { first_harm: None },
         merge: false,
@@ -179,7 +210,8 @@ fn scout<'a>(prepared: &Prepared, setting: &Setting, warm: &Warm, plan: &'a Roll
         branch.control(Signal::Start);
         branch
     };
-    Scouted { plan, first_harm: scout::first_harm(&stage, never(true), never(false)) }
+    let first_harm = scout::first_harm([&stage(true), &stage(false)], never(true), never(false));
+    Scouted { plan, first_harm }
 }
 
 fn rider(index: usize, player: &PlayerSpec, setting: &Setting, end: SimTime) -> Rider {
@@ -193,6 +225,7 @@ fn rider(index: usize, player: &PlayerSpec, setting: &Setting, end: SimTime) -> 
         paused: false,
         pending: Vec::new(),
         decision: None,
+        lost: 0,
         pages: 0,
         notices: Vec::new(),
         checks: vec![Default::default(); player.checks.len()],
@@ -231,6 +264,7 @@ impl Tree<'_> {
             setting: self.setting,
             watched_until,
             counted_until: self.counted_until,
+            bad,
             onset,
             truth: Truth { first_harm },
             merge: !self.options.no_merge,

@@ -1,14 +1,16 @@
 //! Plays a branch to its end, forking wherever its riders act differently.
 
 use crate::policy::{CheckOutcome, Notice, Observation, RolloutStatus, Severity, Truth, Verdict};
+use crate::rng::Purpose;
 use crate::rollback::ProcedureSpec;
 use crate::strategy::Signal;
+use crate::telemetry::sampler::Sampler;
 use crate::time::{SimDuration, SimTime};
 use crate::world::Stop;
 
 use super::branch::{Branch, Rider};
 use super::prepared::{PlayerSpec, Prepared};
-use super::record::{BranchEnd, DecisionKind, DecisionRecord, Lane, NoticeRecord};
+use super::record::{BranchEnd, DecisionKind, DecisionRecord, Lane, NoticeRecord, Player};
 use super::setting::Setting;
 use super::station::{Answers, Spare};
 
@@ -30,12 +32,20 @@ pub struct Stage<'a> {
     pub watched_until: SimTime,
     /// Until when users are counted.
     pub counted_until: SimTime,
+    /// Whether this is the bad twin: what the change does to monitoring and rollbacks is done there only.
+    pub bad: bool,
     /// When the fault begins.
     pub onset: Option<SimTime>,
     /// What an oracle knows.
     pub truth: Truth,
     /// Whether a branch may stop when it equals the world without a deploy.
     pub merge: bool,
+}
+
+impl Stage<'_> {
+    fn sampler(&self) -> &Sampler {
+        self.setting.sampler(self.bad)
+    }
 }
 
 /// A branch that was followed to its end.
@@ -106,7 +116,7 @@ fn step(stage: &Stage<'_>, branch: &mut Branch, open: &mut Vec<Branch>) -> Optio
     if branch.riders.is_empty() {
         return Some(BranchEnd::Settled);
     }
-    let scrape_at = stage.setting.sampler.scrape_at(branch.scrape as u64);
+    let scrape_at = stage.sampler().scrape_at(branch.scrape as u64);
     let ask_at = next_question(stage, branch);
     let until = scrape_at.min(ask_at).min(branch.wake()).min(stage.counted_until);
     if let Stop::Changed(at) = branch.world.run_until(until) {
@@ -144,7 +154,7 @@ fn next_question(stage: &Stage<'_>, branch: &Branch) -> SimTime {
 
 fn scrape(stage: &Stage<'_>, branch: &mut Branch, at: SimTime) -> Option<BranchEnd> {
     branch.world.end_slot(branch.scrape);
-    branch.station.scrape(&stage.setting.sampler, branch.scrape, at, &branch.world);
+    branch.station.scrape(stage.sampler(), branch.scrape, at, &branch.world);
     branch.scrape += 1;
     branch.scraped_at = at;
     branch.trace();
@@ -286,7 +296,8 @@ fn act_on(stage: &Stage<'_>, branch: &mut Branch, act: &Act) {
         Act::Advance => branch.control(Signal::Advance),
         Act::Promote => branch.control(Signal::Promote),
         Act::RollBack(procedure) => {
-            branch.roll_back(procedure, stage.setting.draw.rollback, stage.setting.key);
+            let conditions = stage.setting.rollback(stage.bad);
+            branch.roll_back(procedure, conditions, stage.setting.key);
         }
         // A fix forwards or a halt of writes ends the rollout where it is.
         Act::ForwardFix | Act::Stop => {
@@ -319,7 +330,7 @@ impl Desk {
                 progress: branch.progress,
                 progressed_at: branch.progressed_at,
             },
-            queries_fail: stage.setting.sampler.query_fails(now),
+            queries_fail: stage.sampler().query_fails(now),
             after_onset: stage.onset.is_some_and(|onset| now >= onset),
             findings: Vec::new(),
             notices: Vec::new(),
@@ -365,6 +376,13 @@ impl Desk {
             return None;
         }
         note_verdict(branch, &verdict);
+        if is_lost(stage, rider, now) {
+            rider.holding = false;
+            rider.paused = false;
+            rider.lost += u32::from(verdict.is_decision());
+            branch.note(Lane::Policy, || "the verdict got lost on its way".to_owned());
+            return None;
+        }
         decide(stage, rider, now, verdict)
     }
 
@@ -422,6 +440,16 @@ fn due_verdict(rider: &mut Rider, now: SimTime) -> Verdict {
         *at > now
     });
     verdict
+}
+
+/// Whether what a rider says at this instant does not reach whoever acts on it.
+fn is_lost(stage: &Stage<'_>, rider: &Rider, now: SimTime) -> bool {
+    let share = stage.sampler().drops_verdicts(now);
+    let key = || stage.setting.key.purpose(Purpose::Delivery).entity(&stage.players[rider.player].name);
+    share > 0.0
+        && !stage.players[rider.player].needs_truth
+        && matches!(stage.players[rider.player].player, Player::Policy(_))
+        && key().id(now.as_nanos()).uniform() < share
 }
 
 fn note_verdict(branch: &mut Branch, verdict: &Verdict) {

@@ -49,6 +49,10 @@ pub struct ReplicationRecord {
     pub horizon_at: Nanos,
     /// Mean arrival rate over all traffic, requests per second, as configured.
     pub mean_rate: f64,
+    /// Why nothing was deployed: the world was not in its steady state at the end of the warm-up. Such a replication has
+    /// no rollouts and is in no rate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub could_not_start: Option<String>,
     /// The numbers drawn once for this replication, by document path.
     pub draws: Vec<(String, f64)>,
     /// One entry per distinct rollout.
@@ -306,6 +310,8 @@ pub enum MissCause {
     },
     /// It was paused or inconclusive.
     Paused,
+    /// It decided, and nobody who acts heard of it.
+    VerdictLost,
     /// It decided, and the rollback failed.
     RollbackFailed,
 }

@@ -26,13 +26,14 @@ enum Found {
 }
 
 /// The first harm of the bad release against its healthy twin, both under `never`; looked for until both have ended.
-pub fn first_harm(stage: &Stage<'_>, mut bad: Branch, mut healthy: Branch) -> Option<SimTime> {
+pub fn first_harm(stages: [&Stage<'_>; 2], mut bad: Branch, mut healthy: Branch) -> Option<SimTime> {
+    let [stage, healthy_stage] = stages;
     let key = stage.setting.key;
     let onset = stage.setting.draw.onset.unwrap_or(SimTime::ZERO);
     let mut seen = 0;
     loop {
         let over = play_slot(stage, &mut bad).is_some();
-        let over = play_slot(stage, &mut healthy).is_some() && over;
+        let over = play_slot(healthy_stage, &mut healthy).is_some() && over;
         match look(&bad.world, &healthy.world, seen, over, (key, onset)) {
             Found::At(at) => return Some(at),
             Found::NotYet(_) if over => return None,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::rng::Key;
+use crate::rollback::RollbackConditions;
 use crate::scenario::Scenario;
 use crate::telemetry::sampler::Sampler;
 use crate::time::SimTime;
@@ -16,8 +17,10 @@ pub struct Setting {
     pub key: Key,
     /// Its numbers.
     pub draw: Draw,
-    /// Its scrapes.
+    /// Its scrapes, whatever the release.
     pub sampler: Sampler,
+    /// The same scrapes at the same instants in the bad twin, where the change may also hurt monitoring.
+    pub sampler_when_bad: Sampler,
     /// Its world's description and weather.
     pub common: Arc<Common>,
     /// When the release is deployed.
@@ -29,16 +32,27 @@ pub struct Setting {
 }
 
 impl Setting {
-    /// The replication of this number; `without` leaves out one confounder under the same keys.
+    /// The replication of this number; `without` leaves out one circumstance under the same keys.
     pub fn new(scenario: &Scenario, seed: u64, replication: u32, without: Option<usize>) -> Self {
         let key = Key::root(seed, &scenario.name).replication(replication);
         let deploy_at = SimTime::ZERO + scenario.warm_up;
         let horizon_at = deploy_at + scenario.horizon;
         let draw = Draw::new(scenario, key, deploy_at, without);
         let sampler = Sampler::new(&scenario.telemetry, key, draw.monitoring.clone());
+        let sampler_when_bad = Sampler::new(&scenario.telemetry, key, draw.monitoring_when_bad.clone());
         let end = horizon_at + scenario.watch;
         let climate = Climate::new(&scenario.world, key, end);
         let common = Arc::new(Common::new(scenario.world.clone(), climate, key));
-        Setting { key, draw, sampler, common, deploy_at, horizon_at, end }
+        Setting { key, draw, sampler, sampler_when_bad, common, deploy_at, horizon_at, end }
+    }
+
+    /// The scrapes of a twin.
+    pub fn sampler(&self, bad: bool) -> &Sampler {
+        if bad { &self.sampler_when_bad } else { &self.sampler }
+    }
+
+    /// How the rollback of a twin goes.
+    pub fn rollback(&self, bad: bool) -> RollbackConditions {
+        if bad { self.draw.rollback_when_bad } else { self.draw.rollback }
     }
 }

@@ -4,6 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::policy::{Queries, QueryError};
 use crate::promql::{EvalError, Evaluator, Program, QueryId, Value};
+use crate::telemetry::exposition::Exposition;
 use crate::telemetry::sampler::Sampler;
 use crate::telemetry::store::{SampleStore, SpareBlocks};
 use crate::time::{SimDuration, SimTime};
@@ -54,6 +55,7 @@ pub struct Station {
     instruments: Vec<ServiceInstruments>,
     /// Whether anybody may look again.
     watched: bool,
+    exposition: Exposition,
 }
 
 impl Station {
@@ -64,12 +66,19 @@ impl Station {
             panel: Some(prepared.known.start(&prepared.panel)),
             instruments: Vec::new(),
             watched: true,
+            exposition: Exposition::default(),
         }
     }
 
     /// No monitoring at all.
     pub fn blind() -> Self {
-        Station { store: None, panel: None, instruments: Vec::new(), watched: false }
+        Station {
+            store: None,
+            panel: None,
+            instruments: Vec::new(),
+            watched: false,
+            exposition: Exposition::default(),
+        }
     }
 
     /// Lets later replications know what this one learnt about labels; their answers are the same, only sooner.
@@ -105,6 +114,7 @@ impl Station {
     pub fn scrape(&mut self, sampler: &Sampler, index: usize, at: SimTime, world: &World) {
         let Some(store) = self.store.as_mut().filter(|_| self.watched) else { return };
         world.instruments(&mut self.instruments);
+        self.exposition.bend(sampler, at, &mut self.instruments);
         let health = sampler.health(index as u64, at, &self.instruments);
         let visible = sampler.visible_at(at).as_millis();
         store.record_scrape(at.as_millis(), visible, &self.instruments, &health);

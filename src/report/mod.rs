@@ -151,6 +151,12 @@ fn warnings(scorecard: &Scorecard) -> Vec<String> {
     let unplayed = scorecard.unplayed.iter();
     let mut warnings: Vec<String> =
         unplayed.map(|name| format!("there is no record of policy `{name}`: it was not played")).collect();
+    for not in &scorecard.could_not_start {
+        warnings.push(format!(
+            "{} of {} replications of {} could not start and are in no figure: {}",
+            not.replications, not.of, not.scenario, not.reason
+        ));
+    }
     for untouched in scorecard.untouched.iter().filter(|untouched| untouched.replications == untouched.of) {
         warnings.push(format!(
             "the fault of {} never touched a request: give it more traffic, more weight or a longer horizon",

@@ -16,7 +16,7 @@ use super::protection::{
 };
 use super::resources::{Autoscaler, Cpu, Memory, WarmUp};
 use super::shapes::TrafficShape;
-use crate::fault::{ConfounderSpec, FaultSpec};
+use crate::fault::{ConfounderSpec, FaultSpec, SurroundingSpec};
 use crate::quantity::{Rate, Ratio};
 use crate::rng::{Cycle, Distribution, Quick, Spikes};
 use crate::rollback::ProcedureSpec;
@@ -64,6 +64,10 @@ pub struct Document {
     /// What looks like a bad release and is not; it happens in both twins.
     #[serde(default)]
     pub confounders: Vec<ConfounderSpec>,
+    /// What happens to instances, zones, networks, disks and databases meanwhile, whatever the release; it happens in
+    /// both twins.
+    #[serde(default)]
+    pub surroundings: Vec<SurroundingSpec>,
     /// What goes differently from the book when rolling back.
     #[serde(default)]
     pub rollback: Conditions,
@@ -95,6 +99,9 @@ pub struct Service {
     /// Pods, 1 to 512.
     #[serde(default = "three")]
     pub replicas: u32,
+    /// Zones its pods are spread over in turn, for what takes a zone away.
+    #[serde(default = "one_zone")]
+    pub zones: u32,
     /// Requests one pod serves at a time.
     #[serde(default = "sixty_four")]
     pub concurrency: u32,
@@ -446,6 +453,9 @@ fn one_attempt() -> u32 {
 }
 fn three() -> u32 {
     3
+}
+fn one_zone() -> u32 {
+    1
 }
 fn sixty_four() -> u32 {
     64

@@ -81,7 +81,10 @@ fn late(checker: &mut Checker<'_>, scenario: &Scenario) {
     let confounders = scenario.confounders.iter().enumerate().map(|(at, (path, confounder))| {
         (vec!["confounders".to_owned(), at.to_string()], path, confounder.as_dyn())
     });
-    for (place, path, fault) in faults.chain(confounders) {
+    let surroundings = scenario.surroundings.iter().enumerate().map(|(at, (path, surrounding))| {
+        (vec!["surroundings".to_owned(), at.to_string()], path, surrounding.as_dyn())
+    });
+    for (place, path, fault) in faults.chain(confounders).chain(surroundings) {
         let Some(earliest) = earliest(checker, path, fault) else { continue };
         if earliest >= scenario.horizon {
             let fact = format!(

@@ -33,11 +33,13 @@ pub const SCENARIOS: &[File] = files![
     "canary/replica-weighted.yaml",
     "canary/subtle-harm.yaml",
     "confounder/cold-cache.yaml",
+    "confounder/dropped-verdicts.yaml",
     "confounder/metric-gap.yaml",
     "confounder/neighbour-outage.yaml",
     "confounder/traffic-spike.yaml",
     "fault/checkout-error-regression.yaml",
     "fault/crash-loop.yaml",
+    "fault/flapping.yaml",
     "fault/late-onset.yaml",
     "fault/memory-leak-oom.yaml",
     "fault/mild-errors.yaml",
@@ -52,6 +54,8 @@ pub const SCENARIOS: &[File] = files![
     "traffic/release-in-a-ramp.yaml",
     "overload/retry-budget.yaml",
     "overload/retry-storm.yaml",
+    "fault/vulnerable-release.yaml",
+    "surroundings/zone-down.yaml",
 ];
 
 /// The policies, in the order in which they are listed.

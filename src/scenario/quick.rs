@@ -163,6 +163,7 @@ change:
 #   - traffic_spike: {{factor: 3, at: 5m, for: 4m}}
 #   - metric_gap: {{at: 4m, for: 2m}}
 confounders: []
+surroundings: []
 
 telemetry: {{scrape: 15s, lag: 2s, loss: 1%}}
 slo: {{availability: {availability}, latency: {{p99: {slow}}}}}

@@ -7,9 +7,10 @@ use super::limits::{MAX_FAULTS, MAX_SPAN, MAX_TRAFFIC, MAX_USERS};
 use super::place::Places;
 use super::resolved::{FidelityChoice, Scenario};
 use super::{budget, doubts, noise, protection, rollouts, services, shapes};
+use crate::catalogue::Catalogue;
 use crate::diagnostic::{Diagnostics, Source, did_you_mean};
 use crate::effect::ServiceId;
-use crate::fault::ConfounderSpec;
+use crate::fault::Fault;
 use crate::rollback::RollbackConditions;
 use crate::telemetry::sampler::TelemetrySpec;
 use crate::time::SimDuration;
@@ -117,6 +118,7 @@ pub fn resolve(document: &Document, name: &str, source: Source<'_>) -> Result<Re
         base_rate: document.change.bad,
         faults: with_paths("change.faults", &document.change.faults),
         confounders: with_paths("confounders", &document.confounders),
+        surroundings: with_paths("surroundings", &document.surroundings),
         rollout: rollout.strategy,
         rollback: rollout.rollback,
         rollback_conditions,
@@ -209,17 +211,31 @@ fn check_faults(checker: &mut Checker<'_>) {
     for (path, count) in [
         (["change", "faults"].as_slice(), document.change.faults.len()),
         (["confounders"].as_slice(), document.confounders.len()),
+        (["surroundings"].as_slice(), document.surroundings.len()),
     ] {
         if count > MAX_FAULTS {
             checker.error(path, format!("{count} entries are more than {MAX_FAULTS}"), "split the file");
         }
     }
+    for (index, fault) in document.change.faults.iter().enumerate() {
+        let place = ["change", "faults", &index.to_string(), fault.name()];
+        check_services(checker, &place, fault.as_dyn());
+    }
     for (index, confounder) in document.confounders.iter().enumerate() {
-        if let ConfounderSpec::NeighbourOutage(outage) = confounder
-            && let Some(name) = &outage.service
-        {
-            checker.service(&["confounders", &index.to_string(), "neighbour_outage", "service"], name);
-        }
+        let place = ["confounders", &index.to_string(), confounder.name()];
+        check_services(checker, &place, confounder.as_dyn());
+    }
+    for (index, surrounding) in document.surroundings.iter().enumerate() {
+        let place = ["surroundings", &index.to_string(), surrounding.name()];
+        check_services(checker, &place, surrounding.as_dyn());
+    }
+}
+
+/// The services an entry names must exist.
+fn check_services(checker: &mut Checker<'_>, place: &[&str], entry: &dyn Fault) {
+    for (field, name) in entry.services() {
+        let path: Vec<&str> = place.iter().copied().chain([field]).collect();
+        checker.service(&path, name);
     }
 }
 

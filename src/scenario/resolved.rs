@@ -1,6 +1,7 @@
 //! A scenario with every name looked up and every default filled in.
 
-use crate::fault::{ConfounderSpec, FaultSpec};
+use crate::catalogue::Catalogue;
+use crate::fault::{ConfounderSpec, Fault, FaultSpec, SurroundingSpec};
 use crate::quantity::Ratio;
 use crate::rollback::{ProcedureSpec, RollbackConditions};
 use crate::strategy::StrategySpec;
@@ -46,6 +47,8 @@ pub struct Scenario {
     pub faults: Vec<(String, FaultSpec)>,
     /// Confounders, in document order, with their path.
     pub confounders: Vec<(String, ConfounderSpec)>,
+    /// Chaos of the surroundings, in document order, with its path.
+    pub surroundings: Vec<(String, SurroundingSpec)>,
     /// The rollout for policies that bring none.
     pub rollout: StrategySpec,
     /// How it is rolled back, if not the way its strategy implies.
@@ -87,8 +90,21 @@ impl Scenario {
         }
     }
 
+    /// What happens in both twins: confounders first, then the surroundings, each with its path and name.
+    pub fn circumstances(&self) -> Vec<(&str, &'static str, &dyn Fault)> {
+        let confounders = self.confounders.iter().map(|(path, c)| (path.as_str(), c.name(), c.as_dyn()));
+        let surroundings = self.surroundings.iter().map(|(path, s)| (path.as_str(), s.name(), s.as_dyn()));
+        confounders.chain(surroundings).collect()
+    }
+
     /// Why the flow level would be wrong here, in words; `None` when it is right.
     pub fn why_not_flow(&self) -> Option<String> {
+        let faults = self.faults.iter().map(|(path, fault)| (path.as_str(), fault.name(), fault.as_dyn()));
+        for (path, name, member) in faults.chain(self.circumstances()) {
+            if let Some(why) = member.needs_requests() {
+                return Some(format!("under `{name}` ({path}) {why}"));
+            }
+        }
         for (index, service) in self.world.services.iter().enumerate() {
             if !service.calls.is_empty() {
                 return Some(format!("`{}` calls other services", service.name));

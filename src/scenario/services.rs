@@ -40,6 +40,7 @@ fn one(checker: &mut Checker<'_>, name: &str, service: &Service) -> ServiceSpec 
     check_name(checker, name);
     let path = |field| ["services", name, field];
     checker.count(&path("replicas"), service.replicas, 1, MAX_REPLICAS, "replicas");
+    checker.count(&path("zones"), service.zones, 1, MAX_REPLICAS, "zones");
     checker.count(&path("concurrency"), service.concurrency, 1, MAX_SLOTS, "concurrent requests");
     checker.count(&path("queue"), service.queue, 0, MAX_SLOTS, "waiting requests");
     check_time(checker, &path("service_time"), &service.service_time, "service time", MAX_SERVICE_TIME);
@@ -52,6 +53,7 @@ fn one(checker: &mut Checker<'_>, name: &str, service: &Service) -> ServiceSpec 
     ServiceSpec {
         name: name.to_owned(),
         replicas: service.replicas,
+        zones: service.zones,
         concurrency: service.concurrency,
         queue: service.queue,
         service_time: service.service_time.clone(),

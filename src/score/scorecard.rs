@@ -49,6 +49,23 @@ pub struct Scorecard {
     pub unplayed: Vec<String>,
     /// Scenarios with replications in which the faults touched no request.
     pub untouched: Vec<Untouched>,
+    /// Scenarios with replications in which nothing was deployed, because the world was not in its steady state. They are
+    /// in no figure.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub could_not_start: Vec<NotStarted>,
+}
+
+/// Replications of a scenario in which nothing was deployed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotStarted {
+    /// The scenario.
+    pub scenario: String,
+    /// Replications that could not start.
+    pub replications: u64,
+    /// Replications in all.
+    pub of: u64,
+    /// Why, in the first of them.
+    pub reason: String,
 }
 
 /// Replications of a scenario in which the faults of the bad release touched no request under `never`.
@@ -162,12 +179,37 @@ pub fn scorecard(input: &Input<'_>) -> Result<Scorecard, ScoreError> {
         |row: &Row| input.scenarios.iter().position(|meta| Some(&meta.name) == row.scenario.as_ref());
     files.sort_by_key(position);
     let untouched = untouched(input);
-    Ok(Scorecard { format: FORMAT, weights: *input.weights, rows, files, unplayed, untouched })
+    let could_not_start = could_not_start(input);
+    Ok(Scorecard {
+        format: FORMAT,
+        weights: *input.weights,
+        rows,
+        files,
+        unplayed,
+        untouched,
+        could_not_start,
+    })
+}
+
+fn could_not_start(input: &Input<'_>) -> Vec<NotStarted> {
+    let of = |meta: &ScenarioMeta| {
+        let records = || input.records.iter().filter(|record| record.scenario == meta.name);
+        let not = || records().filter(|record| record.could_not_start.is_some());
+        let first = not().min_by_key(|record| record.replication)?;
+        Some(NotStarted {
+            scenario: meta.name.clone(),
+            replications: not().count() as u64,
+            of: records().count() as u64,
+            reason: first.could_not_start.clone().unwrap_or_default(),
+        })
+    };
+    input.scenarios.iter().filter_map(of).collect()
 }
 
 fn untouched(input: &Input<'_>) -> Vec<Untouched> {
     let of = |meta: &ScenarioMeta| {
-        let records = || input.records.iter().filter(|record| record.scenario == meta.name);
+        let started = |record: &&ReplicationRecord| record.could_not_start.is_none();
+        let records = || input.records.iter().filter(|record| record.scenario == meta.name).filter(started);
         let none =
             |record: &&ReplicationRecord| record.rollouts.iter().all(|rollout| rollout.bad.touched == 0);
         let (replications, of) = (records().filter(none).count() as u64, records().count() as u64);

@@ -185,6 +185,7 @@ pub(crate) fn record(scenario: &str, replication: u32, plays: &[(&str, Bad, Heal
         runs,
     };
     ReplicationRecord {
+        could_not_start: None,
         format: FORMAT,
         scenario: scenario.to_owned(),
         replication,

@@ -70,6 +70,7 @@ fn miss_key(miss: Option<&MissCause>, policy: Option<&PolicyMeta>) -> (String, O
         Some(MissCause::Diluted { check }) => ("diluted", name(*check)),
         Some(MissCause::TooShort { check }) => ("too_short", name(*check)),
         Some(MissCause::Paused) => ("paused", None),
+        Some(MissCause::VerdictLost) => ("verdict_lost", None),
         Some(MissCause::RollbackFailed) => ("rollback_failed", None),
     };
     (cause.to_owned(), check)
@@ -133,6 +134,7 @@ fn reason(top: &CauseCount, missed: &[&Case], policy: &PolicyMeta) -> String {
             format!("`{check}` (good: {good}) crosses, but for {} {times} at most", seen.longest_bad)
         }
         "paused" => "it was paused or inconclusive when it mattered".to_owned(),
+        "verdict_lost" => "it decides, but its verdict gets lost on the way".to_owned(),
         "rollback_failed" => "it decides, but the rollback fails".to_owned(),
         _ => "no cause was recorded".to_owned(),
     }

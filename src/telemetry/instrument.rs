@@ -166,6 +166,11 @@ impl Instrument {
         }
     }
 
+    /// Whether it tells of requests, and so carries the labels of whoever served them.
+    pub const fn counts_requests(self) -> bool {
+        self.index() < REST || matches!(self, Instrument::InFlight | Instrument::ClientNoPod)
+    }
+
     /// Whether there is one series a pod; else there is one a set.
     pub const fn is_per_pod(self) -> bool {
         !matches!(self.target(), Target::Proxy)

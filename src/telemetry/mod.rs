@@ -9,6 +9,7 @@
 
 pub mod binding;
 pub mod dialect;
+pub mod exposition;
 mod infer;
 pub mod instrument;
 pub mod matcher;

@@ -86,7 +86,8 @@ impl Sampler {
     /// Which targets do not answer the scrape of this number.
     pub fn health(&self, index: u64, at: SimTime, services: &[ServiceInstruments]) -> ScrapeHealth {
         let gap = self.active(at).any(|what| matches!(what, MonitoringDisturbance::ScrapeGap));
-        let mut health = ScrapeHealth { gap, ..ScrapeHealth::default() };
+        let unlabelled = self.unlabelled(at).is_some();
+        let mut health = ScrapeHealth { gap, unlabelled, ..ScrapeHealth::default() };
         if self.loss <= 0.0 || gap {
             return health;
         }
@@ -119,6 +120,43 @@ impl Sampler {
         });
         let answers = shares.fold(1.0 - self.query_errors, |answers, share| answers * (1.0 - share));
         answers < 1.0 && self.key.purpose(Purpose::QueryFailure).id(at.as_nanos()).uniform() >= answers
+    }
+
+    /// Chance that a verdict of this instant does not reach whoever acts on it.
+    pub fn drops_verdicts(&self, at: SimTime) -> f64 {
+        let shares = self.active(at).filter_map(|what| match what {
+            MonitoringDisturbance::DroppedVerdicts(share) => Some(share.get()),
+            _ => None,
+        });
+        1.0 - shares.fold(1.0, |delivered, share| delivered * (1.0 - share))
+    }
+
+    /// The last instant up to `at` at which the counters of all exporters started from zero.
+    pub fn last_counter_reset(&self, at: SimTime) -> Option<SimTime> {
+        let resets = self.disturbances.iter().filter(|t| t.what == MonitoringDisturbance::CounterReset);
+        resets.map(|timed| timed.from).filter(|from| *from <= at).max()
+    }
+
+    /// Whether no exporter ever shows anything but the truth.
+    pub fn tells_the_truth(&self) -> bool {
+        use MonitoringDisturbance::{CandidateUnlabelled, CounterReset, StaleSeries};
+        let bends = |t: &Timed<MonitoringDisturbance>| {
+            matches!(t.what, CounterReset | StaleSeries | CandidateUnlabelled { .. })
+        };
+        !self.disturbances.iter().any(bends)
+    }
+
+    /// Whether exporters repeat old values.
+    pub fn is_stale(&self, at: SimTime) -> bool {
+        self.active(at).any(|what| matches!(what, MonitoringDisturbance::StaleSeries))
+    }
+
+    /// Whether the candidate's request metrics are not told from others, and if so whether the stable's count them.
+    pub fn unlabelled(&self, at: SimTime) -> Option<bool> {
+        self.active(at).find_map(|what| match what {
+            MonitoringDisturbance::CandidateUnlabelled { as_stable } => Some(*as_stable),
+            _ => None,
+        })
     }
 
     fn active(&self, at: SimTime) -> impl Iterator<Item = &MonitoringDisturbance> {

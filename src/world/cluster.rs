@@ -54,6 +54,8 @@ pub struct Cluster {
     pub changed: bool,
     /// Who decides on the number of pods, by service; `None` = nobody but its rollout.
     pub(super) scalers: Vec<Option<Scalers>>,
+    /// Multiplier of the time new pods take to start, by revision.
+    pub startup: [f64; 2],
     weight_seq: u32,
     /// One key a service, by its name: other services coming or going change nobody's luck.
     keys: Vec<Key>,
@@ -72,6 +74,7 @@ impl Cluster {
             min_ready: SimDuration::ZERO,
             changed: false,
             scalers: spec.services.iter().map(Scalers::of).collect(),
+            startup: [1.0; 2],
             weight_seq: 0,
             keys: spec.services.iter().map(|s| key.entity(&s.name)).collect(),
         };
@@ -134,7 +137,7 @@ impl Cluster {
         }
     }
 
-    fn set_unready(&mut self, pod: u32) {
+    pub(super) fn set_unready(&mut self, pod: u32) {
         let p = &mut self.pods[pod as usize];
         if p.ready {
             p.ready = false;
@@ -188,6 +191,7 @@ impl Cluster {
             let boot = spec.services[index]
                 .startup
                 .quantile(self.pod_key(pod).purpose(Purpose::Startup).uniform_open());
+            let boot = boot * self.startup[name.revision() as usize];
             let at = now + SimDuration::from_secs_f64(boot);
             agenda.schedule(at, class::CLUSTER, Event::PodStarted(self.process(pod)));
         }
@@ -246,6 +250,7 @@ impl Cluster {
         pod.started_at = now;
         pod.leak_from = now;
         pod.probe_failures = 0;
+        pod.liveness_failures = 0;
         let service = &spec.services[pod.key.service.0 as usize];
         let phase = key.purpose(Purpose::ProbePhase).uniform();
         let ready = now + service.readiness.initial_delay + service.readiness.period.scale(phase);
@@ -265,31 +270,42 @@ impl Cluster {
     ) {
         let key = self.pod_key(process.pod);
         let pod = &mut self.pods[process.pod as usize];
-        if pod.key.service != spec.target || pod.state != PodState::Running {
+        if pod.state != PodState::Running {
             return;
         }
         let revision = pod.revision();
-        if let Some(mean) = conditions.crash_uptime(revision) {
+        let is_target = pod.key.service == spec.target;
+        if is_target && let Some(mean) = conditions.crash_uptime(revision) {
             let uptime = mean.scale(-libm::log(key.purpose(Purpose::Fault).uniform_open()));
             agenda.schedule(now + uptime, class::CLUSTER, Event::PodExit(process, ExitReason::Crash));
         }
+        let service = &spec.services[pod.key.service.0 as usize];
+        // Pods do not fill up in step: each has up to a tenth more or less room.
+        let room = (service.memory_limit.get() as f64 - service.memory_base.get() as f64)
+            * (0.9 + 0.2 * key.purpose(Purpose::Resource).uniform());
+        let own = if is_target { conditions.leak(revision) } else { 0.0 };
+        let pressure = conditions.memory_pressure(pod.key);
+        let pressure = pressure.map_or(0.0, |after| room.max(0.0) / after.as_secs_f64().max(1.0));
+        let was_filling = pod.leak_rate > 0.0;
         pod.leaked = pod.leaked_by(now);
         pod.leak_from = now;
-        pod.leak_rate = conditions.leak(revision);
+        pod.leak_rate = own + pressure;
+        pod.oom_at = SimTime::NEVER;
+        if pod.leak_rate <= 0.0 && was_filling {
+            // What filled the memory from outside has let go of it.
+            pod.leaked = 0.0;
+        }
         if pod.leak_rate > 0.0 {
-            let service = &spec.services[pod.key.service.0 as usize];
-            // Pods do not fill up in step: each has up to a tenth more or less room.
-            let room = (service.memory_limit.get() as f64 - service.memory_base.get() as f64)
-                * (0.9 + 0.2 * key.purpose(Purpose::Resource).uniform())
-                - pod.leaked;
-            let end = now + SimDuration::from_secs_f64(room.max(0.0) / pod.leak_rate);
+            let end = now + SimDuration::from_secs_f64((room - pod.leaked).max(0.0) / pod.leak_rate);
+            pod.oom_at = end;
             agenda.schedule(end, class::CLUSTER, Event::PodExit(process, ExitReason::OutOfMemory));
         }
     }
 
     /// A pod passes its readiness probe.
     pub fn ready(&mut self, process: Process, now: SimTime, agenda: &mut Agenda<Event>) {
-        if self.pods[process.pod as usize].state != PodState::Running {
+        let pod = &self.pods[process.pod as usize];
+        if pod.state != PodState::Running || pod.leaving {
             return;
         }
         self.set_ready(process.pod, now);
@@ -317,12 +333,16 @@ impl Cluster {
         self.set_unready(process.pod);
         let pod = &mut self.pods[process.pod as usize];
         pod.state = PodState::Backoff;
-        pod.restarts += 1;
+        pod.leaving = false;
+        pod.restarts += u32::from(reason != ExitReason::Evicted);
         pod.oom_kills += u32::from(reason == ExitReason::OutOfMemory);
         pod.incarnation += 1;
         pod.reset_process();
         let doublings = pod.restarts.saturating_sub(1).min(6);
-        let backoff = (BACKOFF_FIRST * (1 << doublings)).min(BACKOFF_LONGEST);
+        let backoff = match reason {
+            ExitReason::Killed | ExitReason::Evicted => pod.back_after,
+            _ => (BACKOFF_FIRST * (1 << doublings)).min(BACKOFF_LONGEST),
+        };
         agenda.schedule(now + backoff, class::CLUSTER, Event::PodStarted(self.process(process.pod)));
         true
     }
@@ -442,7 +462,7 @@ impl Cluster {
 }
 
 /// How long a stopping pod takes at most to finish what it serves: its slow requests, within the grace.
-fn drain_time(service: &ServiceSpec) -> SimDuration {
+pub(super) fn drain_time(service: &ServiceSpec) -> SimDuration {
     let slow = SimDuration::from_secs_f64(service.service_time.quantile(0.999));
     slow.max(SimDuration::from_secs(1)).min(service.termination_grace)
 }

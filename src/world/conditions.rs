@@ -7,6 +7,8 @@
 //! Traps: what is in force is worked out at boundaries ([`Conditions::refresh`]) and looked up in between, because it
 //! is asked for every request; arrivals look ahead in time and therefore ask by instant.
 
+pub mod special;
+
 use std::sync::Arc;
 
 use super::spec::TimedDisturbance;
@@ -45,6 +47,10 @@ struct Acting {
     revisions: [OfRevision; 2],
     /// Cold pods.
     cold: Vec<Warming>,
+    /// By service: share of requests that wait for something outside, and how many seconds.
+    waits: Vec<(f64, f64)>,
+    /// What hits some pods, users or edges only, with its place among all disturbances.
+    special: Vec<(usize, WorldDisturbance)>,
 }
 
 /// What is wrong with the code of a revision.
@@ -56,15 +62,41 @@ struct OfRevision {
     crash_uptime: Option<SimDuration>,
     /// Bytes per second.
     leak: f64,
+    /// Share of good answers that are right.
+    right: f64,
+    /// Multiplier of the processor time of a request, when it matters.
+    cpu: Option<f64>,
+    /// Share of readiness and of liveness checks that pass.
+    passes: [f64; 2],
+    /// Multiplier of the time a pod takes to start.
+    startup: f64,
+}
+
+impl OfRevision {
+    const SOUND: OfRevision = OfRevision {
+        good: 1.0,
+        slowness: Slowness::NONE,
+        crash_uptime: None,
+        leak: 0.0,
+        right: 1.0,
+        cpu: None,
+        passes: [1.0; 2],
+        startup: 1.0,
+    };
 }
 
 impl Acting {
     fn nothing(services: usize) -> Self {
-        let sound = OfRevision { good: 1.0, slowness: Slowness::NONE, crash_uptime: None, leak: 0.0 };
-        Acting { dependency_good: vec![1.0; services], revisions: [sound; 2], cold: Vec::new() }
+        Acting {
+            dependency_good: vec![1.0; services],
+            revisions: [OfRevision::SOUND; 2],
+            cold: Vec::new(),
+            waits: vec![(0.0, 0.0); services],
+            special: Vec::new(),
+        }
     }
 
-    fn add(&mut self, what: &WorldDisturbance) {
+    fn add(&mut self, place: usize, what: &WorldDisturbance) {
         match *what {
             WorldDisturbance::Errors { revision, share } => self.of(revision).good *= 1.0 - share.get(),
             WorldDisturbance::Latency { revision, factor, share } => {
@@ -78,8 +110,8 @@ impl Acting {
             WorldDisturbance::MemoryLeak { revision, per_second } => {
                 self.of(revision).leak += per_second.get() as f64;
             }
-            // Arrivals ask by instant.
-            WorldDisturbance::TrafficSpike { .. } => {}
+            // Arrivals ask by instant, and pods stop at one.
+            WorldDisturbance::TrafficSpike { .. } | WorldDisturbance::PodsDown { .. } => {}
             WorldDisturbance::DependencyErrors { service, share } => {
                 let hit = |index: usize| service.is_none_or(|s| usize::from(s.0) == index);
                 let goods = self.dependency_good.iter_mut().enumerate();
@@ -88,6 +120,8 @@ impl Acting {
             WorldDisturbance::ColdCache { factor, warm_up } => {
                 self.cold.push(Warming { factor, tau: warm_up });
             }
+            WorldDisturbance::Waits { service, share, wait } => self.add_wait(service, share.get(), wait),
+            _ => self.add_to_revision(place, what),
         }
     }
 
@@ -114,7 +148,8 @@ impl Conditions {
     /// Works out what is in force at `now` and until the next boundary.
     pub fn refresh(&mut self, now: SimTime) {
         let mut acting = Acting::nothing(self.acting.dependency_good.len());
-        self.all().filter(|d| d.from <= now && now < d.until).for_each(|d| acting.add(&d.what));
+        let in_force = self.all().enumerate().filter(|(_, d)| d.from <= now && now < d.until);
+        in_force.for_each(|(place, d)| acting.add(place, &d.what));
         self.acting = acting;
     }
 

@@ -47,6 +47,10 @@ pub enum ExitReason {
     OutOfMemory,
     /// Its liveness probe failed.
     Liveness,
+    /// Somebody killed its process.
+    Killed,
+    /// It was deleted, to be made anew elsewhere.
+    Evicted,
 }
 
 /// What happens to a call; the number beside it is the call's slot and generation packed.
@@ -60,6 +64,10 @@ pub enum CallEvent {
     Retry,
     /// It has waited too long for a connection.
     NoConnection,
+    /// It reaches the callee, after what happened to it on the way.
+    Arrived,
+    /// It is given up by the network: nobody at the other end answers.
+    Unreachable,
 }
 
 /// Events of traffic and cluster at one instant happen in this order.

@@ -11,6 +11,7 @@
 //! levels, with consecutive slot numbers.
 
 pub mod autoscaler;
+mod chaos;
 pub mod climate;
 pub mod cluster;
 pub mod conditions;
@@ -97,6 +98,12 @@ pub struct World {
     reference: Option<Arc<Outcomes>>,
     fingerprint: Fingerprint,
     probes: bool,
+    /// The next boundary of a disturbance that is scheduled.
+    boundary_at: SimTime,
+    /// When pods were last looked through for those that stop: once an instant, however many boundaries it has.
+    stopped_at: SimTime,
+    /// When nobody could serve the target in the world without a deploy; shared by all branches compared with it.
+    down_without: Arc<[(SimTime, SimTime)]>,
 }
 
 impl World {
@@ -121,9 +128,12 @@ impl World {
             no_pod: vec![[0; Destination::COUNT]; services],
             reference: None,
             fingerprint: Fingerprint::default(),
+            boundary_at: SimTime::ZERO,
+            stopped_at: SimTime::ZERO,
+            down_without: Arc::new([]),
             common,
         };
-        world.schedule_boundaries();
+        world.schedule_boundary();
         world.schedule_autoscalers();
         world.start_requests();
         world
@@ -138,9 +148,11 @@ impl World {
         }
     }
 
-    fn schedule_boundaries(&mut self) {
-        let times: Vec<SimTime> = self.conditions.boundaries(self.now).collect();
-        for at in times {
+    /// Schedules the next boundary; the others follow one after the other.
+    fn schedule_boundary(&mut self) {
+        let Some(at) = self.conditions.boundaries(self.now).min() else { return };
+        if at != self.boundary_at {
+            self.boundary_at = at;
             self.agenda.schedule(at, class::CLUSTER, Event::Boundary);
         }
     }
@@ -198,7 +210,9 @@ impl World {
         self.settle_flow();
         self.conditions.deploy(faults, self.now);
         self.cluster.min_ready = min_ready;
-        self.schedule_boundaries();
+        self.cluster.startup = self.conditions.startup_factors();
+        self.probes |= self.conditions.has_failing_probes();
+        self.schedule_boundary();
         self.doom_processes();
     }
 
@@ -223,6 +237,31 @@ impl World {
             Kernel::Flow(flow) => flow.stable_multiplier,
         };
         (multiplier, self.cluster.digest(self.common.spec.target))
+    }
+
+    /// Tells when nobody could serve the target in the world without a deploy, which no release is to blame for.
+    pub fn compare_with_downtime(&mut self, down: Arc<[(SimTime, SimTime)]>) {
+        self.down_without = down;
+    }
+
+    /// Ends counting and hands over what was counted.
+    pub fn stop_counting(&mut self) -> Option<Tally> {
+        self.tally.take()
+    }
+
+    /// Share of the users whom the faults of the change concern at all.
+    pub fn concerned_users(&self) -> f64 {
+        self.conditions.concerned_users(self.common.spec.matching_share())
+    }
+
+    /// Services of which not every pod is ready.
+    pub fn not_ready(&self) -> Vec<ServiceId> {
+        let services = self.common.spec.services.iter().enumerate();
+        let short = services.filter(|(index, service)| {
+            let old = &self.cluster.sets[*index][SetName::Old.index()];
+            (old.ready.len() as u32) < service.replicas
+        });
+        short.map(|(index, _)| ServiceId(index as u16)).collect()
     }
 
     /// Carries out an action now.
@@ -261,7 +300,7 @@ impl World {
             && !span.is_zero()
             && self.cluster.is_down(self.common.spec.target)
         {
-            tally.downtime += span;
+            tally.note_down(self.now, until);
         }
     }
 
@@ -273,6 +312,7 @@ impl World {
                 climate: &self.common.climate,
                 conditions: &self.conditions,
                 keys: &self.common.service_keys,
+                down_without: &self.down_without,
             };
             flow.accumulate(self.now, &mut self.cluster, &around);
         }
@@ -301,7 +341,13 @@ impl World {
             }
             Event::PodReady(process) if self.cluster.is_current(process) => {
                 self.note(2, process.pod);
-                self.cluster.ready(process, now, &mut self.agenda);
+                let failed = self.failed_checks(process);
+                let pod = &mut self.cluster.pods[process.pod as usize];
+                pod.probe_failures = u32::from(failed[0]);
+                pod.liveness_failures = u32::from(failed[1]);
+                if !failed[0] {
+                    self.cluster.ready(process, now, &mut self.agenda);
+                }
                 if self.probes {
                     self.schedule_probe(process);
                 }
@@ -327,6 +373,10 @@ impl World {
     }
 
     fn exit(&mut self, process: Process, reason: ExitReason) {
+        if reason == ExitReason::OutOfMemory && self.cluster.pods[process.pod as usize].oom_at != self.now {
+            // Its memory has filled up at another speed since this was foreseen.
+            return;
+        }
         self.note(3, process.pod);
         let now = self.now;
         self.lose_requests(process.pod);
@@ -343,6 +393,7 @@ impl World {
                 climate: &self.common.climate,
                 conditions: &self.conditions,
                 keys: &self.common.service_keys,
+                down_without: &self.down_without,
             };
             flow.lose(pod, self.now, &self.cluster, &around);
         }
@@ -367,13 +418,19 @@ impl World {
     fn boundary(&mut self) {
         self.settle_flow();
         self.conditions.refresh(self.now);
+        self.cluster.startup = self.conditions.startup_factors();
+        self.stop_pods();
         self.doom_processes();
+        self.schedule_boundary();
     }
 
     /// Processes that the present conditions doom get their end scheduled anew.
     fn doom_processes(&mut self) {
-        let target = &self.cluster.sets[self.common.spec.target.0 as usize];
-        let pods: Vec<u32> = target.iter().flat_map(|s| s.members.iter().copied()).collect();
+        let everywhere = self.conditions.has_memory_pressure();
+        let target = self.common.spec.target.0 as usize;
+        let services = self.cluster.sets.iter().enumerate().filter(|(i, _)| everywhere || *i == target);
+        let pods: Vec<u32> =
+            services.flat_map(|(_, sets)| sets.iter().flat_map(|s| s.members.iter().copied())).collect();
         let common = Arc::clone(&self.common);
         for pod in pods {
             let process = Process { pod, incarnation: self.cluster.pods[pod as usize].incarnation };
@@ -389,20 +446,22 @@ impl World {
 
     /// A health probe: a pod whose queue is full does not answer in time.
     fn probe(&mut self, process: Process) {
+        let failed = self.failed_checks(process);
         let pod = &mut self.cluster.pods[process.pod as usize];
         if pod.state != pod::PodState::Running {
             return;
         }
         let service = &self.common.spec.services[pod.key.service.0 as usize];
         let full = service.queue > 0 && pod.waiting >= service.queue;
-        pod.probe_failures = if full { pod.probe_failures + 1 } else { 0 };
-        let failures = pod.probe_failures;
-        let failing_for = service.readiness.period * u64::from(failures);
+        pod.probe_failures = if full || failed[0] { pod.probe_failures + 1 } else { 0 };
+        pod.liveness_failures = if full || failed[1] { pod.liveness_failures + 1 } else { 0 };
+        let (failures, liveness_failures) = (pod.probe_failures, pod.liveness_failures);
+        let failing_for = service.readiness.period * u64::from(liveness_failures);
         let doomed =
             failing_for >= service.liveness.period * u64::from(service.liveness.failure_threshold.max(1));
         let unready = failures >= service.readiness.failure_threshold.max(1);
         let was_ready = pod.ready;
-        if failures > 0 && doomed {
+        if liveness_failures > 0 && doomed {
             self.exit(process, ExitReason::Liveness);
             return;
         }
@@ -428,6 +487,7 @@ impl World {
                 climate: &self.common.climate,
                 conditions: &self.conditions,
                 keys: &self.common.service_keys,
+                down_without: &self.down_without,
             };
             flow.end_slot(
                 (slot, part),
@@ -523,7 +583,7 @@ impl World {
     /// Whether this world will go on exactly as if nothing had ever been deployed: it has no memory of the deploy but
     /// its pods and weights, those are as before, and the pods are the ones that always ran.
     pub fn equals_never_deployed(&self) -> bool {
-        if !(self.is_flow() && self.is_clean()) {
+        if !(self.is_flow() && self.is_clean() && self.conditions.leaves_pods_alone(self.now)) {
             return false;
         }
         if let Kernel::Flow(Flow { undisturbed: Some(undisturbed), last_slot, .. }) = &self.kernel {

@@ -58,7 +58,7 @@ pub struct Pod {
     pub in_flight: u32,
     /// Request level: requests waiting.
     pub waiting: u32,
-    /// Probe failures in a row.
+    /// Readiness probes failed in a row.
     pub probe_failures: u32,
     /// When it was created.
     pub created_at: SimTime,
@@ -68,6 +68,18 @@ pub struct Pod {
     pub cpu_window: f64,
     /// Flow level: requests in it on average, as of the last slot.
     pub load: f64,
+    /// Liveness probes failed in a row.
+    pub liveness_failures: u32,
+    /// It was told to stop from outside and finishes what it has: it gets nothing new.
+    pub leaving: bool,
+    /// How long after it was stopped from outside its next process runs.
+    pub back_after: SimDuration,
+    /// When its process reaches the memory limit, as things stand.
+    pub oom_at: SimTime,
+    /// When its processors have done all the work they have, where they are looked at.
+    pub cpu_free_at: SimTime,
+    /// Requests per second it got lately, and when that was last worked out; only where a fault depends on it.
+    pub lately: (f64, SimTime),
     /// Flow level: ready time in the present slot, weighted with the arrival factor.
     pub exposure: f64,
     /// Flow level: like `exposure`, before a crash in the present slot.
@@ -100,6 +112,12 @@ impl Pod {
             seasoned: false,
             cpu_window: 0.0,
             load: 0.0,
+            liveness_failures: 0,
+            leaving: false,
+            back_after: SimDuration::ZERO,
+            oom_at: SimTime::NEVER,
+            cpu_free_at: SimTime::ZERO,
+            lately: (0.0, now),
             exposure: 0.0,
             lost_exposure: 0.0,
         }
@@ -153,5 +171,16 @@ impl Pod {
         self.leak_rate = 0.0;
         self.lost_exposure += self.exposure;
         self.exposure = 0.0;
+        self.cpu_free_at = SimTime::ZERO;
+        self.lately = (0.0, SimTime::ZERO);
+    }
+
+    /// Notes a request and says how many per second came lately: exponentially weighted, over about ten seconds.
+    pub fn note_load(&mut self, now: SimTime) -> f64 {
+        const TAU: f64 = 10.0;
+        let (load, since) = self.lately;
+        let load = load * libm::exp(-now.since(since).as_secs_f64() / TAU) + 1.0 / TAU;
+        self.lately = (load, now);
+        load
     }
 }

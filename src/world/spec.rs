@@ -93,6 +93,8 @@ pub struct ServiceSpec {
     pub name: String,
     /// Pods it is meant to have.
     pub replicas: u32,
+    /// Zones its pods are spread over; the pod of ordinal n is in zone n modulo this.
+    pub zones: u32,
     /// Requests one pod serves at a time.
     pub concurrency: u32,
     /// Requests that may wait at one pod; more are rejected.

@@ -110,6 +110,8 @@ pub enum Fate {
     TimedOut,
     /// Turned away.
     Rejected,
+    /// Answered in time, with status 200, and wrongly.
+    Wrong,
 }
 
 impl Fate {
@@ -147,9 +149,20 @@ pub struct Tally {
     pub harmed_users: BTreeSet<(u16, u64)>,
     /// Time in which the target service had no pod to serve with.
     pub downtime: SimDuration,
+    /// When that was: spans in order, none touching the next.
+    pub down: Vec<(SimTime, SimTime)>,
 }
 
 impl Tally {
+    /// The target had no pod to serve with in this span.
+    pub fn note_down(&mut self, from: SimTime, until: SimTime) {
+        self.downtime += until.since(from);
+        match self.down.last_mut() {
+            Some(last) if last.1 == from => last.1 = until,
+            _ => self.down.push((from, until)),
+        }
+    }
+
     /// Notes answers for the minute in which they came.
     pub fn answered(&mut self, at: SimTime, answered: u64, bad: u64, slow: u64) {
         let minute = (at.since(self.since).as_nanos() / 60_000_000_000) as usize;
@@ -170,6 +183,7 @@ impl Tally {
             (Fate::TimedOut, false) => self.harm.timed_out += 1,
             (Fate::Rejected, false) => self.harm.rejected += 1,
             (Fate::Slow, false) => self.harm.slow += 1,
+            (Fate::Wrong, false) => self.harm.wrong += 1,
             _ => {}
         }
     }

@@ -94,12 +94,14 @@ fn a_member_without_a_file_is_caught() {
 #[test]
 fn faults_and_confounders_are_the_files_of_their_directory_and_their_examples_read() {
     use backout::catalogue::{Catalogue, check_examples};
-    use backout::fault::{ConfounderSpec, FaultSpec};
-    let cards: Vec<_> = FaultSpec::CARDS.iter().chain(ConfounderSpec::CARDS).copied().collect();
+    use backout::fault::{ConfounderSpec, FaultSpec, SurroundingSpec};
+    let lists = [FaultSpec::CARDS, ConfounderSpec::CARDS, SurroundingSpec::CARDS];
+    let cards: Vec<_> = lists.concat();
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/fault");
     assert_directory_matches(&directory, &cards);
     check_examples::<FaultSpec>().unwrap();
     check_examples::<ConfounderSpec>().unwrap();
+    check_examples::<SurroundingSpec>().unwrap();
 }
 
 #[test]

@@ -5,7 +5,7 @@ use backout::document::parse_typed;
 use backout::effect::{
     Action, Disturbance, Revision, RolloutView, Routing, ServiceId, SetView, Split, WorldDisturbance,
 };
-use backout::fault::{ConfounderSpec, Effect, Fault, FaultSpec, Resolution};
+use backout::fault::{ConfounderSpec, Effect, Fault, FaultSpec, Resolution, SurroundingSpec};
 use backout::quantity::Ratio;
 use backout::rng::Key;
 use backout::rollback::{Execution, ProcedureSpec, RollbackConditions};
@@ -39,6 +39,12 @@ fn every_example_resolves_to_something_that_begins_and_is_recorded() {
         let spec: ConfounderSpec = parse_typed("example", card.example).unwrap();
         let (effects, _) = resolve(spec.as_dyn(), 0, "confounders[0]");
         assert!(!effects.is_empty(), "{}", card.name);
+    }
+    for card in SurroundingSpec::CARDS {
+        let spec: SurroundingSpec = parse_typed("example", card.example).unwrap();
+        let (effects, drawn) = resolve(spec.as_dyn(), 0, "surroundings[0]");
+        assert!(!effects.is_empty() && !drawn.is_empty(), "{}", card.name);
+        assert!(effects.iter().all(|e| e.until > e.from), "{}", card.name);
     }
 }
 

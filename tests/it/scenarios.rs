@@ -88,6 +88,7 @@ fn scenarios_resolve_without_a_doubt_and_cover_the_folders() {
     for folder in ["canary", "confounder", "fault"] {
         assert!(folders.get(folder).is_some_and(|count| *count >= 4), "{folders:?}");
     }
+    assert!(folders.contains_key("surroundings"), "{folders:?}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use backout::fault::{ConfounderSpec, FaultSpec};
+use backout::fault::{ConfounderSpec, FaultSpec, SurroundingSpec};
 use backout::policy::loaded::{CheckDef, Limits, Loaded, QueryDef};
 use backout::policy::{CheckOutcome, Observation, Policy, Start, Verdict};
 use backout::promql::Value;
@@ -132,6 +132,7 @@ pub fn canary(fidelity: FidelityChoice, rate: f64) -> Scenario {
         base_rate: Ratio::new(0.1).unwrap(),
         faults: vec![("change.faults[0]".to_owned(), fault)],
         confounders: Vec::new(),
+        surroundings: Vec::new(),
         rollout,
         rollback: None,
         rollback_conditions: Default::default(),
@@ -155,6 +156,16 @@ pub fn confounded(scenario: Scenario, confounders: &[&str]) -> Scenario {
         .map(|(i, text)| (format!("confounders[{i}]"), yaml::<ConfounderSpec>(text)))
         .collect();
     Scenario { confounders, ..scenario }
+}
+
+/// The same with chaos of the surroundings.
+pub fn disturbed(scenario: Scenario, surroundings: &[&str]) -> Scenario {
+    let surroundings = surroundings
+        .iter()
+        .enumerate()
+        .map(|(i, text)| (format!("surroundings[{i}]"), yaml::<SurroundingSpec>(text)))
+        .collect();
+    Scenario { surroundings, ..scenario }
 }
 
 /// A scenario to share.

@@ -275,7 +275,8 @@ pub(crate) fn everything(seed: u64) -> WorldSpec {
         backoff: SimDuration::from_millis(10),
         ..with(to, options)
     };
-    let base = CallOptions { pass_deadline: seed.is_multiple_of(2), guards: Some(guards), ..CallOptions::default() };
+    let base =
+        CallOptions { pass_deadline: seed.is_multiple_of(2), guards: Some(guards), ..CallOptions::default() };
     let group = CallOptions { group: Some(0), count: 2, probability: ratio(0.7), ..base.clone() };
     let names = ["front", "left", "right", "deep"];
     let mut services: Vec<_> = names

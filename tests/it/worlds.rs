@@ -21,6 +21,7 @@ pub fn service(name: &str, service_time: Distribution<SimDuration>) -> ServiceSp
     ServiceSpec {
         name: name.to_owned(),
         replicas: 1,
+        zones: 1,
         concurrency: 1,
         queue: 1_000_000,
         service_time,

@@ -10,7 +10,7 @@ use super::super::exit::Failure;
 use crate::catalogue::{Card, Catalogue as _};
 use crate::diagnostic::Source;
 use crate::document::parse_documents;
-use crate::fault::{ConfounderSpec, FaultSpec};
+use crate::fault::{ConfounderSpec, FaultSpec, SurroundingSpec};
 use crate::import::FORMATS;
 use crate::policy::reference::Reference;
 use crate::report::OUTPUTS;
@@ -53,6 +53,7 @@ fn section(kind: ListKind) -> Section {
         ListKind::Policies => policies(),
         ListKind::Faults => cards(FaultSpec::CARDS),
         ListKind::Confounders => cards(ConfounderSpec::CARDS),
+        ListKind::Surroundings => cards(SurroundingSpec::CARDS),
         ListKind::Strategies => cards(StrategySpec::CARDS),
         ListKind::Procedures => cards(ProcedureSpec::CARDS),
         ListKind::Noise => PRESETS.iter().map(noise_item).collect(),

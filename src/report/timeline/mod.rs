@@ -113,6 +113,12 @@ struct Told<'a> {
 pub fn render(input: &TimelineInput<'_>) -> String {
     let lines = match find(input) {
         Some(told) => told.lines(),
+        None if input.record.could_not_start.is_some() => vec![format!(
+            "replication {} of {} could not start: {}",
+            input.record.replication,
+            clean(&input.record.scenario),
+            clean(input.record.could_not_start.as_deref().unwrap_or_default())
+        )],
         None => vec![format!(
             "replication {} of {} holds no run of policy `{}`",
             input.record.replication,

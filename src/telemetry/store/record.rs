@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::block::Blocks;
 use super::values::{Counted, counted, pod_value, set_value};
 use super::{STALE, SampleStore};
-use crate::effect::{ServiceId, SetName};
+use crate::effect::{Revision, ServiceId, SetName};
 use crate::telemetry::instrument::{Instrument, Needs, SeriesKey, Target, WHOLE_SET};
 use crate::world::instruments::{PodInstruments, PodKey, RequestCounters, ServiceInstruments};
 
@@ -27,9 +27,16 @@ pub struct ScrapeHealth {
     pub lost_kubelets: Vec<ServiceId>,
     /// The exporter of API objects was lost.
     pub lost_cluster: bool,
+    /// The request metrics of the candidate are in no series of its own.
+    pub unlabelled: bool,
 }
 
 impl ScrapeHealth {
+    /// Whether the request metrics of a set are in no series of its own.
+    fn hides(&self, set: SetName) -> bool {
+        self.unlabelled && set.revision() == Revision::Candidate
+    }
+
     /// Whether a target answers about this pod.
     fn answers(&self, target: Target, pod: PodKey) -> bool {
         let lost = match target {
@@ -172,17 +179,19 @@ impl SampleStore {
         sets: &mut [TrackedSet; SetName::COUNT],
     ) -> Vec<Tracked> {
         let mut pods = Vec::with_capacity(found.pods.len());
-        let mut known = before.iter();
+        // Pods come set by set, so a new one may stand before others that are known.
+        let mut still_there = vec![false; before.len()];
         for pod in &found.pods {
-            pods.push(loop {
-                match known.next() {
-                    Some(seen) if seen.key == pod.key => break *seen,
-                    Some(gone) => self.retire(gone, side, sets),
-                    None => break self.welcome(pod, side.len()),
-                }
+            let known = before.iter().position(|seen| seen.key == pod.key);
+            pods.push(match known.and_then(|at| before.get(at).copied()) {
+                Some(seen) => seen,
+                None => self.welcome(pod, side.len()),
             });
+            if let Some(there) = known.and_then(|at| still_there.get_mut(at)) {
+                *there = true;
+            }
         }
-        for gone in known {
+        for (gone, _) in before.iter().zip(&still_there).filter(|(_, there)| !**there) {
             self.retire(gone, side, sets);
         }
         pods
@@ -218,6 +227,7 @@ impl SampleStore {
     ) {
         let scraped = pod.up && health.answers(Target::Pod, pod.key);
         let kubelet = pod.up && health.answers(Target::Kubelet, pod.key);
+        let hidden = health.hides(pod.key.set);
         let cluster = health.answers(Target::Cluster, pod.key);
         if cluster {
             note_restarts(tracked, pod);
@@ -241,6 +251,7 @@ impl SampleStore {
                 }
                 _ => read.value(instrument).or_else(|| pod_value(instrument, pod, service)),
             };
+            let value = value.filter(|_| !(hidden && instrument.counts_requests()));
             writer.next(SeriesKey { service: id, set, pod: ordinal, instrument }, value);
         }
     }
@@ -259,6 +270,7 @@ impl SampleStore {
         let target = PodKey { service: id, set, ordinal: WHOLE_SET };
         let proxy = health.answers(Target::Proxy, target);
         let cluster = tracked.existed && health.answers(Target::Cluster, target);
+        let hidden = health.hides(set);
         let mean = if proxy { since(&mut tracked.answered, client) } else { None };
         let read = Counted::new(client);
         let mut writer = self.writer(tracked.first_slot, side.len());
@@ -270,6 +282,7 @@ impl SampleStore {
                 Instrument::ClientNoPod => no_pod(set, found),
                 _ => read.value(instrument).or_else(|| set_value(instrument, &view)),
             };
+            let value = value.filter(|_| !(hidden && instrument.counts_requests()));
             writer.next(SeriesKey { service: id, set, pod: WHOLE_SET, instrument }, value);
         }
     }

@@ -231,3 +231,23 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_new_pod_before_known_ones_ends_nobody_s_series_and_counts_nothing_twice() {
+    let mut store = store(&[Instrument::Up, Instrument::ClientRequests(Code::Ok)]);
+    let mut new = pod(SetName::New, 0);
+    new.client.count(Code::Ok, 0.1);
+    let rows = [vec![pod(SetName::Old, 0), new], vec![pod(SetName::Old, 0), pod(SetName::Old, 1), new]];
+    for (row, pods) in rows.into_iter().enumerate() {
+        let at = row as i64 * 1000;
+        store.record_scrape(at, at, &world(pods), &ScrapeHealth::default());
+    }
+    let of = |set, instrument| {
+        let key = |key: &SeriesKey| key.set == set && key.instrument == instrument;
+        let ids: Vec<usize> = (0..store.keys().len()).filter(|&id| key(&store.keys()[id])).collect();
+        ids.iter().map(|&id| store.sample(1, id as u32)).collect::<Vec<_>>()
+    };
+    assert_eq!(of(SetName::New, Instrument::Up), [Some(1.0)]);
+    assert_eq!(of(SetName::New, Instrument::ClientRequests(Code::Ok)), [Some(1.0)]);
+    assert_eq!(of(SetName::Old, Instrument::Up).len(), 2);
+}

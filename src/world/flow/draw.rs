@@ -20,11 +20,24 @@ pub(super) struct Slot {
     pub(super) fault: [u64; SetName::COUNT],
     pub(super) lost: [u64; SetName::COUNT],
     pub(super) slow: [u64; SetName::COUNT],
+    pub(super) wrong: [u64; SetName::COUNT],
     pub(super) harm_failed: u64,
     pub(super) harm_slow: u64,
     pub(super) harm_rejected: u64,
     pub(super) background_no_pod: [u64; Destination::COUNT],
     pub(super) slow_total: u64,
+}
+
+impl Slot {
+    /// Wrong answers; all of them harm.
+    fn wrong_total(&self) -> u64 {
+        self.wrong.iter().sum()
+    }
+
+    /// Requests bad here that would be good without the deploy.
+    pub(super) fn harmed(&self) -> u64 {
+        self.harm_failed + self.harm_slow + self.harm_rejected + self.wrong_total()
+    }
 }
 
 /// The slot, or part of one, that is drawn.
@@ -74,12 +87,32 @@ pub(super) fn draw(
         drawn.lost[i] += loss.count;
     }
     let lost: u64 = drawn.lost.iter().sum();
+    for set in SetName::ALL {
+        let i = set.index();
+        let left = drawn.set[i] - drawn.background[i] - drawn.fault[i] - drawn.lost[i];
+        if left == 0 || exposure.wrong[i] <= 0.0 {
+            continue;
+        }
+        let share = ratio(exposure.wrong[i], exposure.set[i]);
+        let key = key.purpose(Purpose::Fault).id(8 + i as u64);
+        drawn.wrong[i] = binomial_quantile(left, share, key.uniform());
+    }
     drawn.harm_failed = drawn.fault.iter().sum::<u64>() + lost - drawn.lost[SetName::Old.index()];
-    drawn.harm_rejected = drawn.no_pod.iter().sum::<u64>() - none.iter().sum::<u64>();
+    let rejected = drawn.no_pod.iter().sum::<u64>() - none.iter().sum::<u64>();
+    drawn.harm_rejected = rejected - excused(exposure, rejected, key);
     if let Some(limit) = around.spec.slo.latency {
         draw_slow(&mut drawn, exposure, window, (service, limit), key, around);
     }
     drawn
+}
+
+/// How many of the rejected would have found no pod without the deploy either.
+fn excused(exposure: &Exposure, rejected: u64, key: &Key) -> u64 {
+    if exposure.excused <= 0.0 || rejected == 0 {
+        return 0;
+    }
+    let share = ratio(exposure.excused, exposure.no_pod.iter().sum());
+    binomial_quantile(rejected, share, key.purpose(Purpose::Victims).uniform())
 }
 
 /// Where the arrivals went: one binomial after the other, each out of what is left.
@@ -138,6 +171,7 @@ fn undisturbed_multiplier(
     spec: &ServiceSpec,
     service: ServiceId,
     (weather, began): (usize, SimTime),
+    exposure: &Exposure,
     around: &Surroundings<'_>,
 ) -> f64 {
     let replicas = spec.replicas.max(1);
@@ -145,7 +179,12 @@ fn undisturbed_multiplier(
         .map(|ordinal| around.climate.replica_time(service, SetName::Old, ordinal as u16, weather))
         .sum();
     let cold = around.conditions.cold_factor(began.since(SimTime::ZERO));
-    own / f64::from(replicas) * cold
+    let own = own / f64::from(replicas);
+    if exposure.disturbed > 0.0 {
+        let rest = (exposure.total - exposure.disturbed).max(0.0);
+        return (rest * own + exposure.undisturbed) / exposure.total.max(f64::MIN_POSITIVE) * cold;
+    }
+    own * cold
 }
 
 fn draw_slow(
@@ -159,20 +198,22 @@ fn draw_slow(
     let spec = &around.spec.services[service.0 as usize];
     let limit = limit.as_secs_f64();
     let played = window.without.filter(|_| service == around.spec.target);
-    let own = played
-        .unwrap_or_else(|| undisturbed_multiplier(spec, service, (window.weather, window.began), around));
+    let own = played.unwrap_or_else(|| {
+        undisturbed_multiplier(spec, service, (window.weather, window.began), exposure, around)
+    });
     let plain = Latency {
         spec,
         multiplier: around.climate.service_time(service, window.weather) * own,
         work: 1.0,
         slow_share: 0.0,
         slow_factor: 1.0,
+        wait: Latency::wait_of(exposure),
     };
     let without = plain.above(limit);
     let key = key.purpose(Purpose::ServiceTime);
     for set in SetName::ALL {
         let i = set.index();
-        let left = drawn.set[i] - drawn.background[i] - drawn.fault[i] - drawn.lost[i];
+        let left = drawn.set[i] - drawn.background[i] - drawn.fault[i] - drawn.lost[i] - drawn.wrong[i];
         if left == 0 {
             continue;
         }
@@ -197,9 +238,11 @@ pub(super) fn count(tally: &mut Tally, drawn: &Slot, now: SimTime) {
     counts.failed += failed;
     counts.succeeded += drawn.arrivals - rejected - failed;
     counts.slow += drawn.slow_total;
+    counts.wrong += drawn.wrong_total();
     tally.harm.failed += drawn.harm_failed;
     tally.harm.slow += drawn.harm_slow;
     tally.harm.rejected += drawn.harm_rejected;
-    tally.touched += drawn.harm_failed + drawn.harm_slow + drawn.harm_rejected;
-    tally.answered(now, drawn.arrivals, rejected + failed, drawn.slow_total);
+    tally.harm.wrong += drawn.wrong_total();
+    tally.touched += drawn.harmed();
+    tally.answered(now, drawn.arrivals, rejected + failed + drawn.wrong_total(), drawn.slow_total);
 }

@@ -2,8 +2,10 @@
 
 use super::super::cluster::Cluster;
 use super::super::conditions::Conditions;
+use super::super::instruments::PodKey;
+use super::super::pod::PodState;
 use super::super::spec::WorldSpec;
-use super::Surroundings;
+use super::{Surroundings, ratio};
 use crate::effect::{Destination, ServiceId, SetName};
 use crate::time::{SimDuration, SimTime};
 
@@ -30,6 +32,18 @@ pub(super) struct Exposure {
     pub(super) throttled: [f64; SetName::COUNT],
     /// Requests copied to the candidate.
     pub(super) mirrored: f64,
+    /// Integral of the share of wrong answers over the arrivals of a set.
+    pub(super) wrong: [f64; SetName::COUNT],
+    /// Integral of the share of requests that wait for something outside, over all arrivals.
+    pub(super) waiting: f64,
+    /// Integral of the seconds they wait.
+    pub(super) wait: f64,
+    /// Arrivals without a pod that would have found none without the deploy either.
+    pub(super) excused: f64,
+    /// Arrivals while something hinders some of the pods that always run.
+    pub(super) disturbed: f64,
+    /// Integral of the mean multiplier of those pods, while it does.
+    pub(super) undisturbed: f64,
 }
 
 impl Exposure {
@@ -85,22 +99,78 @@ pub(super) fn felt(share: f64, set: SetName, is_target: bool, cluster: &Cluster)
     if share <= 0.0 && is_target && set == SetName::New && is_shadowed(cluster) { UNNOTICED } else { share }
 }
 
-/// Adds what a set gets to the integrals.
+/// What a set of the target serves right now.
+pub(super) struct Served {
+    /// Share of its requests that a cohort rule matches.
+    matched: f64,
+    /// Requests per second and pod.
+    load: f64,
+}
+
+/// What a set of the target serves at this load.
+pub(super) fn served(set: SetName, load: f64, cluster: &Cluster, around: &Surroundings<'_>) -> Served {
+    if !around.conditions.any_special() {
+        return Served { matched: 0.0, load };
+    }
+    let all = around.spec.matching_share();
+    let matched = match set {
+        _ if !cluster.follows_cohort() => all,
+        SetName::New => ratio(all, cluster.candidate_share(around.spec)),
+        _ => 0.0,
+    };
+    Served { matched, load }
+}
+
+/// Adds what a set of the target gets to the integrals of what is wrong with its code.
 pub(super) fn accumulate_set(
     exposure: &mut Exposure,
     set: SetName,
     part: f64,
-    is_target: bool,
+    served: &Served,
     conditions: &Conditions,
 ) {
     let i = set.index();
-    exposure.set[i] += part;
-    if is_target {
-        exposure.fault[i] += part * conditions.fault_errors(set.revision());
-        let slow = conditions.slowness(set.revision());
-        exposure.slow[i] += part * slow.share;
-        exposure.slow_factor[i] += part * slow.share * slow.factor;
+    let mut fault = conditions.fault_errors(set.revision());
+    if conditions.any_special() {
+        let special = conditions.special_errors(set.revision(), served.matched, served.load);
+        fault = 1.0 - (1.0 - fault) * (1.0 - special);
     }
+    exposure.fault[i] += part * fault;
+    exposure.wrong[i] += part * conditions.wrong(set.revision());
+    let slow = conditions.slowness(set.revision());
+    exposure.slow[i] += part * slow.share;
+    exposure.slow_factor[i] += part * slow.share * slow.factor;
+}
+
+/// Mean multiplier of the pods that always run, as far as the surroundings let them, without cold caches; `None` while
+/// nothing hinders any of them.
+///
+/// Those that are down here because of the surroundings are down without the deploy too.
+pub(super) fn undisturbed_pods(
+    cluster: &Cluster,
+    service: ServiceId,
+    weather: usize,
+    around: &Surroundings<'_>,
+) -> Option<f64> {
+    let members = &cluster.sets[service.0 as usize][SetName::Old.index()].members;
+    let is_down = |&&m: &&u32| {
+        let pod = &cluster.pods[m as usize];
+        pod.leaving || pod.state == PodState::Backoff
+    };
+    let down: Vec<u16> =
+        members.iter().filter(is_down).map(|&m| cluster.pods[m as usize].key.ordinal).collect();
+    if down.is_empty() && !around.conditions.any_special() {
+        return None;
+    }
+    let replicas = around.spec.services[service.0 as usize].replicas.max(1) as u16;
+    let up: Vec<u16> = (0..replicas).filter(|ordinal| !down.contains(ordinal)).collect();
+    let multiplier = |ordinal: u16| {
+        let key = PodKey { service, set: SetName::Old, ordinal };
+        around.climate.replica_time(service, SetName::Old, ordinal, weather)
+            * around.conditions.pod_factor(key)
+    };
+    let sum: f64 = up.iter().map(|&ordinal| multiplier(ordinal)).sum();
+    (!up.is_empty()).then(|| sum / up.len() as f64)
 }
 
 /// Mean multiplier of the ready pods of a set; also notes each pod's share of the traffic.
@@ -113,7 +183,7 @@ pub(super) fn pods_multiplier(
     let spec = &around.spec.services[service.0 as usize];
     let watched = spec.autoscaler.is_some();
     let cost = spec.cpu_per_request * around.climate.service_time(service, piece.weather) * piece.requests;
-    let cold = around.conditions.any_cold();
+    let (cold, special) = (around.conditions.any_cold(), around.conditions.any_special());
     let mut sum = 0.0;
     let ready = &cluster.sets[service.0 as usize][set.index()].ready;
     let count = ready.len();
@@ -129,6 +199,9 @@ pub(super) fn pods_multiplier(
         }
         if watched {
             pod.cpu_window += cost * multiplier;
+        }
+        if special {
+            multiplier *= around.conditions.pod_factor(pod.key);
         }
         sum += multiplier;
     }

@@ -8,6 +8,9 @@
 //! share has fewer candidate requests *out of the same* requests, and the same background errors. What a fault breaks
 //! is drawn apart, so harm is exactly the requests that are bad here and would be good without the deploy.
 //!
+//! Requests that find no pod are harmed only as far as there was one without the deploy: what the surroundings take away
+//! from everybody is no harm of the release.
+//!
 //! Traps: only services without calls can be played at this level; every pod of a set gets an equal share of what the
 //! set gets; an autoscaler sees the expected use of processors, not the drawn one.
 
@@ -30,7 +33,9 @@ use crate::rng::Key;
 use crate::time::SimTime;
 
 use draw::{Window, count, draw};
-use exposure::{Exposure, Piece, Share, accumulate_set, felt, pods_multiplier, shares};
+use exposure::{
+    Exposure, Piece, Share, accumulate_set, felt, pods_multiplier, served, shares, undisturbed_pods,
+};
 use losses::Loss;
 
 pub use undisturbed::Undisturbed;
@@ -53,6 +58,8 @@ pub(super) struct Surroundings<'a> {
     pub conditions: &'a Conditions,
     /// One key a service, by its name.
     pub keys: &'a [Key],
+    /// When nobody could serve the target in the world without a deploy.
+    pub down_without: &'a [(SimTime, SimTime)],
 }
 
 /// The flow-level kernel.
@@ -121,10 +128,21 @@ impl Flow {
             };
             exposure.total += weight;
             exposure.dependency += weight * around.conditions.dependency_errors(service);
+            let (waiting, wait) = around.conditions.wait(service);
+            exposure.waiting += weight * waiting;
+            exposure.wait += weight * waiting * wait;
+            if let Some(multiplier) = undisturbed_pods(cluster, service, self.weather, around) {
+                exposure.disturbed += weight;
+                exposure.undisturbed += weight * multiplier;
+            }
             let shares = shares(cluster, service, around.spec);
             for (d, share) in shares.iter().enumerate() {
                 if share.ready == 0 {
                     exposure.no_pod[d] += weight * share.share;
+                    if is_target {
+                        let part = overlap(around.down_without, from, now) / dt;
+                        exposure.excused += weight * share.share * part;
+                    }
                 }
             }
             for set in SetName::ALL {
@@ -135,7 +153,13 @@ impl Flow {
                 }
                 let felt = felt(share.share, set, is_target, cluster);
                 let part = weight * felt * ready as f64 / share.ready as f64;
-                accumulate_set(exposure, set, part, is_target, around.conditions);
+                if is_target {
+                    let rate = arrival_rate(around.spec, around.climate, service, self.weather);
+                    let load = rate * factor * felt / share.ready as f64;
+                    let served = served(set, load, cluster, around);
+                    accumulate_set(exposure, set, part, &served, around.conditions);
+                }
+                exposure.set[set.index()] += part;
                 if share.share > 0.0 && set != SetName::Old && self.harm_from.is_none() {
                     self.harm_from = Some(from);
                 }
@@ -202,7 +226,7 @@ impl Flow {
             if let Some(tally) = tally.as_deref_mut() {
                 count(tally, &drawn, now);
             }
-            harm += drawn.harm_failed + drawn.harm_slow + drawn.harm_rejected;
+            harm += drawn.harmed();
             self.serve(service, &window, &exposure, &drawn, &key, cluster, around);
             if service == around.spec.target {
                 self.stable_multiplier = exposure.multiplier_of(SetName::Old);
@@ -272,6 +296,11 @@ fn unfelt(
     }
     let copied = arrivals * shares[Destination::Stable.index()].share * cluster.split.mirror;
     cluster.synthetic_load * seconds + copied
+}
+
+/// Seconds of the span in which nobody could serve.
+fn overlap(down: &[(SimTime, SimTime)], from: SimTime, until: SimTime) -> f64 {
+    down.iter().map(|&(a, b)| b.min(until).since(a.max(from)).as_secs_f64()).sum()
 }
 
 fn ratio(part: f64, whole: f64) -> f64 {

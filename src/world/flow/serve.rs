@@ -98,6 +98,8 @@ pub(super) struct Latency<'a> {
     pub(super) work: f64,
     pub(super) slow_share: f64,
     pub(super) slow_factor: f64,
+    /// Share of the requests that wait for something outside, and how many seconds.
+    pub(super) wait: (f64, f64),
 }
 
 impl<'a> Latency<'a> {
@@ -125,10 +127,28 @@ impl<'a> Latency<'a> {
             work: exposure.work_of(set) * service_time,
             slow_share,
             slow_factor,
+            wait: Latency::wait_of(exposure),
         }
     }
 
+    /// Share of the requests of a slot that wait, and how long each of them does.
+    pub(super) fn wait_of(exposure: &Exposure) -> (f64, f64) {
+        if exposure.waiting <= 0.0 {
+            return (0.0, 0.0);
+        }
+        (ratio(exposure.waiting, exposure.total), exposure.wait / exposure.waiting)
+    }
+
     fn below(&self, seconds: f64) -> f64 {
+        let (share, wait) = self.wait;
+        if share <= 0.0 {
+            return self.served_below(seconds);
+        }
+        let waited = if seconds > wait { self.served_below(seconds - wait) } else { 0.0 };
+        (1.0 - share) * self.served_below(seconds) + share * waited
+    }
+
+    fn served_below(&self, seconds: f64) -> f64 {
         let plain = self.spec.service_time.cdf(seconds / self.multiplier);
         if self.slow_share == 0.0 {
             return plain;
@@ -142,7 +162,8 @@ impl<'a> Latency<'a> {
     }
 
     fn mean(&self) -> f64 {
-        self.spec.service_time.mean() * self.multiplier * (1.0 + self.slow_share * (self.slow_factor - 1.0))
+        let served = self.spec.service_time.mean() * self.multiplier;
+        served * (1.0 + self.slow_share * (self.slow_factor - 1.0)) + self.wait.0 * self.wait.1
     }
 
     /// Draws how many of the requests fall into each bucket.

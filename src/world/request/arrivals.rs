@@ -66,7 +66,7 @@ impl Requests {
         if let Some(timeout) = timeout {
             self.arm_timeout(slot, timeout, around);
         }
-        self.dispatch(slot, around);
+        self.send(slot, around);
     }
 }
 

@@ -47,7 +47,7 @@ impl Requests {
         if let Some(timeout) = timeout {
             self.arm_timeout(child, timeout, around);
         }
-        self.dispatch(child, around);
+        self.send(child, around);
     }
 
     /// The answer to an attempt somebody was waiting for.

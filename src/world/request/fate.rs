@@ -16,6 +16,7 @@ impl Requests {
         let latency = around.now.since(call.issued_at);
         let slow = around.spec.slo.latency.is_some_and(|limit| latency > limit);
         let fate = match code {
+            Code::Ok if call.wrong => Fate::Wrong,
             Code::Ok if slow => Fate::Slow,
             Code::Ok => Fate::Good,
             Code::Failed => Fate::Failed,
@@ -87,6 +88,10 @@ fn count_fate(tally: &mut Tally, fate: Fate, now: SimTime) {
         Fate::Slow => {
             counts.succeeded += 1;
             counts.slow += 1;
+        }
+        Fate::Wrong => {
+            counts.succeeded += 1;
+            counts.wrong += 1;
         }
         Fate::Failed => counts.failed += 1,
         Fate::TimedOut => counts.timed_out += 1,

@@ -9,12 +9,15 @@
 //! All draws are keyed by (source, intent, call path, attempt), never by the order of calls: the same request takes
 //! the same time and has the same luck in every branch. Arrivals are keyed by intent alone.
 //!
+//! What happens on the way between caller and callee is in `edge`, before a pod is looked for.
+//!
 //! Traps: a caller that gave up leaves its call running at the callee (wasted work is what overload is made of); a
 //! queue that is full rejects at once; calls in a pod that dies fail.
 
 mod arrivals;
 mod children;
 mod client;
+mod edge;
 mod fan_out;
 mod fate;
 mod guard;
@@ -87,8 +90,22 @@ struct Call {
     queued_at: SimTime,
     /// When its caller gives up.
     deadline: SimTime,
+    /// When it reached the callee.
+    arrived_at: SimTime,
+    way: Way,
+    /// What it says is wrong, its own work or that of a call below it; nobody notices.
+    wrong: bool,
     work: Option<Handle>,
     timeout: Option<Handle>,
+}
+
+/// What is decided on the way of a call before it arrives.
+#[derive(Clone, Copy, Debug, Default)]
+struct Way {
+    /// The answer comes from somebody on the way, and no pod sees the call.
+    aborted: Option<Code>,
+    /// The connection breaks before the answer is through.
+    reset: bool,
 }
 
 /// The request-level kernel.
@@ -102,6 +119,8 @@ pub struct Requests {
     /// What caller pods remember, by pod and entry of the list of calls; empty without guards.
     clients: Vec<Vec<Option<guard::Client>>>,
     /// Arrivals by source: requests, or people where they retry or come for sessions.
+    /// When the narrow links are free again, by the place of their disturbance.
+    links: Vec<(usize, SimTime)>,
     issued: Vec<u64>,
     /// First intent of each session, by source; empty without sessions.
     sessions: Vec<Vec<u32>>,
@@ -138,6 +157,7 @@ impl Requests {
             queues: Vec::new(),
             sharing: Vec::new(),
             clients: Vec::new(),
+            links: Vec::new(),
             issued: vec![0; spec.traffic.len()],
             sessions: vec![Vec::new(); spec.traffic.len()],
             planned: vec![0; spec.traffic.len()],
@@ -184,6 +204,9 @@ impl Requests {
             issued_at: now,
             queued_at: now,
             deadline: SimTime::NEVER,
+            arrived_at: now,
+            way: Way::default(),
+            wrong: false,
             work: None,
             timeout: None,
         };
@@ -216,16 +239,25 @@ impl Requests {
         let call = &self.calls[slot as usize];
         let Some(pod) = route::pick_pod(call, destination, around.cluster) else {
             around.no_pod[call.service.0 as usize][destination as usize] += 1;
+            if destination != Destination::Stable {
+                fate::touch(call, around.tally);
+            }
             self.finish(slot, Code::Rejected, around);
             return;
         };
         let spec = &around.spec.services[call.service.0 as usize];
+        let (service, aborted) = (call.service, call.way.aborted);
         self.calls[slot as usize].pod = Some(pod);
+        if let Some(code) = aborted {
+            self.finish(slot, code, around);
+            return;
+        }
+        let at_a_time = at_a_time(spec.concurrency, service, around);
         let state = &mut around.cluster.pods[pod as usize];
         let shed = spec.server.as_ref().is_some_and(|server| {
             server.sheds((state.in_flight, spec.concurrency), (state.waiting, spec.queue))
         });
-        if state.in_flight < spec.concurrency && !shed {
+        if state.in_flight < at_a_time && !shed {
             self.serve(slot, around);
         } else if state.waiting < spec.queue && !shed {
             state.waiting += 1;
@@ -267,15 +299,23 @@ impl Requests {
         if let Some(server) = &spec.server {
             seconds += server.contention.as_secs_f64() * f64::from(pod.in_flight);
         }
-        pod.cpu_seconds += spec.cpu_per_request * factor;
-        pod.cpu_window += spec.cpu_per_request * factor;
-        if spec.throttled {
+        let cpu = spec.cpu_per_request * factor;
+        let plain = around.conditions.is_plain(call.service);
+        if plain {
+            pod.cpu_seconds += cpu;
+            pod.cpu_window += cpu;
+        }
+        if spec.throttled && plain {
             self.calls[slot as usize].in_service = true;
             self.enter(slot, pod_index, seconds, around);
             watch_memory(pod_index, around);
             return;
         }
-        let at = around.now + SimDuration::from_secs_f64(seconds);
+        let at = if plain {
+            around.now + SimDuration::from_secs_f64(seconds)
+        } else {
+            edge::serve_hindered(&call, pod_index, (seconds, cpu), around)
+        };
         let handle = around.agenda.schedule(at, class::TRAFFIC, Event::Call(CallEvent::Served, slot));
         let call = &mut self.calls[slot as usize];
         call.in_service = true;
@@ -294,8 +334,18 @@ impl Requests {
                 if self.fails(slot, around) {
                     self.finish(slot, Code::Failed, around);
                 } else {
+                    self.errs(slot, around);
                     self.next_child(slot, around);
                 }
+            }
+            CallEvent::Arrived => {
+                self.calls[slot as usize].work = None;
+                self.calls[slot as usize].arrived_at = around.now;
+                self.dispatch(slot, around);
+            }
+            CallEvent::Unreachable => {
+                self.calls[slot as usize].work = None;
+                self.not_reached(slot, around);
             }
             CallEvent::Retry => {
                 self.calls[slot as usize].work = None;
@@ -333,7 +383,8 @@ impl Requests {
         }
         let revision = around.cluster.pods[pod as usize].revision();
         let fault = around.conditions.fault_errors(revision);
-        let hit = fault > 0.0 && call.key.purpose(Purpose::Fault).uniform() < fault;
+        let hit = fault > 0.0 && call.key.purpose(Purpose::Fault).uniform() < fault
+            || around.conditions.any_special() && self.fails_specially(call, pod, around);
         if hit {
             fate::touch(call, around.tally);
         }
@@ -367,6 +418,10 @@ impl Requests {
         let (parent, pod, in_service, abandoned) = (call.parent, call.pod, call.in_service, call.abandoned);
         let of_user = if parent.is_none() { Some(*call) } else { None };
         let latency = around.now.since(call.issued_at).as_secs_f64();
+        let (reset, wrong, arrived_at) = (call.way.reset, call.wrong, call.arrived_at);
+        let immediate = arrived_at == call.issued_at;
+        let served = code;
+        let code = if reset && served == Code::Ok { Code::Failed } else { served };
         if let Some(pod) = pod {
             if in_service {
                 self.leave(slot, pod, around);
@@ -376,13 +431,21 @@ impl Requests {
             if !abandoned {
                 state.client.count_in(bucket, code, latency);
             }
-            if in_service {
-                state.server.count_in(bucket, code, latency);
+            if in_service && immediate {
+                state.server.count_in(bucket, served, latency);
+            } else if in_service {
+                state.server.count(served, around.now.since(arrived_at).as_secs_f64());
             }
         }
         self.free.push(slot);
         if let Some(pod) = pod.filter(|_| in_service) {
             self.release(pod, around);
+        }
+        if wrong
+            && code == Code::Ok
+            && let Some(parent) = parent
+        {
+            self.pass_on_wrong(parent);
         }
         match (parent, of_user) {
             (Some(parent), _) => self.answered(parent, code, around),
@@ -393,9 +456,14 @@ impl Requests {
 
     /// A pod's concurrency slot is free: the next waiting call gets it.
     fn release(&mut self, pod: u32, around: &mut Around<'_>) {
+        let service = around.cluster.pods[pod as usize].key.service;
+        let spec = &around.spec.services[service.0 as usize];
+        let at_a_time = at_a_time(spec.concurrency, service, around);
         let state = &mut around.cluster.pods[pod as usize];
         state.in_flight = state.in_flight.saturating_sub(1);
-        if let Some(next) = self.next_waiting(pod, around) {
+        // More than one only where fewer at a time were let in for a while.
+        while around.cluster.pods[pod as usize].in_flight < at_a_time {
+            let Some(next) = self.next_waiting(pod, around) else { return };
             self.serve(next, around);
         }
     }
@@ -403,12 +471,22 @@ impl Requests {
 
 /// The kernel kills the container of a pod whose requests fill its memory.
 fn watch_memory(pod: u32, around: &mut Around<'_>) {
-    let state = &around.cluster.pods[pod as usize];
+    let state = &mut around.cluster.pods[pod as usize];
     let spec = &around.spec.services[state.key.service.0 as usize];
     let held = spec.memory_per_request.get() > 0;
     if held && state.memory(spec, around.now) > spec.memory_limit.get() as f64 {
         let process = Process { pod, incarnation: state.incarnation };
         let exit = Event::PodExit(process, ExitReason::OutOfMemory);
+        state.oom_at = around.now;
         around.agenda.schedule(around.now, class::CLUSTER, exit);
+    }
+}
+
+/// Requests a pod serves at a time.
+fn at_a_time(concurrency: u32, service: ServiceId, around: &Around<'_>) -> u32 {
+    if around.conditions.any_special() {
+        around.conditions.concurrency(service).map_or(concurrency, |most| most.min(concurrency))
+    } else {
+        concurrency
     }
 }

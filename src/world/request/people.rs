@@ -65,7 +65,7 @@ impl Requests {
         if let Some(timeout) = traffic.timeout {
             self.arm_timeout(slot, timeout, around);
         }
-        self.dispatch(slot, around);
+        self.send(slot, around);
     }
 
     /// A user has an answer, or gave up on an attempt.

@@ -60,7 +60,7 @@ impl Requests {
     }
 
     /// Whether the request is one of the cohort that a header or cookie rule matches: a property of its user.
-    fn is_matched(&self, call: &Call, around: &Around<'_>) -> bool {
+    pub(super) fn is_matched(&self, call: &Call, around: &Around<'_>) -> bool {
         let share = around.spec.traffic[call.source as usize].cohort.get();
         share > 0.0 && self.user_key(call, around).purpose(Purpose::Cohort).uniform() < share
     }

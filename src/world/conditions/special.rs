@@ -1,0 +1,289 @@
+//! Disturbances that hit some pods, some users or some edges only, and what they come to.
+//!
+//! Traps: chosen pods and users are chosen for as long as the disturbance lasts, by its salt; a request is lucky or not by its
+//! own key, so two disturbances of one kind are told apart by their place among all disturbances.
+
+use super::{Acting, Conditions};
+use crate::effect::{Caller, EdgeEffect, Probe, Revision, ServiceId, Victims, Which, Whom, WorldDisturbance};
+use crate::rng::{Key, Purpose};
+use crate::time::{SimDuration, SimTime};
+use crate::world::instruments::PodKey;
+
+/// Pods that stop at an instant.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Stopping {
+    /// Pods of this service, or of every service.
+    pub service: Option<ServiceId>,
+    /// Which of them.
+    pub which: Which,
+    /// Whether they finish what they have.
+    pub graceful: bool,
+    /// Whether it shows as a container restart.
+    pub restarts: bool,
+    /// Time from the stop to a running process.
+    pub back_after: SimDuration,
+}
+
+impl Acting {
+    /// Several waits at once: a request waits if any of them hits it, and then for the longest.
+    pub(super) fn add_wait(&mut self, service: Option<ServiceId>, share: f64, wait: SimDuration) {
+        for (index, known) in self.waits.iter_mut().enumerate() {
+            if hits(service, ServiceId(index as u16)) {
+                *known = (1.0 - (1.0 - known.0) * (1.0 - share), known.1.max(wait.as_secs_f64()));
+            }
+        }
+    }
+
+    pub(super) fn add_to_revision(&mut self, place: usize, what: &WorldDisturbance) {
+        match *what {
+            WorldDisturbance::Wrong { revision, share } => self.of(revision).right *= 1.0 - share.get(),
+            WorldDisturbance::CpuPerRequest { revision, factor } => {
+                let cpu = &mut self.of(revision).cpu;
+                *cpu = Some(cpu.unwrap_or(1.0) * factor);
+            }
+            WorldDisturbance::ProbesFail { revision, probe, share } => {
+                let passes = &mut self.of(revision).passes;
+                let [readiness, liveness] = match probe {
+                    Probe::Readiness => [true, false],
+                    Probe::Liveness => [false, true],
+                    Probe::Both => [true, true],
+                };
+                let part = 1.0 - share.get();
+                passes[0] *= if readiness { part } else { 1.0 };
+                passes[1] *= if liveness { part } else { 1.0 };
+            }
+            WorldDisturbance::SlowStart { revision, factor } => self.of(revision).startup *= factor,
+            _ => self.special.push((place, what.clone())),
+        }
+    }
+}
+
+fn hits(service: Option<ServiceId>, asked: ServiceId) -> bool {
+    service.is_none_or(|s| s == asked)
+}
+
+/// The number that decides whether a pod is one of the victims.
+fn pod_number(salt: u64, pod: PodKey) -> f64 {
+    let key = Key::root(salt, "victims").purpose(Purpose::Victims).id(u64::from(pod.service.0));
+    key.id(pod.set.index() as u64).id(u64::from(pod.ordinal)).uniform()
+}
+
+fn is_victim(victims: Victims, pod: PodKey) -> bool {
+    pod_number(victims.salt, pod) < victims.share.get()
+}
+
+/// Whether a user is one of a share of them.
+fn is_chosen(share: f64, salt: u64, source: &str, user: u64) -> bool {
+    Key::root(salt, source).purpose(Purpose::Victims).id(user).uniform() < share
+}
+
+/// Those of `pods` (of one service) that go down.
+pub fn chosen(which: Which, zones: u32, pods: &[PodKey]) -> Vec<bool> {
+    match which {
+        Which::Share(victims) => pods.iter().map(|&pod| is_victim(victims, pod)).collect(),
+        Which::Zone(zone) => {
+            let zone_of = |pod: &PodKey| u32::from(pod.ordinal) % zones.max(1) + 1;
+            pods.iter().map(|pod| zone_of(pod) == zone).collect()
+        }
+        Which::Count { count, salt } => {
+            let mut order: Vec<usize> = (0..pods.len()).collect();
+            order.sort_by(|&a, &b| pod_number(salt, pods[a]).total_cmp(&pod_number(salt, pods[b])));
+            let mut down = vec![false; pods.len()];
+            order.into_iter().take(count as usize).for_each(|index| down[index] = true);
+            down
+        }
+    }
+}
+
+/// What is known of a request where it is asked whether it fails.
+pub struct Asked<'a> {
+    /// The request.
+    pub key: Key,
+    /// The name of its source and its user; `None` for load that no user sends.
+    pub user: Option<(&'a str, u64)>,
+    /// Whether a cohort rule matches it.
+    pub matched: bool,
+    /// Requests per second of the pod that has it.
+    pub load: f64,
+}
+
+impl Conditions {
+    /// Whether anything hits some pods, users or edges only.
+    pub fn any_special(&self) -> bool {
+        !self.acting.special.is_empty()
+    }
+
+    /// Whether nothing hinders pods of `service` but what is in their speed and their errors.
+    pub fn is_plain(&self, service: ServiceId) -> bool {
+        let cpu = self.acting.revisions.iter().any(|revision| revision.cpu.is_some());
+        !cpu && self.acting.special.is_empty() && self.wait(service).0 <= 0.0
+    }
+
+    fn special(&self) -> impl Iterator<Item = (usize, &WorldDisturbance)> {
+        self.acting.special.iter().map(|(place, what)| (*place, what))
+    }
+
+    /// Whether a fault of this revision that needs certain users or a certain load fails this request.
+    pub fn fails_specially(&self, revision: Revision, asked: &Asked<'_>) -> bool {
+        self.special().any(|(place, what)| {
+            let share = match *what {
+                WorldDisturbance::ErrorsFor { revision: of, share, whom } if of == revision => {
+                    let concerned = match whom {
+                        Whom::Cohort => asked.matched,
+                        Whom::Users { share, salt } => {
+                            asked.user.is_none_or(|(source, user)| is_chosen(share.get(), salt, source, user))
+                        }
+                    };
+                    if concerned { share.get() } else { 0.0 }
+                }
+                WorldDisturbance::ErrorsAbove { revision: of, share, load }
+                    if of == revision && asked.load > load =>
+                {
+                    share.get()
+                }
+                _ => 0.0,
+            };
+            share > 0.0 && asked.key.purpose(Purpose::Fault).id(16 + place as u64).uniform() < share
+        })
+    }
+
+    /// The same as a share of the requests of a set, of which the share `matched` is of the cohort, in pods with this load.
+    pub fn special_errors(&self, revision: Revision, matched: f64, load: f64) -> f64 {
+        let good = |(_, what): (usize, &WorldDisturbance)| match *what {
+            WorldDisturbance::ErrorsFor { revision: of, share, whom } if of == revision => {
+                let concerned = match whom {
+                    Whom::Cohort => matched,
+                    Whom::Users { share, .. } => share.get(),
+                };
+                1.0 - concerned * share.get()
+            }
+            WorldDisturbance::ErrorsAbove { revision: of, share, load: limit }
+                if of == revision && load > limit =>
+            {
+                1.0 - share.get()
+            }
+            _ => 1.0,
+        };
+        1.0 - self.special().map(good).product::<f64>()
+    }
+
+    /// Share of the users whom faults of the change concern at all, whenever they act: the largest, as many faults name
+    /// the same users; `cohort` is the share of the matching ones.
+    pub fn concerned_users(&self, cohort: f64) -> f64 {
+        let concerned = |what: &WorldDisturbance| match *what {
+            WorldDisturbance::ErrorsFor { whom: Whom::Cohort, .. } => cohort,
+            WorldDisturbance::ErrorsFor { whom: Whom::Users { share, .. }, .. } => share.get(),
+            _ => 1.0,
+        };
+        let all = self.faults.iter().map(|fault| concerned(&fault.what));
+        if self.faults.is_empty() { 1.0 } else { all.fold(0.0, f64::max) }
+    }
+
+    /// Whether any fault depends on the load of a pod, so that it has to be measured.
+    pub fn minds_load(&self) -> bool {
+        self.special().any(|(_, what)| matches!(what, WorldDisturbance::ErrorsAbove { .. }))
+    }
+
+    /// Share of the good answers of `revision` that are wrong.
+    pub fn wrong(&self, revision: Revision) -> f64 {
+        1.0 - self.acting.revisions[revision as usize].right
+    }
+
+    /// Multiplier of the processor time of a request; `None` where processors are not looked at.
+    pub fn cpu_factor(&self, revision: Revision) -> Option<f64> {
+        self.acting.revisions[revision as usize].cpu
+    }
+
+    /// Share of the readiness and of the liveness checks that fail.
+    pub fn failing_probes(&self, revision: Revision) -> [f64; 2] {
+        self.acting.revisions[revision as usize].passes.map(|passes| 1.0 - passes)
+    }
+
+    /// Whether checks fail at any time.
+    pub fn has_failing_probes(&self) -> bool {
+        self.all().any(|d| matches!(d.what, WorldDisturbance::ProbesFail { .. }))
+    }
+
+    /// Multipliers of the time a pod takes to start, by revision.
+    pub fn startup_factors(&self) -> [f64; 2] {
+        self.acting.revisions.map(|revision| revision.startup)
+    }
+
+    /// Multiplier of the service time in one pod, because it gets less done.
+    pub fn pod_factor(&self, pod: PodKey) -> f64 {
+        let factor = |(_, what): (usize, &WorldDisturbance)| match *what {
+            WorldDisturbance::PodsSlow { service, pods, factor }
+                if hits(service, pod.service) && is_victim(pods, pod) =>
+            {
+                factor
+            }
+            _ => 1.0,
+        };
+        self.special().map(factor).product()
+    }
+
+    /// Share of the requests of `service` that wait for something outside of the process, and how many seconds.
+    pub fn wait(&self, service: ServiceId) -> (f64, f64) {
+        self.acting.waits[usize::from(service.0)]
+    }
+
+    /// Time in which something outside fills the memory of a fresh process of this pod.
+    pub fn memory_pressure(&self, pod: PodKey) -> Option<SimDuration> {
+        let after = self.special().filter_map(|(_, what)| match *what {
+            WorldDisturbance::MemoryPressure { service, pods, oom_after }
+                if hits(service, pod.service) && is_victim(pods, pod) =>
+            {
+                Some(oom_after)
+            }
+            _ => None,
+        });
+        after.min()
+    }
+
+    /// Whether anything outside ever fills memory.
+    pub fn has_memory_pressure(&self) -> bool {
+        self.all().any(|d| matches!(d.what, WorldDisturbance::MemoryPressure { .. }))
+    }
+
+    /// Requests a pod of `service` serves at a time at most, if that is fewer than it could.
+    pub fn concurrency(&self, service: ServiceId) -> Option<u32> {
+        let most = self.special().filter_map(|(_, what)| match *what {
+            WorldDisturbance::Concurrency { service: of, most } if hits(of, service) => Some(most.max(1)),
+            _ => None,
+        });
+        most.min()
+    }
+
+    /// What happens to a call on its way, each with its place among all disturbances.
+    pub fn edges(&self, from: Caller, to: ServiceId) -> impl Iterator<Item = (usize, EdgeEffect)> {
+        self.special().filter_map(move |(place, what)| match *what {
+            WorldDisturbance::Edge { from: who, to: whom, effect }
+                if (who == Caller::Anybody || who == from) && hits(whom, to) =>
+            {
+                Some((place, effect))
+            }
+            _ => None,
+        })
+    }
+
+    /// Whether nothing that stops pods is at work or still to come, so that pods which are all there stay alike.
+    pub fn leaves_pods_alone(&self, now: SimTime) -> bool {
+        const BACK: SimDuration = SimDuration::from_mins(2);
+        !self.all().any(|d| match d.what {
+            WorldDisturbance::PodsDown { back_after, .. } => now < d.from + back_after + BACK,
+            WorldDisturbance::MemoryPressure { .. } => now < d.until,
+            _ => false,
+        })
+    }
+
+    /// Pods that stop at this very instant.
+    pub fn stopping(&self, now: SimTime) -> Vec<Stopping> {
+        let stopping = self.all().filter(|d| d.from == now).filter_map(|d| match d.what {
+            WorldDisturbance::PodsDown { service, which, graceful, restarts, back_after } => {
+                Some(Stopping { service, which, graceful, restarts, back_after })
+            }
+            _ => None,
+        });
+        stopping.collect()
+    }
+}
