@@ -98,6 +98,7 @@ const ROLLOUTS: &[(&str, &str)] = &[
     ("canary", "canary: {traffic_routed: false, steps: [{weight: 50%, bake: 100s}]}"),
     ("rolling", "rolling: {}"),
     ("flagger", "flagger: {interval: 50s, weights: [50%]}"),
+    ("blue_green", "blue_green: {}"),
 ];
 
 const DEPLOY: u64 = 60;
