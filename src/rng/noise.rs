@@ -487,6 +487,6 @@ mod tests {
         assert_eq!(Some(read), full().spikes);
         let read: Cycle = serde_saphyr::from_str("{share: 30%, period: 10m, coherence: 30m}").unwrap();
         assert_eq!(Some(read), full().cycle);
-        assert!(serde_saphyr::from_str::<Quick>("{share: 150%, tau: 1m}").is_err());
+        assert!(serde_saphyr::from_str::<Quick>("{share: -1, tau: 1m}").is_err());
     }
 }
