@@ -7,6 +7,7 @@ use crate::world::outcomes::Outcomes;
 use crate::world::tally::{Counts, Minute};
 use crate::world::{Stop, World};
 
+use super::prepared::{Prepared, RolloutPlan};
 use super::setting::Setting;
 use super::station::Station;
 
@@ -39,6 +40,15 @@ impl Warm {
         // Counting begins inside a slot: what came before is drawn now and belongs to the warm-up.
         warm.world.end_part(warm.scrape, 1);
         warm
+    }
+}
+
+impl Warm {
+    /// The same instant as the players of one rollout know it.
+    #[must_use]
+    pub fn watched_by(&self, prepared: &Prepared, plan: &RolloutPlan) -> Self {
+        let station = self.station.open(prepared, &plan.reads);
+        Warm { world: self.world.clone(), station, scrape: self.scrape }
     }
 }
 

@@ -78,7 +78,8 @@ pub fn replicate(prepared: &Prepared, replication: u32, options: Options) -> Rep
             baselines.entry(counted_until).or_insert_with(|| Baseline::play(&setting, &warm, counted_until));
         fingerprint = fingerprint_with(fingerprint, baseline.fingerprint);
         let no_deploy = baseline.total;
-        let tree = Tree { prepared, setting: &setting, warm: &warm, baseline, counted_until, options };
+        let warm = &warm.watched_by(prepared, scouted.plan);
+        let tree = Tree { prepared, setting: &setting, warm, baseline, counted_until, options };
         let mut bad = tree.twin(scouted, true, counted_until, &mut fingerprint);
         let mut healthy = tree.twin(scouted, false, setting.horizon_at, &mut fingerprint);
         // What the release itself does to requests, faults or not, is in both.
@@ -110,7 +111,7 @@ fn fingerprint_with(sum: u64, one: u64) -> u64 {
 fn warm_up(prepared: &Prepared, setting: &Setting) -> Warm {
     let world =
         World::new(Arc::clone(&setting.common), Arc::clone(&setting.draw.confounders), prepared.level);
-    Warm::up(setting, world, Station::new(prepared))
+    Warm::up(setting, world, Station::new(&prepared.needs))
 }
 
 fn no_faults() -> Arc<[TimedDisturbance]> {

@@ -14,7 +14,7 @@ use crate::telemetry::instrument::{Instrument, Needs};
 use crate::time::SimDuration;
 use crate::world::Level;
 
-use super::panel::{BoundSelector, Known, Panel, PanelError, PanelInput};
+use super::panel::{BoundSelector, Known, Panel, PanelError, PanelInput, Reads};
 use super::question::Questions;
 use super::record::{Player, Reference};
 use super::station::Spares;
@@ -51,6 +51,8 @@ pub struct RolloutPlan {
     pub min_ready: SimDuration,
     /// Reference players first, in the order of [`Reference`], then policies.
     pub players: Vec<PlayerSpec>,
+    /// What they read.
+    pub reads: Reads,
 }
 
 /// A player of a rollout.
@@ -114,6 +116,9 @@ impl Prepared {
         }
         if rollouts.is_empty() {
             rollouts.push(plan_of("scenario".to_owned(), scenario.rollout.clone(), &scenario));
+        }
+        for plan in &mut rollouts {
+            plan.reads = panel.reads(plan.players.iter().filter_map(|player| player.asks_as));
         }
         let needs = panel.needs().clone();
         let level = level(&scenario, &needs);
@@ -198,7 +203,13 @@ fn rollout_of<'a>(
 /// A plan with its reference players.
 fn plan_of(label: String, strategy: StrategySpec, scenario: &Scenario) -> RolloutPlan {
     let players = references(procedure(None, &strategy, scenario));
-    RolloutPlan { label, min_ready: strategy.as_dyn().min_ready(), strategy, players }
+    RolloutPlan {
+        label,
+        min_ready: strategy.as_dyn().min_ready(),
+        strategy,
+        players,
+        reads: Reads::default(),
+    }
 }
 
 /// The engine's own way if the rollout is the engine's own, else the scenario's, else what the strategy implies.

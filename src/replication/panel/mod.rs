@@ -22,7 +22,7 @@ use crate::telemetry::projection::Projection;
 use self::seating::{Binder, bind_policy, seat, together};
 use self::state::Desk;
 
-pub use self::state::{Known, PanelState};
+pub use self::state::{Known, PanelState, SpareDesks};
 
 /// The queries of one policy file.
 #[derive(Clone, Debug)]
@@ -93,6 +93,15 @@ struct PanelQuery {
     selectors: Vec<BoundSelector>,
 }
 
+/// What some of the players read.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Reads {
+    /// By the number of a program: whether any of them asks it.
+    programs: Vec<bool>,
+    /// What has to be stored for them.
+    pub needs: Needs,
+}
+
 /// All queries of a study.
 #[derive(Debug)]
 pub struct Panel {
@@ -155,10 +164,30 @@ impl Panel {
         self.programs.len()
     }
 
+    /// What these policies read.
+    pub fn reads(&self, policies: impl IntoIterator<Item = usize>) -> Reads {
+        let mut reads = Reads { programs: vec![false; self.programs.len()], needs: Needs::none() };
+        for number in policies.into_iter().filter_map(|policy| self.program_of(policy)) {
+            let (Some(seen), Some((_, _, projection))) =
+                (reads.programs.get_mut(number), self.programs.get(number))
+            else {
+                continue;
+            };
+            if !std::mem::replace(seen, true) {
+                reads.needs.merge(projection.needs());
+            }
+        }
+        reads
+    }
+
     /// The state of a branch that has seen nothing yet.
     pub fn start(&self) -> PanelState {
-        let desks = self.programs.iter().map(|(_, slots, projection)| Desk::new(projection, slots.len()));
-        PanelState { desks: desks.collect() }
+        PanelState { desks: (0..self.programs.len()).map(|number| self.desk(number)).collect() }
+    }
+
+    fn desk(&self, number: usize) -> Option<Desk> {
+        let (_, slots, projection) = self.programs.get(number)?;
+        Some(Desk::new(projection, slots.len()))
     }
 
     fn query(&self, policy: usize, query: usize) -> Option<&PanelQuery> {
