@@ -21,6 +21,7 @@ pub mod record;
 pub mod scout;
 pub mod setting;
 pub mod station;
+pub mod sweep;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -41,6 +42,7 @@ use record::{
 };
 use setting::Setting;
 use station::Station;
+use sweep::Sweep;
 
 /// What to do beyond the records.
 #[derive(Clone, Copy, Debug, Default)]
@@ -51,6 +53,8 @@ pub struct Options {
     pub no_merge: bool,
     /// Do not look for the causes of false rollbacks.
     pub no_blame: bool,
+    /// Ask every policy at each of its ticks, even those that could be accounted for together (for checks).
+    pub no_sweep: bool,
 }
 
 /// One rollout in one replication, scouted.
@@ -144,6 +148,7 @@ fn begin(
         progressed_at: setting.deploy_at,
         rollback: None,
         riders,
+        sweep: Sweep::default(),
         roll: Default::default(),
         scrape: warm.scrape,
         scraped_at: SimTime::ZERO,
@@ -230,19 +235,28 @@ impl Tree<'_> {
             truth: Truth { first_harm },
             merge: !self.options.no_merge,
         };
-        let riders = plan
-            .players
-            .iter()
-            .enumerate()
-            .map(|(index, player)| {
-                let mut rider = rider(index, player, self.setting, watched_until);
-                if player.needs_truth {
-                    rider.policy.inform(&stage.truth);
-                }
-                rider
-            })
-            .collect();
+        let together = !self.options.no_sweep && !self.options.timeline;
+        let everybody: Vec<usize>;
+        let alone = if together {
+            &plan.sweep.alone
+        } else {
+            everybody = (0..plan.players.len()).collect();
+            &everybody
+        };
+        let rider = |&index: &usize| {
+            let player = &plan.players[index];
+            let mut rider = rider(index, player, self.setting, watched_until);
+            if player.needs_truth {
+                rider.policy.inform(&stage.truth);
+            }
+            rider
+        };
+        let riders = alone.iter().map(rider).collect();
         let mut branch = begin(self.setting, self.warm, plan, bad, riders, Some(self.baseline));
+        if together {
+            branch.sweep = Sweep::start(&plan.sweep, self.setting, watched_until);
+            branch.call_roll();
+        }
         branch.timeline = self
             .options
             .timeline

@@ -18,6 +18,7 @@ use super::panel::{BoundSelector, Known, Panel, PanelError, PanelInput, Reads};
 use super::question::Questions;
 use super::record::{Player, Reference};
 use super::station::Spares;
+use super::sweep::SweepPlan;
 
 /// A scenario ready to be replicated.
 pub struct Prepared {
@@ -53,6 +54,8 @@ pub struct RolloutPlan {
     pub players: Vec<PlayerSpec>,
     /// What they read.
     pub reads: Reads,
+    /// Who of them can be accounted for together.
+    pub sweep: SweepPlan,
 }
 
 /// A player of a rollout.
@@ -119,6 +122,7 @@ impl Prepared {
         }
         for plan in &mut rollouts {
             plan.reads = panel.reads(plan.players.iter().filter_map(|player| player.asks_as));
+            plan.sweep = SweepPlan::new(&plan.players, &panel);
         }
         let needs = panel.needs().clone();
         let level = level(&scenario, &needs);
@@ -209,6 +213,7 @@ fn plan_of(label: String, strategy: StrategySpec, scenario: &Scenario) -> Rollou
         strategy,
         players,
         reads: Reads::default(),
+        sweep: SweepPlan::default(),
     }
 }
 

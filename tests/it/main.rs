@@ -29,6 +29,7 @@ mod shared;
 mod shipped;
 mod source;
 mod studies;
+mod sweeps;
 mod telemetry_binding;
 mod telemetry_world;
 mod tidy;

@@ -12,7 +12,7 @@ mod state;
 
 use std::sync::Arc;
 
-use crate::promql::{Labels, Program, PromqlError, QueryId};
+use crate::promql::{Comparison, Labels, Program, PromqlError, QueryId};
 use crate::telemetry::binding::{BindError, Bound, FamilyBinding, WorldNames};
 use crate::telemetry::dialect::Dialect;
 use crate::telemetry::instrument::Needs;
@@ -67,6 +67,17 @@ pub struct BoundSelector {
     pub text: String,
     /// What it was bound to.
     pub bound: Bound,
+}
+
+/// A query that compares one number with a constant.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Threshold {
+    /// The number, as [`Panel::query_id`] gives it.
+    pub value: (usize, QueryId),
+    /// How it is compared; the query has a result when this holds.
+    pub comparison: Comparison,
+    /// The constant.
+    pub limit: f64,
 }
 
 /// Where a policy's query is computed.
@@ -152,6 +163,21 @@ impl Panel {
     /// Under which program's names the queries of a policy are computed; `None` if it has none.
     pub fn program_of(&self, policy: usize) -> Option<usize> {
         self.query(policy, 0).map(|query| query.place.group)
+    }
+
+    /// The comparison that a query is: one number, or none, against a constant.
+    pub fn threshold(&self, policy: usize, query: usize) -> Option<Threshold> {
+        let (group, id) = self.query_id(policy, query)?;
+        let program = &self.programs.get(group)?.0;
+        let (value, comparison, limit) = program.comparison(id)?;
+        program.is_single(value).then_some(Threshold { value: (group, value), comparison, limit })
+    }
+
+    /// The program a query is computed in, and its number there: equal for queries that have the same value.
+    pub fn query_id(&self, policy: usize, query: usize) -> Option<(usize, QueryId)> {
+        let place = self.query(policy, query)?.place;
+        let (_, slots, _) = self.programs.get(place.group)?;
+        Some((place.group, *slots.get(place.slot)?))
     }
 
     /// What the selectors of a query were bound to; nothing if there is no such query.
