@@ -21,18 +21,21 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 fn replications(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("world/replication");
     group.throughput(Throughput::Elements(2));
+    let one_by_one = Options { no_sweep: true, ..Options::default() };
     let cases = [
-        ("references_only", study::prepared(&[], false)),
-        ("one_policy", study::prepared(&study::one(), false)),
-        ("one_policy_with_noise", study::prepared(&study::one(), true)),
-        ("1000_variants", study::prepared(&study::thousand(), false)),
+        ("references_only", study::prepared(&[], false), Options::default()),
+        ("one_policy", study::prepared(&study::one(), false), Options::default()),
+        ("one_policy_with_noise", study::prepared(&study::one(), true), Options::default()),
+        ("1000_variants", study::prepared(&study::variants(50), false), Options::default()),
+        ("1000_variants_one_by_one", study::prepared(&study::variants(50), false), one_by_one),
+        ("10000_variants", study::prepared(&study::variants(500), false), Options::default()),
     ];
-    for (name, prepared) in &cases {
+    for (name, prepared, options) in &cases {
         let mut replication = 0;
         group.bench_function(*name, |bencher| {
             bencher.iter(|| {
                 replication = (replication + 1) % 64;
-                replicate(prepared, replication, Options::default())
+                replicate(prepared, replication, *options)
             });
         });
     }

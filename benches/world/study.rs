@@ -5,8 +5,7 @@ use std::sync::Arc;
 use backout::effect::ServiceId;
 use backout::fault::FaultSpec;
 use backout::policy::loaded::{CheckDef, Limits, Loaded, QueryDef};
-use backout::policy::{CheckOutcome, Observation, Policy, Start, Verdict};
-use backout::promql::Value;
+use backout::policy::native::{AfterDecision, Native, OnTrouble, Rule, Then, TriggerDef};
 use backout::quantity::{Bytes, Rate, Ratio};
 use backout::replication::prepared::{PrepareOptions, Prepared};
 use backout::rng::{Distribution, Key};
@@ -21,67 +20,40 @@ use backout::world::climate::Climate;
 use backout::world::spec::{NoiseSpec, ProbeSpec, ServiceSpec, SloSpec, TrafficSpec, WorldSpec};
 use backout::world::{Common, Level, Stop, World};
 
-const ERROR_RATIO: &str = "sum(rate(http_requests_total{role=\"candidate\",code=~\"5..\"}[1m])) \
-     / sum(rate(http_requests_total{role=\"candidate\"}[1m]))";
-
-/// Rolls back when the error ratio of the candidate was above `limit` at `needed` ticks in a row.
-#[derive(Clone)]
-struct Threshold {
-    limit: f64,
-    needed: u32,
-    streak: u32,
-    next: SimTime,
+/// The candidate's error ratio over a window.
+fn error_ratio(window: &str) -> String {
+    let errors = format!("sum(rate(http_requests_total{{role=\"candidate\",code=~\"5..\"}}[{window}]))");
+    format!("{errors} / sum(rate(http_requests_total{{role=\"candidate\"}}[{window}]))")
 }
 
-const TICK: SimDuration = SimDuration::from_secs(15);
-
-impl Policy for Threshold {
-    fn start(&mut self, start: &Start) {
-        self.next = start.deploy_at + TICK.scale(start.phase);
-    }
-
-    fn next_tick(&self) -> SimTime {
-        self.next
-    }
-
-    fn observe(&mut self, observation: &mut Observation<'_>) -> Verdict {
-        self.next = observation.now + TICK;
-        let value = match observation.queries.value(0) {
-            Ok(Value::Vector(samples)) => samples.first().map(|sample| sample.value),
-            _ => None,
-        };
-        let outcome = match value {
-            None => CheckOutcome::NoData,
-            Some(value) if value > self.limit => CheckOutcome::Bad(value),
-            Some(value) => CheckOutcome::Good(value),
-        };
-        observation.found(0, outcome);
-        self.streak = if matches!(outcome, CheckOutcome::Bad(_)) { self.streak + 1 } else { 0 };
-        if self.streak < self.needed {
-            return Verdict::Continue;
-        }
-        self.next = SimTime::NEVER;
-        Verdict::RollBack { reasons: vec!["error ratio".to_owned()] }
-    }
-
-    fn boxed(&self) -> Box<dyn Policy> {
-        Box::new(self.clone())
-    }
-}
-
-/// The threshold policy as if a file had been loaded.
-pub(crate) fn threshold(name: &str, limit: f64, needed: u32) -> Loaded {
+/// A native trigger as if a file had been loaded: rolls back when the error ratio over a window has been above `limit`
+/// for so long.
+fn threshold(window: &str, limit: f64, hold: SimDuration) -> Loaded {
+    let value = error_ratio(window);
+    let queries = [format!("{value} > {limit:?}"), value.clone()];
+    let trigger = TriggerDef {
+        name: "error ratio".to_owned(),
+        reason: "error ratio".to_owned(),
+        query: 0,
+        sides: vec![1],
+        rule: Rule::For { hold, keep: SimDuration::ZERO },
+        every: SimDuration::from_secs(15),
+        start_after: SimDuration::ZERO,
+        then: Then::RollBack,
+        on_no_data: OnTrouble::Ignore,
+        on_error: OnTrouble::Ignore,
+    };
     Loaded {
-        name: name.to_owned(),
+        name: format!("{window}/{limit:.4}/{hold}"),
         source: "bench".to_owned(),
         engine: Engine::Native,
         identity: "bench/threshold".to_owned(),
         summary: String::new(),
-        prototype: Box::new(Threshold { limit, needed, streak: 0, next: SimTime::NEVER }),
-        queries: vec![QueryDef { text: ERROR_RATIO.to_owned(), line: 1 }],
+        prototype: Box::new(Native::new(vec![trigger], AfterDecision::Stop)),
+        queries: queries.map(|text| QueryDef { text, line: 1 }).into(),
         checks: vec![CheckDef {
             name: "error ratio".to_owned(),
-            query: Some(ERROR_RATIO.to_owned()),
+            query: Some(value),
             good: format!("<= {limit}"),
             limits: Limits { min: None, max: Some(limit), strict: false },
             line: 1,
@@ -98,17 +70,19 @@ pub(crate) fn threshold(name: &str, limit: f64, needed: u32) -> Loaded {
 
 /// One policy in the middle of the sweep.
 pub(crate) fn one() -> Vec<Loaded> {
-    vec![threshold("middle", 0.02, 3)]
+    vec![threshold("1m", 0.02, SimDuration::from_secs(30))]
 }
 
-/// A thousand variants: 200 limits from 0.1 to 20 %, times one to five ticks in a row.
-pub(crate) fn thousand() -> Vec<Loaded> {
-    let limits = (1..=200).map(|step| f64::from(step) * 0.001);
-    limits
-        .flat_map(|limit| {
-            (1..=5).map(move |needed| threshold(&format!("{limit:.3}x{needed}"), limit, needed))
-        })
-        .collect()
+/// Variants: `limits` thresholds up to 20 %, times four windows, times five times of `for`.
+pub(crate) fn variants(limits: u32) -> Vec<Loaded> {
+    let limit = move |step: u32| 0.2 * f64::from(step) / f64::from(limits);
+    let mut all = Vec::new();
+    for window in ["1m", "2m", "3m", "5m"] {
+        for hold in [0, 15, 30, 60, 120] {
+            all.extend((1..=limits).map(|step| threshold(window, limit(step), SimDuration::from_secs(hold))));
+        }
+    }
+    all
 }
 
 /// A service that answers in about 30 ms and fails `errors` of its requests.

@@ -19,6 +19,8 @@ pub mod observation;
 pub mod reference;
 pub mod verdict;
 
+use std::sync::Arc;
+
 use crate::strategy::StepStatus;
 use crate::time::SimTime;
 
@@ -60,6 +62,11 @@ pub trait Policy: Send + Sync {
     /// so and all are finished, monitoring ends. Saying `true` needlessly costs time and changes nothing else.
     fn may_resume(&self) -> bool {
         true
+    }
+    /// The trigger of a policy that is, before its start, nothing but this one and is finished after its first decision;
+    /// policies that share what they compare are accounted for together. `None` if there is no such trigger.
+    fn only_trigger(&self) -> Option<Arc<native::TriggerDef>> {
+        None
     }
     /// A copy for another branch or replication.
     fn boxed(&self) -> Box<dyn Policy>;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::compile;
 use super::error::PromqlError;
-use super::labels::Labels;
+use super::labels::{BUCKET_BOUND, Labels};
 use super::operator::{Aggregation, BinaryOp, Comparison, Elementwise, SetOp};
 use super::selector::{MatchOp, Matcher, Selector};
 use super::transform::{LabelNames, Transform, TransformKind};
@@ -315,6 +315,50 @@ impl Program {
         Some((QueryId(*vector), op, f64::from_bits(*bits)))
     }
 
+    /// Whether a query has never more than one sample, and that one without labels, by its form: aggregations over
+    /// everything, quantiles of histograms that are one, and what is computed from them.
+    ///
+    /// ```
+    /// use backout::promql::Program;
+    /// let mut program = Program::new();
+    /// let ratio = program.add("sum(rate(errors[1m])) / sum(rate(requests[1m]))").unwrap();
+    /// let by_pod = program.add("sum by (pod) (rate(errors[1m]))").unwrap();
+    /// assert!(program.is_single(ratio) && !program.is_single(by_pod));
+    /// ```
+    pub fn is_single(&self, query: QueryId) -> bool {
+        self.is_single_node(query.0)
+    }
+
+    fn is_single_node(&self, id: NodeId) -> bool {
+        let Some(node) = self.nodes.get(id as usize) else { return false };
+        match node {
+            Node::VectorOf(_) => true,
+            Node::WithScalar { vector: part, .. }
+            | Node::Elementwise { expr: part, .. }
+            | Node::Sort { expr: part, .. } => self.is_single_node(*part),
+            Node::Vectors { left, right, .. } | Node::Set { left, right, .. } => {
+                self.is_single_node(*left) && self.is_single_node(*right)
+            }
+            Node::HistogramQuantile { expr, .. } => match self.grouped_by(*expr) {
+                Some([only]) => **only == *BUCKET_BOUND,
+                names => names.is_some_and(<[_]>::is_empty),
+            },
+            Node::Aggregate { .. } => self.grouped_by(id).is_some_and(<[_]>::is_empty),
+            _ => false,
+        }
+    }
+
+    /// The labels of an aggregation that gives one sample a group of these labels.
+    fn grouped_by(&self, id: NodeId) -> Option<&[Box<str>]> {
+        match self.nodes.get(id as usize)? {
+            Node::Aggregate { op: Aggregation::Top | Aggregation::Bottom, .. } => None,
+            Node::Aggregate { grouping, .. } => {
+                self.transforms.get(*grouping as usize)?.kept().map(AsRef::as_ref)
+            }
+            _ => None,
+        }
+    }
+
     /// Parts have smaller numbers than the whole, so one pass in order is enough.
     fn reach_ms(&self, root: NodeId) -> i64 {
         let mut reach = vec![0i64; root as usize + 1];
@@ -421,6 +465,37 @@ mod tests {
         assert_eq!(program.comparison(query), None);
         let test = program.add("a > bool 1").unwrap();
         assert_eq!(program.comparison(test), None, "it always has a result");
+    }
+
+    #[test]
+    fn single_values_are_told_by_their_form() {
+        let mut program = Program::new();
+        let mut is_single = |text: &str| {
+            let query = program.add(text).unwrap();
+            program.is_single(query)
+        };
+        for text in [
+            "sum(x)",
+            "1 - avg(rate(x[1m])) / 2",
+            "clamp_min(sum(x), 0) or vector(0)",
+            "histogram_quantile(0.9, sum by (le) (rate(x_bucket[1m])))",
+            "sum(x) / on () sum(y) > 3",
+        ] {
+            assert!(is_single(text), "{text}");
+        }
+        for text in [
+            "x",
+            "sum by (pod) (x)",
+            "sum without (pod) (x)",
+            "topk(1, x)",
+            "sum(x) + on () group_right () y",
+            "histogram_quantile(0.9, sum by (le, pod) (rate(x_bucket[1m])))",
+            "histogram_quantile(0.9, rate(x_bucket[1m]))",
+            "1 > bool 0",
+            "sum(x) or y",
+        ] {
+            assert!(!is_single(text), "{text}");
+        }
     }
 
     #[test]

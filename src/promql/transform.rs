@@ -40,6 +40,14 @@ impl Transform {
         Ok(Transform { kind, regex })
     }
 
+    /// The labels that are kept, if that is what it does.
+    pub(super) fn kept(&self) -> Option<&LabelNames> {
+        match &self.kind {
+            TransformKind::Keep(names) => Some(names),
+            _ => None,
+        }
+    }
+
     pub(super) fn apply(&self, labels: &Labels) -> Labels {
         match &self.kind {
             TransformKind::Keep(names) => labels.keep(names),

@@ -8,6 +8,7 @@ use crate::world::outcomes::Outcomes;
 use crate::world::tally::{Counts, Minute};
 use crate::world::{Stop, World};
 
+use super::prepared::{Prepared, RolloutPlan};
 use super::setting::Setting;
 use super::station::Station;
 use super::steady;
@@ -54,6 +55,15 @@ impl Warm {
         warm.unsteady =
             not_ready.or_else(|| steady::off_objective(&warm.world, &counted.unwrap_or_default()));
         compared(setting, warm)
+    }
+}
+
+impl Warm {
+    /// The same instant as the players of one rollout know it.
+    #[must_use]
+    pub fn watched_by(&self, prepared: &Prepared, plan: &RolloutPlan) -> Self {
+        let station = self.station.open(prepared, &plan.reads);
+        Warm { world: self.world.clone(), station, scrape: self.scrape, unsteady: self.unsteady.clone() }
     }
 }
 

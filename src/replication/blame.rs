@@ -146,7 +146,7 @@ fn decide_without(
         std::sync::Arc::clone(&setting.draw.confounders),
         prepared.level,
     );
-    let warm = Warm::up(&setting, world, Station::new(prepared));
+    let warm = Warm::up(&setting, world, Station::new(&plan.reads.needs)).watched_by(prepared, plan);
     let stage = Stage {
         prepared,
         players: &plan.players,

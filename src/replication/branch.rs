@@ -15,6 +15,7 @@ use crate::world::World;
 
 use super::record::{CheckSummary, DecisionRecord, Lane, NoticeRecord, TimelineEntry, TracePoint};
 use super::station::Station;
+use super::sweep::Sweep;
 
 /// A player on a branch.
 #[derive(Clone)]
@@ -156,6 +157,8 @@ pub struct Branch {
     pub rollback: Option<Rollback>,
     /// Who watches.
     pub riders: Vec<Rider>,
+    /// Who watches too, but is accounted for together with others.
+    pub sweep: Sweep,
     /// What they want, as of [`Branch::call_roll`].
     pub roll: Roll,
     /// Number of the next scrape.
@@ -195,6 +198,7 @@ impl Branch {
             rollback: self.rollback.clone(),
             timeline: self.timeline.clone(),
             riders,
+            sweep: Sweep::default(),
             roll: self.roll,
             strategy_wake: self.strategy_wake,
             progress: self.progress,
@@ -215,7 +219,8 @@ impl Branch {
 
     /// Notes what the riders want; to be called whenever they were spoken to or parted.
     pub fn call_roll(&mut self) {
-        let mut roll = Roll { due: SimTime::NEVER, some_hold: false, all_hold: !self.riders.is_empty() };
+        let all_hold = !self.riders.is_empty() && self.sweep.is_empty();
+        let mut roll = Roll { due: self.sweep.due(), some_hold: false, all_hold };
         for rider in &self.riders {
             roll.due = roll.due.min(rider.due);
             roll.some_hold |= rider.holding;

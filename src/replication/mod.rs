@@ -22,6 +22,7 @@ pub mod scout;
 pub mod setting;
 pub mod station;
 pub mod steady;
+pub mod sweep;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -42,6 +43,7 @@ use record::{
 };
 use setting::Setting;
 use station::Station;
+use sweep::Sweep;
 
 /// What to do beyond the records.
 #[derive(Clone, Copy, Debug, Default)]
@@ -52,6 +54,8 @@ pub struct Options {
     pub no_merge: bool,
     /// Do not look for the causes of false rollbacks.
     pub no_blame: bool,
+    /// Ask every policy at each of its ticks, even those that could be accounted for together (for checks).
+    pub no_sweep: bool,
 }
 
 /// One rollout in one replication, scouted.
@@ -82,7 +86,8 @@ pub fn replicate(prepared: &Prepared, replication: u32, options: Options) -> Rep
             baselines.entry(counted_until).or_insert_with(|| Baseline::play(&setting, &warm, counted_until));
         fingerprint = fingerprint_with(fingerprint, baseline.fingerprint);
         let no_deploy = baseline.total;
-        let tree = Tree { prepared, setting: &setting, warm: &warm, baseline, counted_until, options };
+        let warm = &warm.watched_by(prepared, scouted.plan);
+        let tree = Tree { prepared, setting: &setting, warm, baseline, counted_until, options };
         let mut bad = tree.twin(scouted, true, counted_until, &mut fingerprint);
         let mut healthy = tree.twin(scouted, false, setting.horizon_at, &mut fingerprint);
         // What the release itself does to requests, faults or not, is in both.
@@ -136,7 +141,7 @@ fn fingerprint_with(sum: u64, one: u64) -> u64 {
 fn warm_up(prepared: &Prepared, setting: &Setting) -> Warm {
     let world =
         World::new(Arc::clone(&setting.common), Arc::clone(&setting.draw.confounders), prepared.level);
-    Warm::up(setting, world, Station::new(prepared))
+    Warm::up(setting, world, Station::new(&prepared.needs))
 }
 
 fn no_faults() -> Arc<[TimedDisturbance]> {
@@ -177,6 +182,7 @@ fn begin(
         progressed_at: setting.deploy_at,
         rollback: None,
         riders,
+        sweep: Sweep::default(),
         roll: Default::default(),
         scrape: warm.scrape,
         scraped_at: SimTime::ZERO,
@@ -269,19 +275,30 @@ impl Tree<'_> {
             truth: Truth { first_harm },
             merge: !self.options.no_merge,
         };
-        let riders = plan
-            .players
-            .iter()
-            .enumerate()
-            .map(|(index, player)| {
-                let mut rider = rider(index, player, self.setting, watched_until);
-                if player.needs_truth {
-                    rider.policy.inform(&stage.truth);
-                }
-                rider
-            })
-            .collect();
+        // Whether a verdict gets through is a matter of its own policy.
+        let delivered = !stage.sampler().ever_drops_verdicts();
+        let together = !self.options.no_sweep && !self.options.timeline && delivered;
+        let everybody: Vec<usize>;
+        let alone = if together {
+            &plan.sweep.alone
+        } else {
+            everybody = (0..plan.players.len()).collect();
+            &everybody
+        };
+        let rider = |&index: &usize| {
+            let player = &plan.players[index];
+            let mut rider = rider(index, player, self.setting, watched_until);
+            if player.needs_truth {
+                rider.policy.inform(&stage.truth);
+            }
+            rider
+        };
+        let riders = alone.iter().map(rider).collect();
         let mut branch = begin(self.setting, self.warm, plan, bad, riders, Some(self.baseline));
+        if together {
+            branch.sweep = Sweep::start(&plan.sweep, self.setting, watched_until);
+            branch.call_roll();
+        }
         branch.timeline = self
             .options
             .timeline

@@ -13,6 +13,7 @@ use super::prepared::{PlayerSpec, Prepared};
 use super::record::{BranchEnd, DecisionKind, DecisionRecord, Lane, NoticeRecord, Player};
 use super::setting::Setting;
 use super::station::{Answers, Spare};
+use super::sweep::Instant;
 
 /// The player who never rolls back: the first of the reference players.
 const NEVER: usize = 0;
@@ -43,7 +44,7 @@ pub struct Stage<'a> {
 }
 
 impl Stage<'_> {
-    fn sampler(&self) -> &Sampler {
+    pub(super) fn sampler(&self) -> &Sampler {
         self.setting.sampler(self.bad)
     }
 }
@@ -87,6 +88,7 @@ pub fn play(stage: &Stage<'_>, root: Branch, spare: &mut Spare) -> Vec<Finished>
             }
             finished.extend(done(stage, &mut branch));
         };
+        branch.sweep.settle(stage, &mut branch.riders);
         branch.station.teach(stage.prepared);
         // Only where nobody rolled back monitoring is asked again, to explain misses.
         if !branch.riders.iter().any(|rider| rider.player == NEVER) {
@@ -113,7 +115,7 @@ pub fn play_slot(stage: &Stage<'_>, branch: &mut Branch) -> Option<BranchEnd> {
 
 /// One instant of a branch; an end when there is nothing more to follow.
 fn step(stage: &Stage<'_>, branch: &mut Branch, open: &mut Vec<Branch>) -> Option<BranchEnd> {
-    if branch.riders.is_empty() {
+    if branch.riders.is_empty() && branch.sweep.is_empty() {
         return Some(BranchEnd::Settled);
     }
     let scrape_at = stage.sampler().scrape_at(branch.scrape as u64);
@@ -212,7 +214,7 @@ fn advance(branch: &mut Branch, open: &mut Vec<Branch>) {
     if wants && branch.roll.some_hold {
         let (holders, others): (Vec<Rider>, Vec<Rider>) =
             std::mem::take(&mut branch.riders).into_iter().partition(|r| r.holding);
-        if others.is_empty() {
+        if others.is_empty() && branch.sweep.is_empty() {
             branch.riders = holders;
             branch.hold = true;
         } else {
@@ -234,6 +236,12 @@ fn advance(branch: &mut Branch, open: &mut Vec<Branch>) {
 fn ask(stage: &Stage<'_>, branch: &mut Branch, open: &mut Vec<Branch>) {
     let mut riders = std::mem::take(&mut branch.riders);
     let mut desk = Desk::at(stage, branch);
+    let before = riders.len();
+    branch.sweep.ask(stage, &mut branch.station, desk.instant(), &mut riders);
+    if riders.len() > before {
+        // Branches are in the order of the players who begin them.
+        riders.sort_by_key(|rider| rider.player);
+    }
     // Nearly always nobody acts; only those who do are moved anywhere.
     let mut acts: Vec<(Act, Vec<usize>)> = Vec::new();
     for (index, rider) in riders.iter_mut().enumerate() {
@@ -253,7 +261,7 @@ fn ask(stage: &Stage<'_>, branch: &mut Branch, open: &mut Vec<Branch>) {
     // Those who do nothing keep the branch, or else the first group, so that it keeps the timeline's order; the
     // others get clones.
     let idlers = groups.next().unwrap_or_default();
-    let (kept_act, kept) = if idle > 0 || acts.is_empty() {
+    let (kept_act, kept) = if idle > 0 || acts.is_empty() || !branch.sweep.is_empty() {
         (None, idlers)
     } else {
         (Some(acts.remove(0)), groups.next().unwrap_or_default())
@@ -336,6 +344,10 @@ impl Desk {
             notices: Vec::new(),
             sentences: Vec::new(),
         }
+    }
+
+    fn instant(&self) -> Instant {
+        Instant { now: self.now, queries_fail: self.queries_fail, after_onset: self.after_onset }
     }
 
     /// Asks one rider that is due, notes what it says, and returns what it does.

@@ -14,10 +14,11 @@ use crate::telemetry::instrument::{Instrument, Needs};
 use crate::time::SimDuration;
 use crate::world::Level;
 
-use super::panel::{BoundSelector, Known, Panel, PanelError, PanelInput};
+use super::panel::{BoundSelector, Known, Panel, PanelError, PanelInput, Reads};
 use super::question::Questions;
 use super::record::{Player, Reference};
 use super::station::Spares;
+use super::sweep::SweepPlan;
 
 /// A scenario ready to be replicated.
 pub struct Prepared {
@@ -53,6 +54,10 @@ pub struct RolloutPlan {
     pub apart: bool,
     /// Reference players first, in the order of [`Reference`], then policies.
     pub players: Vec<PlayerSpec>,
+    /// What they read.
+    pub reads: Reads,
+    /// Who of them can be accounted for together.
+    pub sweep: SweepPlan,
 }
 
 /// A player of a rollout.
@@ -116,6 +121,10 @@ impl Prepared {
         }
         if rollouts.is_empty() {
             rollouts.push(plan_of("scenario".to_owned(), scenario.rollout.clone(), &scenario));
+        }
+        for plan in &mut rollouts {
+            plan.reads = panel.reads(plan.players.iter().filter_map(|player| player.asks_as));
+            plan.sweep = SweepPlan::new(&plan.players, &panel);
         }
         let needs = panel.needs().clone();
         let level = level(&scenario, &needs);
@@ -200,8 +209,15 @@ fn rollout_of<'a>(
 /// A plan with its reference players.
 fn plan_of(label: String, strategy: StrategySpec, scenario: &Scenario) -> RolloutPlan {
     let players = references(procedure(None, &strategy, scenario));
-    let (min_ready, apart) = (strategy.as_dyn().min_ready(), strategy.as_dyn().has_own_workload());
-    RolloutPlan { label, min_ready, apart, strategy, players }
+    RolloutPlan {
+        label,
+        min_ready: strategy.as_dyn().min_ready(),
+        apart: strategy.as_dyn().has_own_workload(),
+        strategy,
+        players,
+        reads: Reads::default(),
+        sweep: SweepPlan::default(),
+    }
 }
 
 /// The engine's own way if the rollout is the engine's own, else the scenario's, else what the strategy implies.

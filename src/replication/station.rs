@@ -5,27 +5,28 @@ use std::sync::{Mutex, PoisonError};
 use crate::policy::{Queries, QueryError};
 use crate::promql::{EvalError, Evaluator, Program, QueryId, Value};
 use crate::telemetry::exposition::Exposition;
+use crate::telemetry::instrument::Needs;
 use crate::telemetry::sampler::Sampler;
 use crate::telemetry::store::{SampleStore, SpareBlocks};
 use crate::time::{SimDuration, SimTime};
 use crate::world::World;
 use crate::world::instruments::ServiceInstruments;
 
-use super::panel::PanelState;
+use super::panel::{PanelState, Reads, SpareDesks};
 use super::prepared::{PlayerSpec, Prepared};
 
 /// Memory of monitoring that has ended, for the monitoring of the next branch: to ask for it anew costs more than to
 /// fill it. It holds nothing that could be read.
 #[derive(Default)]
 pub struct Spare {
-    panel: Option<PanelState>,
+    panel: SpareDesks,
     blocks: SpareBlocks,
 }
 
 impl Spare {
     /// This and what another one has.
     pub fn add(&mut self, other: Spare) {
-        self.panel = other.panel.or(self.panel.take());
+        self.panel.add(other.panel);
         self.blocks.add(other.blocks);
     }
 }
@@ -59,14 +60,28 @@ pub struct Station {
 }
 
 impl Station {
-    /// Monitoring with every panel of the study.
-    pub fn new(prepared: &Prepared) -> Self {
+    /// Monitoring that nobody has asked yet, with everything that is needed.
+    pub fn new(needs: &Needs) -> Self {
         Station {
-            store: Some(SampleStore::new(&prepared.needs)),
-            panel: Some(prepared.known.start(&prepared.panel)),
+            store: Some(SampleStore::new(needs)),
+            panel: None,
             instruments: Vec::new(),
             watched: true,
             exposition: Exposition::default(),
+        }
+    }
+
+    /// The same for those who read this: from now on only what they read is stored, and they may ask.
+    pub fn open(&self, prepared: &Prepared, reads: &Reads) -> Self {
+        let narrowed = |store: &SampleStore| {
+            if *store.needs() == reads.needs { store.clone() } else { store.narrowed(&reads.needs) }
+        };
+        Station {
+            store: self.store.as_ref().map(narrowed),
+            panel: Some(prepared.known.start(&prepared.panel, reads)),
+            instruments: Vec::new(),
+            watched: self.watched,
+            exposition: self.exposition.clone(),
         }
     }
 
@@ -96,7 +111,7 @@ impl Station {
     /// Ends the monitoring of a branch that is over.
     pub fn close(&mut self) -> Spare {
         let blocks = self.store.take().map(SampleStore::into_spare).unwrap_or_default();
-        Spare { panel: self.panel.take(), blocks }
+        Spare { panel: self.panel.take().map(PanelState::into_spare).unwrap_or_default(), blocks }
     }
 
     /// Goes on with the memory of monitoring that has ended.
@@ -104,9 +119,8 @@ impl Station {
         if let Some(store) = &mut self.store {
             store.take_spare(&mut spare.blocks);
         }
-        if let (Some(panel), Some(ended)) = (&mut self.panel, &mut spare.panel) {
-            panel.inherit(ended);
-            spare.panel = None;
+        if let Some(panel) = &mut self.panel {
+            panel.inherit(&mut spare.panel);
         }
     }
 

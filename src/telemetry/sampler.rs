@@ -131,6 +131,11 @@ impl Sampler {
         1.0 - shares.fold(1.0, |delivered, share| delivered * (1.0 - share))
     }
 
+    /// Whether verdicts are dropped at any time.
+    pub fn ever_drops_verdicts(&self) -> bool {
+        self.disturbances.iter().any(|t| matches!(t.what, MonitoringDisturbance::DroppedVerdicts(_)))
+    }
+
     /// The last instant up to `at` at which the counters of all exporters started from zero.
     pub fn last_counter_reset(&self, at: SimTime) -> Option<SimTime> {
         let resets = self.disturbances.iter().filter(|t| t.what == MonitoringDisturbance::CounterReset);

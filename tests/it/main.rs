@@ -35,6 +35,7 @@ mod shared;
 mod shipped;
 mod source;
 mod studies;
+mod sweeps;
 mod telemetry_binding;
 mod telemetry_world;
 mod tidy;

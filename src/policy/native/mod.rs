@@ -94,6 +94,13 @@ impl Policy for Native {
         matches!(self.after, AfterDecision::ReArm(_))
     }
 
+    fn only_trigger(&self) -> Option<Arc<TriggerDef>> {
+        match self.triggers.as_slice() {
+            [only] if self.after == AfterDecision::Stop => Some(only.def()),
+            _ => None,
+        }
+    }
+
     fn boxed(&self) -> Box<dyn Policy> {
         Box::new(self.clone())
     }

@@ -36,6 +36,13 @@ pub struct TriggerDef {
     pub on_error: OnTrouble,
 }
 
+impl TriggerDef {
+    /// What it says when it fires.
+    pub fn verdict(&self) -> Verdict {
+        verdict_of(&self.then, &self.reason)
+    }
+}
+
 /// When being bad is enough.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rule {
@@ -166,6 +173,10 @@ impl Trigger {
         self.next_tick = on_grid(origin, self.def.every, at);
     }
 
+    pub(super) fn def(&self) -> Arc<TriggerDef> {
+        Arc::clone(&self.def)
+    }
+
     pub(super) fn next_tick(&self) -> SimTime {
         self.next_tick
     }
@@ -223,7 +234,7 @@ impl Trigger {
         if begins {
             o.say(|| format!("{} fires: {}", self.def.name, self.def.reason));
         }
-        let verdict = verdict_of(&self.def.then, &self.def.reason);
+        let verdict = self.def.verdict();
         match self.def.then {
             Then::RollBack | Then::Stop | Then::ForwardFix | Then::Hold => verdict,
             Then::Advance => {

@@ -12,7 +12,7 @@ mod state;
 
 use std::sync::Arc;
 
-use crate::promql::{Labels, Program, PromqlError, QueryId};
+use crate::promql::{Comparison, Labels, Program, PromqlError, QueryId};
 use crate::telemetry::binding::{BindError, Bound, FamilyBinding, WorldNames};
 use crate::telemetry::dialect::Dialect;
 use crate::telemetry::instrument::Needs;
@@ -22,7 +22,7 @@ use crate::telemetry::projection::Projection;
 use self::seating::{Binder, bind_policy, seat, together};
 use self::state::Desk;
 
-pub use self::state::{Known, PanelState};
+pub use self::state::{Known, PanelState, SpareDesks};
 
 /// The queries of one policy file.
 #[derive(Clone, Debug)]
@@ -69,6 +69,17 @@ pub struct BoundSelector {
     pub bound: Bound,
 }
 
+/// A query that compares one number with a constant.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Threshold {
+    /// The number, as [`Panel::query_id`] gives it.
+    pub value: (usize, QueryId),
+    /// How it is compared; the query has a result when this holds.
+    pub comparison: Comparison,
+    /// The constant.
+    pub limit: f64,
+}
+
 /// Where a policy's query is computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Place {
@@ -91,6 +102,15 @@ struct Group {
 struct PanelQuery {
     place: Place,
     selectors: Vec<BoundSelector>,
+}
+
+/// What some of the players read.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Reads {
+    /// By the number of a program: whether any of them asks it.
+    programs: Vec<bool>,
+    /// What has to be stored for them.
+    pub needs: Needs,
 }
 
 /// All queries of a study.
@@ -145,6 +165,21 @@ impl Panel {
         self.query(policy, 0).map(|query| query.place.group)
     }
 
+    /// The comparison that a query is: one number, or none, against a constant.
+    pub fn threshold(&self, policy: usize, query: usize) -> Option<Threshold> {
+        let (group, id) = self.query_id(policy, query)?;
+        let program = &self.programs.get(group)?.0;
+        let (value, comparison, limit) = program.comparison(id)?;
+        program.is_single(value).then_some(Threshold { value: (group, value), comparison, limit })
+    }
+
+    /// The program a query is computed in, and its number there: equal for queries that have the same value.
+    pub fn query_id(&self, policy: usize, query: usize) -> Option<(usize, QueryId)> {
+        let place = self.query(policy, query)?.place;
+        let (_, slots, _) = self.programs.get(place.group)?;
+        Some((place.group, *slots.get(place.slot)?))
+    }
+
     /// What the selectors of a query were bound to; nothing if there is no such query.
     pub fn selectors(&self, policy: usize, query: usize) -> &[BoundSelector] {
         self.query(policy, query).map_or(&[], |query| &query.selectors)
@@ -155,10 +190,30 @@ impl Panel {
         self.programs.len()
     }
 
+    /// What these policies read.
+    pub fn reads(&self, policies: impl IntoIterator<Item = usize>) -> Reads {
+        let mut reads = Reads { programs: vec![false; self.programs.len()], needs: Needs::none() };
+        for number in policies.into_iter().filter_map(|policy| self.program_of(policy)) {
+            let (Some(seen), Some((_, _, projection))) =
+                (reads.programs.get_mut(number), self.programs.get(number))
+            else {
+                continue;
+            };
+            if !std::mem::replace(seen, true) {
+                reads.needs.merge(projection.needs());
+            }
+        }
+        reads
+    }
+
     /// The state of a branch that has seen nothing yet.
     pub fn start(&self) -> PanelState {
-        let desks = self.programs.iter().map(|(_, slots, projection)| Desk::new(projection, slots.len()));
-        PanelState { desks: desks.collect() }
+        PanelState { desks: (0..self.programs.len()).map(|number| self.desk(number)).collect() }
+    }
+
+    fn desk(&self, number: usize) -> Option<Desk> {
+        let (_, slots, projection) = self.programs.get(number)?;
+        Some(Desk::new(projection, slots.len()))
     }
 
     fn query(&self, policy: usize, query: usize) -> Option<&PanelQuery> {

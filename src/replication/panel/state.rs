@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::Panel;
+use super::{Panel, Reads};
 use crate::effect::SetName;
 use crate::promql::{
     EvalError, Evaluator, Extent, Glance, Labels, Program, QueryId, SeriesId, Storage, Value,
@@ -44,6 +44,24 @@ impl Desk {
             answers: vec![Answer::NONE; queries],
         }
     }
+
+    /// The same for a branch of another replication that has seen nothing yet; keeps what is known about labels.
+    fn renewed(&self) -> Self {
+        let mut fresh = self.clone();
+        fresh.view = self.view.emptied();
+        fresh.evaluator.rebind();
+        fresh
+    }
+
+    /// Goes on with the buffers of a branch that has ended.
+    fn inherit(&mut self, mut old: Desk) {
+        self.evaluator.inherit(&mut old.evaluator);
+        if self.answers.len() == old.answers.len() {
+            self.answers = old.answers;
+            self.round = self.round.max(old.round) + 1;
+            self.at = (i64::MIN, 0);
+        }
+    }
 }
 
 impl Clone for Desk {
@@ -62,46 +80,79 @@ impl Clone for Desk {
 /// The answers of one branch.
 #[derive(Clone, Debug)]
 pub struct PanelState {
-    pub(super) desks: Vec<Desk>,
+    /// By the number of the program; none for programs that nobody on the branch asks.
+    pub(super) desks: Vec<Option<Desk>>,
 }
 
-/// What has been learnt about labels so far, by whichever replication knows most.
+/// What has been learnt about labels so far, of every program by whichever replication knows most.
 #[derive(Debug, Default)]
-pub struct Known(Mutex<Option<Arc<PanelState>>>);
+pub struct Known(Mutex<Vec<Option<Arc<Desk>>>>);
 
 impl Known {
-    /// The state of a replication's first branch, which has seen nothing yet.
-    pub fn start(&self, panel: &Panel) -> PanelState {
+    /// The state of a replication's first branch, which has seen nothing yet, for those who read this. What is known
+    /// about labels is kept, which saves most of the work of [`Panel::start`] when worlds resemble each other; answers
+    /// are the same.
+    pub fn start(&self, panel: &Panel, reads: &Reads) -> PanelState {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        known.map_or_else(|| panel.start(), |known| known.renewed())
+        let desk = |number: usize| match known.get(number) {
+            Some(Some(known)) => Some(known.renewed()),
+            _ => panel.desk(number),
+        };
+        let wanted = reads.programs.iter().enumerate();
+        PanelState { desks: wanted.map(|(number, read)| if *read { desk(number) } else { None }).collect() }
     }
 
     /// Keeps what a branch knows if it is more than what is known.
     pub fn learn(&self, state: &PanelState) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.as_ref().is_none_or(|known| known.knowledge() < state.knowledge()) {
-            *known = Some(Arc::new(state.renewed()));
+        if known.len() < state.desks.len() {
+            known.resize(state.desks.len(), None);
+        }
+        for (known, desk) in known.iter_mut().zip(&state.desks) {
+            let Some(desk) = desk else { continue };
+            let knowledge = desk.evaluator.knowledge();
+            if known.as_ref().is_none_or(|known| known.evaluator.knowledge() < knowledge) {
+                *known = Some(Arc::new(desk.renewed()));
+            }
+        }
+    }
+}
+
+/// Buffers of branches that have ended, program by program.
+#[derive(Debug, Default)]
+pub struct SpareDesks(Vec<Option<Desk>>);
+
+impl SpareDesks {
+    /// This and what another one has.
+    pub fn add(&mut self, other: SpareDesks) {
+        if self.0.len() < other.0.len() {
+            self.0.resize(other.0.len(), None);
+        }
+        for (mine, theirs) in self.0.iter_mut().zip(other.0) {
+            if theirs.is_some() {
+                *mine = theirs;
+            }
         }
     }
 }
 
 impl PanelState {
-    /// How much its evaluators have learnt about labels.
-    fn knowledge(&self) -> usize {
-        self.desks.iter().map(|desk| desk.evaluator.knowledge()).sum()
-    }
-
-    /// The state of a branch of another replication that has seen nothing yet. What is known about labels is kept, so
-    /// this saves most of the work of [`Panel::start`] when worlds resemble each other; answers are the same.
+    /// The state of a branch of another replication that has seen nothing yet; what is known about labels is kept.
     #[must_use]
     pub fn renewed(&self) -> PanelState {
-        let renew = |desk: &Desk| {
-            let mut fresh = desk.clone();
-            fresh.view = desk.view.emptied();
-            fresh.evaluator.rebind();
-            fresh
-        };
-        PanelState { desks: self.desks.iter().map(renew).collect() }
+        PanelState { desks: self.desks.iter().map(|desk| desk.as_ref().map(Desk::renewed)).collect() }
+    }
+
+    /// Ends the branch; only its allocations are left.
+    pub fn into_spare(mut self) -> SpareDesks {
+        for desk in self.desks.iter_mut().flatten() {
+            desk.view = desk.view.emptied();
+        }
+        SpareDesks(self.desks)
+    }
+
+    fn desk(&mut self, number: usize) -> Result<&mut Desk, EvalError> {
+        self.desks.get_mut(number).and_then(Option::as_mut).ok_or(EvalError::UnknownQuery)
     }
 
     /// The value of a query at `now_ms`, over what is visible then; computed once per instant.
@@ -116,7 +167,7 @@ impl PanelState {
         now_ms: i64,
     ) -> Result<&Value, EvalError> {
         let place = panel.query(policy, query).ok_or(EvalError::UnknownQuery)?.place;
-        let desk = self.desks.get_mut(place.group).ok_or(EvalError::UnknownQuery)?;
+        let desk = self.desk(place.group)?;
         if desk.at != (now_ms, store.rows()) {
             desk.at = (now_ms, store.rows());
             desk.view.extend(store);
@@ -138,13 +189,11 @@ impl PanelState {
     }
 
     /// Goes on with the buffers of a branch that has ended; answers are the same as with new ones.
-    pub fn inherit(&mut self, ended: &mut PanelState) {
-        for (desk, old) in self.desks.iter_mut().zip(&mut ended.desks) {
-            desk.evaluator.inherit(&mut old.evaluator);
-            if desk.answers.len() == old.answers.len() {
-                desk.answers = std::mem::take(&mut old.answers);
-                desk.round = desk.round.max(old.round) + 1;
-                desk.at = (i64::MIN, 0);
+    pub fn inherit(&mut self, ended: &mut SpareDesks) {
+        for (desk, old) in self.desks.iter_mut().zip(&mut ended.0) {
+            let Some(desk) = desk else { continue };
+            if let Some(old) = old.take() {
+                desk.inherit(old);
             }
         }
     }
@@ -164,7 +213,7 @@ impl PanelState {
         let place = panel.query(policy, query).ok_or(EvalError::UnknownQuery)?.place;
         let (program, slots, _) = panel.programs.get(place.group).ok_or(EvalError::UnknownQuery)?;
         let id = *slots.get(place.slot).ok_or(EvalError::UnknownQuery)?;
-        let desk = self.desks.get_mut(place.group).ok_or(EvalError::UnknownQuery)?;
+        let desk = self.desk(place.group)?;
         desk.view.extend(store);
         let visible = Visible(desk.view.at(store, now_ms));
         let series = desk.evaluator.eval_range(program, &visible, id, start_ms, end_ms, step_ms)?;
@@ -189,7 +238,7 @@ impl PanelState {
         now_ms: i64,
     ) -> Result<Value, EvalError> {
         let group = panel.query(policy, 0).ok_or(EvalError::UnknownQuery)?.place.group;
-        let desk = self.desks.get_mut(group).ok_or(EvalError::UnknownQuery)?;
+        let desk = self.desk(group)?;
         desk.view.extend(store);
         let all = || desk.view.at(store, now_ms);
         let alone = evaluator.eval(program, &Visible(all().only(SetName::New)), query, now_ms)?;

@@ -162,6 +162,31 @@ pub struct Extent {
     pub falls: bool,
 }
 
+/// Samples of one series in one block.
+#[derive(Clone, Copy)]
+struct Samples<'a> {
+    number: usize,
+    block: &'a Block,
+    head: &'a Head,
+    /// The rows; at least one.
+    found: Rows,
+}
+
+impl Samples<'_> {
+    /// From the first sample of one block to the last of another one, or of the same.
+    #[inline]
+    fn extent(first: Samples<'_>, last: Samples<'_>, series: usize) -> Extent {
+        let low = first.found.trailing_zeros() as usize;
+        let high = ROWS - 1 - last.found.leading_zeros() as usize;
+        Extent {
+            first: (first.number * ROWS + low, first.block.value(low, series)),
+            last: (last.number * ROWS + high, last.block.value(high, series)),
+            count: (last.head.samples_upto(high) - first.head.samples_upto(low)) as usize + 1,
+            falls: last.head.falls_upto(high) != first.head.falls_upto(low),
+        }
+    }
+}
+
 /// Memory of blocks that nobody reads any more.
 #[derive(Debug, Default)]
 pub struct SpareBlocks(Vec<Block>);
@@ -253,23 +278,41 @@ impl Blocks {
     /// What a window over these rows begins and ends with; `None` if it holds no sample.
     #[inline]
     pub(super) fn extent(&self, rows: Range<usize>, series: u32) -> Option<Extent> {
-        let series = series as usize;
-        let samples = |(number, rows): (usize, Rows)| {
-            let block = self.block(number)?;
-            let head = block.heads.get(series)?;
-            let found = head.present & rows;
-            (found != 0).then_some((number, block, head, found))
+        if rows.is_empty() {
+            return None;
+        }
+        let (start, end) = (rows.start, rows.end - 1);
+        let (low, high) = (from(start % ROWS), upto(end % ROWS));
+        let part = |number: usize, rows: Rows| self.samples_in(number, rows, series);
+        // Windows are mostly shorter than a block.
+        let (first, last) = match end / ROWS - start / ROWS {
+            0 => {
+                let only = part(start / ROWS, low & high)?;
+                (only, only)
+            }
+            1 => match (part(start / ROWS, low), part(end / ROWS, high)) {
+                (Some(first), Some(last)) => (first, last),
+                (first, last) => {
+                    let only = first.or(last)?;
+                    (only, only)
+                }
+            },
+            _ => {
+                let samples = |(number, rows)| part(number, rows);
+                let first = Self::parts(rows.clone()).find_map(samples)?;
+                (first, Self::parts(rows).rev().find_map(samples)?)
+            }
         };
-        let (first_number, first_block, a, found) = Self::parts(rows.clone()).find_map(samples)?;
-        let first = found.trailing_zeros() as usize;
-        let (last_number, last_block, b, found) = Self::parts(rows).rev().find_map(samples)?;
-        let last = ROWS - 1 - found.leading_zeros() as usize;
-        Some(Extent {
-            first: (first_number * ROWS + first, first_block.value(first, series)),
-            last: (last_number * ROWS + last, last_block.value(last, series)),
-            count: (b.samples_upto(last) - a.samples_upto(first)) as usize + 1,
-            falls: b.falls_upto(last) != a.falls_upto(first),
-        })
+        Some(Samples::extent(first, last, series as usize))
+    }
+
+    /// The samples of a series in some rows of one block, if there are any.
+    #[inline]
+    fn samples_in(&self, number: usize, rows: Rows, series: u32) -> Option<Samples<'_>> {
+        let block = self.block(number)?;
+        let head = block.heads.get(series as usize)?;
+        let found = head.present & rows;
+        (found != 0).then_some(Samples { number, block, head, found })
     }
 
     /// The rows of a part in which a series has a sample or a marker.

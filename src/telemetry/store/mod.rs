@@ -55,6 +55,11 @@ impl SampleStore {
         }
     }
 
+    /// What it keeps.
+    pub fn needs(&self) -> &Needs {
+        self.recorder.needs()
+    }
+
     /// Ends the store and gives its memory away.
     pub fn into_spare(self) -> SpareBlocks {
         self.blocks.into_spare()

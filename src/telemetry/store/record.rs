@@ -101,6 +101,10 @@ impl Recorder {
         Recorder { services: Vec::new(), slots: Vec::new(), needs: needs.clone() }
     }
 
+    pub(super) fn needs(&self) -> &Needs {
+        &self.needs
+    }
+
     fn take_slots(&mut self, count: usize) -> u32 {
         let first = self.slots.len() as u32;
         self.slots.resize(self.slots.len() + count, Slot { id: NOT_YET, live: false });
@@ -122,7 +126,77 @@ impl Recorder {
     }
 }
 
+impl Recorder {
+    /// The same targets, of which only what is needed is stored from now on; `numbers` are the new ids of the series.
+    fn narrowed(&self, needs: &Needs, numbers: &[u32]) -> Self {
+        let mut narrow = Recorder::new(needs);
+        for service in &self.services {
+            let kept = |side: &[Instrument]| -> (Vec<usize>, Arc<[Instrument]>) {
+                let kept = side.iter().enumerate().filter(|(_, i)| needs.contains(service.id, **i));
+                let (places, side): (Vec<usize>, Vec<Instrument>) =
+                    kept.map(|(place, i)| (place, *i)).unzip();
+                (places, side.into())
+            };
+            let (of_pods, pod_side) = kept(&service.pod_side);
+            let (of_sets, set_side) = kept(&service.set_side);
+            let mut slots = |first: u32, places: &[usize]| {
+                let moved = places.iter().filter_map(|place| self.slots.get(first as usize + place));
+                let new = |slot: &Slot| Slot {
+                    id: numbers.get(slot.id as usize).copied().unwrap_or(NOT_YET),
+                    live: slot.live,
+                };
+                let first = narrow.slots.len() as u32;
+                narrow.slots.extend(moved.map(new));
+                first
+            };
+            let sets =
+                service.sets.map(|set| TrackedSet { first_slot: slots(set.first_slot, &of_sets), ..set });
+            let pods = service.pods.iter();
+            let pods =
+                pods.map(|pod| Tracked { first_slot: slots(pod.first_slot, &of_pods), ..*pod }).collect();
+            let has_client = set_side.iter().any(|i| i.target() == Target::Proxy);
+            narrow.services.push(Service { id: service.id, pod_side, set_side, has_client, pods, sets });
+        }
+        narrow
+    }
+}
+
 impl SampleStore {
+    /// A store that goes on as if it had never kept more than `needs`, which must be among what it keeps. Series have
+    /// other ids there.
+    #[must_use]
+    pub fn narrowed(&self, needs: &Needs) -> SampleStore {
+        let mut numbers = vec![NOT_YET; self.keys.len()];
+        let mut kept: Vec<u32> = Vec::new();
+        for (id, key) in self.keys.iter().enumerate() {
+            if needs.contains(key.service, key.instrument) {
+                numbers[id] = kept.len() as u32;
+                kept.push(id as u32);
+            }
+        }
+        let mut blocks = Blocks::default();
+        let mut born = 0;
+        for row in 0..self.rows() {
+            blocks.begin_row();
+            for (series, &id) in kept.iter().enumerate() {
+                let Some(value) = self.sample(row, id) else { continue };
+                // Ids are in the order of first samples, so this is the next one.
+                if series == born {
+                    blocks.add_series();
+                    born += 1;
+                }
+                blocks.write(series as u32, value);
+            }
+        }
+        SampleStore {
+            stamps: self.stamps.clone(),
+            visible: self.visible.clone(),
+            keys: Arc::new(kept.iter().filter_map(|&id| self.keys.get(id as usize).copied()).collect()),
+            blocks,
+            recorder: self.recorder.narrowed(needs, &numbers),
+        }
+    }
+
     /// Records what a scrape at `stamp_ms` found; queries see it from `visible_ms` on.
     ///
     /// `services` are all services of the world, by index. Stamps must ascend: a stamp not after the last one is moved

@@ -208,6 +208,32 @@ proptest! {
     }
 
     #[test]
+    fn a_narrowed_store_goes_on_as_one_that_never_kept_more(
+        steps in prop::collection::vec(scrape(), 1..60),
+        at in 0usize..60,
+        wanted in prop::collection::vec(any::<bool>(), Instrument::COUNT),
+    ) {
+        let mut needs = Needs::none();
+        let wanted = Instrument::all().zip(wanted).filter(|(_, wanted)| *wanted);
+        wanted.for_each(|(instrument, _)| needs.add(ServiceId(0), instrument));
+        let mut narrowed = SampleStore::new(&Needs::everything(1));
+        let mut narrow = SampleStore::new(&needs);
+        let mut counters = [RequestCounters::default(); 8];
+        for (row, &step) in steps.iter().enumerate() {
+            if row == at {
+                narrowed = narrowed.narrowed(&needs);
+            }
+            let mut same = counters;
+            play(&mut narrow, &mut same, row as i64, step);
+            play(&mut narrowed, &mut counters, row as i64, step);
+        }
+        let narrowed = if at >= steps.len() { narrowed.narrowed(&needs) } else { narrowed };
+        prop_assert_eq!(narrowed.keys(), narrow.keys());
+        prop_assert_eq!(narrowed.rows(), narrow.rows());
+        prop_assert!(narrowed.blocks == narrow.blocks);
+    }
+
+    #[test]
     fn a_stale_marker_follows_a_value_and_never_another_marker(
         steps in prop::collection::vec(scrape(), 1..60),
     ) {

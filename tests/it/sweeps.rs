@@ -1,0 +1,244 @@
+//! Policies that are accounted for together get what they would have got one by one, to the last byte.
+
+use std::sync::Arc;
+
+use backout::policy::loaded::{CheckDef, Limits, Loaded, QueryDef};
+use backout::policy::native::{AfterDecision, Native, OnTrouble, Rearm, Rule, Then, TriggerDef};
+use backout::quantity::Ratio;
+use backout::replication::prepared::{PrepareOptions, Prepared};
+use backout::replication::record::ReplicationRecord;
+use backout::replication::{Options, replicate};
+use backout::scenario::Scenario;
+use backout::scenario::resolved::FidelityChoice;
+use backout::time::SimDuration;
+use proptest::prelude::*;
+
+use crate::studies;
+
+/// What triggers compare: the candidate's error ratio over two windows, a latency, a number that is rarely there, one a
+/// pod (not a single number), and the traffic of a revision that comes and goes.
+const NUMBERS: [&str; 6] = [
+    studies::ERROR_RATIO,
+    "sum(rate(http_requests_total{role=\"candidate\",code=~\"5..\"}[3m])) / sum(rate(http_requests_total{role=\"candidate\"}[3m]))",
+    "histogram_quantile(0.9, sum by (le) (rate(http_request_duration_seconds_bucket{role=\"candidate\"}[1m])))",
+    "sum(rate(http_requests_total{role=\"candidate\",code=~\"5..\"}[15s]))",
+    "sum by (pod) (rate(http_requests_total{role=\"candidate\",code=~\"5..\"}[1m]))",
+    "sum(rate(http_requests_total{role=\"candidate\"}[1m])) / sum(rate(http_requests_total[1m]))",
+];
+
+/// One trigger that compares a number.
+#[derive(Clone, Debug)]
+struct Variant {
+    number: usize,
+    operator: &'static str,
+    mirrored: bool,
+    limit: f64,
+    rule: Rule,
+    every: u64,
+    start_after: u64,
+    then: Then,
+    on_no_data: OnTrouble,
+    on_error: OnTrouble,
+    after: AfterDecision,
+    /// Which of two phases.
+    identity: bool,
+}
+
+fn loaded(name: String, variant: &Variant) -> Loaded {
+    let number = NUMBERS[variant.number];
+    let expr = if variant.mirrored {
+        format!("{:?} {} ({number})", variant.limit, variant.operator)
+    } else {
+        format!("({number}) {} {:?}", variant.operator, variant.limit)
+    };
+    let def = TriggerDef {
+        name: "trigger".to_owned(),
+        reason: format!("reason of {name}"),
+        query: 0,
+        sides: vec![1],
+        rule: variant.rule,
+        every: SimDuration::from_secs(variant.every),
+        start_after: SimDuration::from_secs(variant.start_after),
+        then: variant.then.clone(),
+        on_no_data: variant.on_no_data,
+        on_error: variant.on_error,
+    };
+    let query = |text: &str| QueryDef { text: text.to_owned(), line: 1 };
+    Loaded {
+        name,
+        identity: format!("test/{}", variant.identity),
+        prototype: Box::new(Native::new(vec![def], variant.after)),
+        queries: vec![query(&expr), query(number)],
+        checks: vec![CheckDef {
+            name: "trigger".to_owned(),
+            query: Some(number.to_owned()),
+            good: "good".to_owned(),
+            limits: Limits { min: None, max: Some(variant.limit), strict: false },
+            line: 1,
+        }],
+        ..studies::threshold("any", variant.limit, 1)
+    }
+}
+
+fn rule() -> impl Strategy<Value = Rule> {
+    prop_oneof![
+        (0u64..5, 0u64..3).prop_map(|(hold, keep)| Rule::For {
+            hold: SimDuration::from_secs(hold * 20),
+            keep: SimDuration::from_secs(keep * 30),
+        }),
+        (1u32..5).prop_map(Rule::Consecutive),
+        (1u32..4, 0u32..4).prop_map(|(k, more)| Rule::KOfN { k, n: k + more }),
+        (1u32..6).prop_map(Rule::Cumulative),
+    ]
+}
+
+fn trouble() -> impl Strategy<Value = OnTrouble> {
+    prop_oneof![
+        4 => Just(OnTrouble::Ignore),
+        2 => Just(OnTrouble::Count),
+        2 => Just(OnTrouble::Page),
+        1 => Just(OnTrouble::Hold),
+        1 => Just(OnTrouble::RollBack),
+    ]
+}
+
+fn then() -> impl Strategy<Value = Then> {
+    prop_oneof![
+        8 => Just(Then::RollBack),
+        1 => Just(Then::Stop),
+        1 => Just(Then::ForwardFix),
+        1 => Just(Then::Hold),
+        1 => Just(Then::Advance),
+        1 => Just(Then::Page),
+    ]
+}
+
+fn after() -> impl Strategy<Value = AfterDecision> {
+    let rearm = AfterDecision::ReArm(Rearm { cooldown: SimDuration::from_mins(1) });
+    prop_oneof![6 => Just(AfterDecision::Stop), 1 => Just(rearm)]
+}
+
+fn variant() -> impl Strategy<Value = Variant> {
+    let limit = prop_oneof![
+        Just(0.0),
+        Just(-1.0),
+        (1u32..12).prop_map(|percent| f64::from(percent) / 100.0),
+        (1u32..9).prop_map(|tenths| f64::from(tenths) / 10.0),
+    ];
+    let operator =
+        prop_oneof![8 => Just(">"), 2 => Just(">="), 1 => Just("<"), 1 => Just("<="), 1 => Just("==")];
+    let what = (0..NUMBERS.len(), operator, prop::bool::weighted(0.2), limit, rule());
+    let when = (prop::sample::select(vec![15u64, 15, 15, 7, 40]), prop::sample::select(vec![0u64, 0, 45]));
+    let rest = (then(), trouble(), trouble(), after(), any::<bool>());
+    (what, when, rest).prop_map(|(what, when, rest)| {
+        let (number, operator, mirrored, limit, rule) = what;
+        let (then, on_no_data, on_error, after, identity) = rest;
+        let (every, start_after) = when;
+        let mirrored = mirrored && operator != "==";
+        Variant {
+            number,
+            operator,
+            mirrored,
+            limit,
+            rule,
+            every,
+            start_after,
+            then,
+            on_no_data,
+            on_error,
+            after,
+            identity,
+        }
+    })
+}
+
+fn scenario(loss: f64, query_errors: f64) -> Arc<Scenario> {
+    let mut scenario = studies::canary(FidelityChoice::Flow, 40.0);
+    scenario.telemetry.loss = Ratio::new(loss).unwrap();
+    scenario.telemetry.query_errors = Ratio::new(query_errors).unwrap();
+    studies::shared(scenario)
+}
+
+fn policies(variants: &[Variant]) -> Vec<Loaded> {
+    variants.iter().enumerate().map(|(index, variant)| loaded(format!("p{index}"), variant)).collect()
+}
+
+fn prepared(scenario: Arc<Scenario>, policies: &[Loaded], seed: u64) -> Prepared {
+    Prepared::new(scenario, policies, seed, PrepareOptions::default())
+        .unwrap_or_else(|errors| panic!("{errors:?}"))
+}
+
+fn json(record: &ReplicationRecord) -> String {
+    serde_json::to_string(record).unwrap()
+}
+
+fn like(limit: f64, rule: Rule) -> Variant {
+    Variant {
+        number: 0,
+        operator: ">",
+        mirrored: false,
+        limit,
+        rule,
+        every: 15,
+        start_after: 0,
+        then: Then::RollBack,
+        on_no_data: OnTrouble::Ignore,
+        on_error: OnTrouble::Ignore,
+        after: AfterDecision::Stop,
+        identity: true,
+    }
+}
+
+#[test]
+fn only_triggers_that_compare_one_number_and_then_end_take_part() {
+    let simple = like(0.05, Rule::Consecutive(2));
+    let variants = [
+        simple.clone(),
+        Variant { mirrored: true, operator: "<", ..simple.clone() },
+        Variant { on_error: OnTrouble::Page, then: Then::Stop, ..simple.clone() },
+        Variant { number: 4, ..simple.clone() },
+        Variant { operator: "==", ..simple.clone() },
+        Variant { then: Then::Hold, ..simple.clone() },
+        Variant { on_no_data: OnTrouble::Hold, ..simple.clone() },
+        Variant { after: AfterDecision::ReArm(Rearm { cooldown: SimDuration::ZERO }), ..simple },
+    ];
+    let prepared = prepared(scenario(0.0, 0.0), &policies(&variants), 1);
+    assert_eq!(prepared.rollouts[0].sweep.alone, [0, 1, 2, 3, 7, 8, 9, 10, 11]);
+}
+
+#[test]
+fn a_sweep_s_decisions_come_at_many_instants() {
+    let variants: Vec<Variant> = (1..40u32)
+        .flat_map(|step| (1..4).map(move |count| like(f64::from(step) * 0.004, Rule::Consecutive(count))))
+        .collect();
+    let prepared = prepared(scenario(0.01, 0.0), &policies(&variants), 3);
+    assert_eq!(prepared.rollouts[0].sweep.alone.len(), 4);
+    let together = replicate(&prepared, 0, Options::default());
+    let one_by_one = replicate(&prepared, 0, Options { no_sweep: true, ..Options::default() });
+    assert_eq!(json(&together), json(&one_by_one));
+    let runs = &together.rollouts[0].bad.runs[4..];
+    let mut instants: Vec<u64> = runs.iter().filter_map(|run| Some(run.decision.as_ref()?.at)).collect();
+    instants.sort_unstable();
+    instants.dedup();
+    assert!(instants.len() > 3, "{instants:?}");
+    assert!(runs.iter().any(|run| run.decision.is_none() && run.checks[0].bad > 0), "nobody just missed");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(48) })]
+
+    #[test]
+    fn together_is_as_one_by_one(
+        variants in prop::collection::vec(variant(), 1..40),
+        seed in 0u64..1000,
+        loss in prop::sample::select(vec![0.0, 0.02, 0.3]),
+        query_errors in prop::sample::select(vec![0.0, 0.0, 0.1, 0.4]),
+        no_merge in prop::bool::weighted(0.2),
+    ) {
+        let prepared = prepared(scenario(loss, query_errors), &policies(&variants), seed);
+        let options = Options { no_merge, ..Options::default() };
+        let together = replicate(&prepared, 0, options);
+        let one_by_one = replicate(&prepared, 0, Options { no_sweep: true, ..options });
+        prop_assert_eq!(json(&together), json(&one_by_one));
+    }
+}
