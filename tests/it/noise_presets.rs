@@ -207,8 +207,11 @@ fn tail(values: &[f64]) -> f64 {
     sorted[sorted.len() * 99 / 100] / mean(values)
 }
 
+/// A figure of a series.
+type Figure = fn(&[f64]) -> f64;
+
 /// The figures that are compared: the first two must fit, the others are shown.
-const FIGURES: [(&str, fn(&[f64]) -> f64); 4] = [
+const FIGURES: [(&str, Figure); 4] = [
     ("cv", variation),
     ("lag 1", |v| autocorrelation(v, 1)),
     ("lag 12", |v| autocorrelation(v, 12)),
