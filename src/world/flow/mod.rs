@@ -11,6 +11,7 @@
 //! Traps: only services without calls can be played at this level; every pod of a set gets an equal share of what the
 //! set gets; an autoscaler sees the expected use of processors, not the drawn one.
 
+mod bounds;
 mod draw;
 mod exposure;
 mod losses;
@@ -29,6 +30,7 @@ use crate::effect::{Destination, ServiceId, SetName};
 use crate::rng::Key;
 use crate::time::SimTime;
 
+use bounds::Below;
 use draw::{Window, count, draw};
 use exposure::{Exposure, Piece, Share, accumulate_set, felt, pods_multiplier, shares};
 use losses::Loss;
@@ -79,6 +81,8 @@ pub struct Flow {
     losses: Vec<Loss>,
     /// By how much the CPU limit slows down the pods of each set at present, by service.
     slowdowns: Vec<[f64; SetName::COUNT]>,
+    /// The latest distribution of the latency of each set, by service; empty without histograms.
+    below: Vec<[Below; SetName::COUNT]>,
 }
 
 impl Flow {
@@ -97,6 +101,7 @@ impl Flow {
             last_slot: 0,
             losses: Vec::new(),
             slowdowns: vec![[1.0; SetName::COUNT]; services],
+            below: if histograms { vec![Default::default(); services] } else { Vec::new() },
         }
     }
 

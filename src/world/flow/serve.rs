@@ -5,6 +5,7 @@ use super::super::cluster::Cluster;
 use super::super::instruments::{BOUNDS, Code, RequestCounters};
 use super::super::pod::Pod;
 use super::super::spec::ServiceSpec;
+use super::bounds::Below;
 use super::draw::{Slot, Window};
 use super::exposure::Exposure;
 use super::{Flow, Surroundings, ratio};
@@ -15,7 +16,7 @@ impl Flow {
     /// Spreads what the sets served over their pods' counters.
     #[allow(clippy::too_many_arguments)]
     pub(super) fn serve(
-        &self,
+        &mut self,
         service: ServiceId,
         window: &Window,
         exposure: &Exposure,
@@ -48,7 +49,9 @@ impl Flow {
             whole.by_code[Code::Failed as usize] = bad.min(real + extra);
             whole.by_code[Code::Ok as usize] = real + extra - whole.by_code[Code::Failed as usize];
             if self.histograms {
-                latency.histogram(&mut whole, key.id(50 + i as u64));
+                let below = &mut self.below[service.0 as usize][i];
+                below.look_at(&latency);
+                latency.histogram(below, &mut whole, key.id(50 + i as u64));
             }
             whole.seconds = latency.mean() * (real + extra) as f64;
             let cpu = spec.cpu_per_request * latency.work;
@@ -128,7 +131,7 @@ impl<'a> Latency<'a> {
         }
     }
 
-    fn below(&self, seconds: f64) -> f64 {
+    pub(super) fn below(&self, seconds: f64) -> f64 {
         let plain = self.spec.service_time.cdf(seconds / self.multiplier);
         if self.slow_share == 0.0 {
             return plain;
@@ -146,7 +149,7 @@ impl<'a> Latency<'a> {
     }
 
     /// Draws how many of the requests fall into each bucket.
-    fn histogram(&self, whole: &mut RequestCounters, key: Key) {
+    fn histogram(&self, known: &Below, whole: &mut RequestCounters, key: Key) {
         let mut left = whole.total();
         let mut mass = 1.0;
         let mut before = 0.0;
@@ -154,7 +157,7 @@ impl<'a> Latency<'a> {
             if left == 0 {
                 break;
             }
-            let below = if bound.is_finite() { self.below(bound) } else { 1.0 };
+            let below = known.at(i, self);
             let share = ratio(below - before, mass);
             let count = if bound.is_finite() {
                 binomial_quantile(left, share, key.id(i as u64).uniform())
