@@ -236,12 +236,8 @@ impl World {
 
     /// Plays on to `until` (events at `until` included), or to the first change of pods or weights.
     pub fn run_until(&mut self, until: SimTime) -> Stop {
-        while let Some(at) = self.agenda.peek_time() {
-            if at > until {
-                break;
-            }
+        while let Some((at, event)) = self.agenda.pop_due(until) {
             self.note_downtime(at);
-            let Some((at, event)) = self.agenda.pop() else { break };
             self.now = at;
             self.handle(event);
             if self.cluster.changed {

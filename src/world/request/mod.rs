@@ -25,7 +25,7 @@ mod sharing;
 
 use std::collections::VecDeque;
 
-use super::climate::Climate;
+use super::climate::{Climate, SlotCursor};
 use super::cluster::Cluster;
 use super::conditions::Conditions;
 use super::event::{CallEvent, Event, ExitReason, Process, class};
@@ -108,6 +108,8 @@ pub struct Requests {
     /// Intents planned so far by people, by source.
     planned: Vec<u64>,
     synthetic_issued: u64,
+    /// The slot of the present.
+    cursor: SlotCursor,
     generation: u32,
     source_keys: Vec<Key>,
     synthetic_key: Key,
@@ -142,6 +144,7 @@ impl Requests {
             sessions: vec![Vec::new(); spec.traffic.len()],
             planned: vec![0; spec.traffic.len()],
             synthetic_issued: 0,
+            cursor: SlotCursor::default(),
             generation: 0,
             source_keys: spec.traffic.iter().map(|t| key.entity(&t.name)).collect(),
             synthetic_key: key.purpose(Purpose::StandIn),
@@ -250,7 +253,7 @@ impl Requests {
         let pod = &mut around.cluster.pods[pod_index as usize];
         pod.in_flight += 1;
         let spec = &around.spec.services[call.service.0 as usize];
-        let time_slot = around.climate.slot_of(around.now);
+        let time_slot = around.climate.slot_by(&mut self.cursor, around.now);
         let mut factor = around.climate.service_time(call.service, time_slot)
             * around.climate.replica_time(call.service, pod.key.set, pod.key.ordinal, time_slot)
             * around.conditions.cold_factor(pod.uptime(around.now))
@@ -318,10 +321,11 @@ impl Requests {
 
     /// Whether the service itself answers with an error.
     fn fails(&mut self, slot: u32, around: &mut Around<'_>) -> bool {
+        let time_slot = around.climate.slot_by(&mut self.cursor, around.now);
         let call = &self.calls[slot as usize];
         let spec = &around.spec.services[call.service.0 as usize];
         let background =
-            spec.error_ratio.get() * around.climate.errors(call.service, around.climate.slot_of(around.now));
+            spec.error_ratio.get() * around.climate.errors(call.service, time_slot);
         let dependency = around.conditions.dependency_errors(call.service);
         let share = 1.0 - (1.0 - background.min(1.0)) * (1.0 - dependency);
         if call.key.purpose(Purpose::Error).uniform() < share {
