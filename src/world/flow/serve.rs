@@ -224,12 +224,16 @@ impl Served {
     /// The counts that fall on the part from `low` to `high` of the whole, by systematic sampling: the differences of
     /// floor(n * edge + offset) sum to n over the parts.
     fn part(&self, (low, high): (f64, f64), offset: f64) -> RequestCounters {
-        let cut = |n: u64| {
-            // Nothing is negative here, so the conversion is the floor.
-            let n = n as f64;
-            (n * high + offset) as u64 - (n * low + offset) as u64
-        };
         let whole = &self.whole;
+        if low == 0.0 && high >= 1.0 {
+            return *whole;
+        }
+        let cut = |n: u64| {
+            // Nothing is negative here, so the conversion is the floor; through `i64`, for which there is an
+            // instruction.
+            let n = n as i64 as f64;
+            ((n * high + offset) as i64 - (n * low + offset) as i64) as u64
+        };
         let mut counts = RequestCounters {
             seconds: whole.seconds * (high - low),
             by_code: whole.by_code.map(cut),

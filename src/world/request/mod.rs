@@ -167,9 +167,11 @@ impl Requests {
         now: SimTime,
     ) -> u32 {
         self.generation = self.generation.wrapping_add(1);
-        let call = Call {
+        let generation = self.generation;
+        // Made where it is kept: a call is the largest thing that an event touches.
+        let call = || Call {
             key,
-            generation: self.generation,
+            generation,
             service,
             source,
             intent,
@@ -192,11 +194,11 @@ impl Requests {
         };
         match self.free.pop() {
             Some(slot) => {
-                self.calls[slot as usize] = call;
+                self.calls[slot as usize] = call();
                 slot
             }
             None => {
-                self.calls.push(call);
+                self.calls.push(call());
                 self.calls.len() as u32 - 1
             }
         }
@@ -324,11 +326,10 @@ impl Requests {
         let time_slot = around.climate.slot_by(&mut self.cursor, around.now);
         let call = &self.calls[slot as usize];
         let spec = &around.spec.services[call.service.0 as usize];
-        let background =
-            spec.error_ratio.get() * around.climate.errors(call.service, time_slot);
+        let background = spec.error_ratio.get() * around.climate.errors(call.service, time_slot);
         let dependency = around.conditions.dependency_errors(call.service);
         let share = 1.0 - (1.0 - background.min(1.0)) * (1.0 - dependency);
-        if call.key.purpose(Purpose::Error).uniform() < share {
+        if share > 0.0 && call.key.purpose(Purpose::Error).uniform() < share {
             return true;
         }
         let Some(pod) = call.pod else { return false };
