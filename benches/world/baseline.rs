@@ -71,10 +71,17 @@ struct Graph {
     queues: [VecDeque<u32>; CHILDREN.len()],
     service: f64,
     workers: u32,
+    /// How long a caller waits, in ns; `None` = for ever.
+    timeout: Option<u64>,
+    timed_out: u64,
     sojourn: u64,
 }
 
 const NONE: u32 = u32::MAX;
+/// Set in the payload of a time-out, beside the slot of the call.
+const TIMED_OUT: u32 = 1 << 31;
+/// When a call was issued that is over.
+const OVER: u64 = 0;
 
 impl Graph {
     fn schedule(&mut self, at: u64, event: u32) {
@@ -94,6 +101,9 @@ impl Graph {
                 self.calls.len() as u32 - 1
             }
         };
+        if let Some(timeout) = self.timeout {
+            self.schedule(now + timeout, slot | TIMED_OUT);
+        }
         if self.busy[service] < self.workers {
             self.serve(slot, now);
         } else {
@@ -114,6 +124,7 @@ impl Graph {
             self.calls[slot as usize].child += 1;
             return self.call(child, slot, now);
         }
+        self.calls[slot as usize].issued = OVER;
         self.free.push(slot);
         self.busy[call.service] -= 1;
         if let Some(next) = self.queues[call.service].pop_front() {
@@ -127,8 +138,14 @@ impl Graph {
     }
 }
 
-/// Total time in the system of so many requests to a tree of ten services, in ns.
-pub(crate) fn call_graph(rate: f64, service: f64, workers: u32, requests: u64) -> u64 {
+/// Total time in the system of so many requests to a tree of ten services, in ns, and how often a caller has waited
+/// for longer than `timeout` (in ns), if it is given. Time-outs are left in the heap to go stale.
+pub(crate) fn call_graph(
+    (rate, service): (f64, f64),
+    workers: u32,
+    requests: u64,
+    timeout: Option<u64>,
+) -> (u64, u64) {
     let mut graph = Graph {
         stream: stream(),
         pending: Pending::new(),
@@ -139,14 +156,22 @@ pub(crate) fn call_graph(rate: f64, service: f64, workers: u32, requests: u64) -
         queues: Default::default(),
         service,
         workers,
+        timeout,
+        timed_out: 0,
         sojourn: 0,
     };
     let mut left = requests;
     let first = exponential(&mut graph.stream, 1.0 / rate);
     graph.schedule(first, NONE);
     while let Some(Reverse((now, _, event))) = graph.pending.pop() {
-        if event != NONE {
+        if event < TIMED_OUT {
             graph.go_on(event, now);
+            continue;
+        }
+        if event != NONE {
+            let issued = graph.calls[(event & !TIMED_OUT) as usize].issued;
+            // The slot may belong to another call by now.
+            graph.timed_out += u64::from(timeout.is_some_and(|timeout| issued + timeout == now));
             continue;
         }
         left -= 1;
@@ -156,7 +181,7 @@ pub(crate) fn call_graph(rate: f64, service: f64, workers: u32, requests: u64) -
         }
         graph.call(0, NONE, now);
     }
-    graph.sojourn
+    (graph.sojourn, graph.timed_out)
 }
 
 /// Errors of so many windows with this mean count: transformed rejection from one stream.

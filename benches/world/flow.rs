@@ -5,7 +5,7 @@ use std::hint::black_box;
 use backout::time::{SimDuration, SimTime};
 use backout::world::instruments::BOUNDS;
 use backout::world::{Level, World};
-use criterion::{Criterion, Throughput};
+use criterion::{BenchmarkGroup, Criterion, Throughput, measurement::WallTime};
 
 use crate::{baseline, study};
 
@@ -23,11 +23,20 @@ fn play(world: &World) -> u64 {
     world.tally().map_or(0, |tally| tally.counts.failed)
 }
 
-fn start(histograms: bool) -> World {
-    let spec = study::world(vec![study::service("shop", 1, ERRORS)], RATE);
+fn start(histograms: bool, noise: bool) -> World {
+    let quiet = study::world(vec![study::service("shop", 1, ERRORS)], RATE);
+    let spec = if noise { study::noisy(quiet) } else { quiet };
     let mut world = study::start(spec, Level::Flow { histograms });
     world.begin_counting(None, false);
     world
+}
+
+/// Constant rates, and rates, service times and errors that change from window to window.
+fn worlds(group: &mut BenchmarkGroup<'_, WallTime>, histograms: bool) {
+    for (name, noise) in [("world", false), ("world_with_noise", true)] {
+        let world = start(histograms, noise);
+        group.bench_function(name, |bencher| bencher.iter(|| black_box(play(&world))));
+    }
 }
 
 /// Windows of the world, and of loops that draw the same counts and do nothing else.
@@ -35,8 +44,7 @@ pub(crate) fn windows(criterion: &mut Criterion) {
     let mean = RATE * WINDOW.as_secs_f64();
     let mut group = criterion.benchmark_group("world/windows_errors");
     group.throughput(Throughput::Elements(WINDOWS));
-    let world = start(false);
-    group.bench_function("world", |bencher| bencher.iter(|| black_box(play(&world))));
+    worlds(&mut group, false);
     group.bench_function("rejection", |bencher| {
         bencher.iter(|| black_box(baseline::windows_by_rejection(mean, ERRORS, WINDOWS)));
     });
@@ -47,7 +55,6 @@ pub(crate) fn windows(criterion: &mut Criterion) {
 
     let mut group = criterion.benchmark_group("world/windows_histogram");
     group.throughput(Throughput::Elements(WINDOWS));
-    let world = start(true);
     let service_time = study::service("shop", 1, ERRORS).service_time;
     let mut below = 0.0;
     let shares = BOUNDS.map(|bound| {
@@ -56,7 +63,7 @@ pub(crate) fn windows(criterion: &mut Criterion) {
         below = upto;
         share
     });
-    group.bench_function("world", |bencher| bencher.iter(|| black_box(play(&world))));
+    worlds(&mut group, true);
     group.bench_function("rejection", |bencher| {
         bencher.iter(|| black_box(baseline::histograms_by_rejection(mean, &shares, WINDOWS)));
     });

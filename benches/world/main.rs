@@ -48,6 +48,7 @@ criterion_group! {
         .sample_size(30)
         .warm_up_time(Duration::from_millis(300))
         .measurement_time(Duration::from_millis(1500));
-    targets = request::single_server, request::call_graph, flow::windows, replications
+    targets = request::single_server, request::call_graph,
+        request::call_graph_with_timeouts, flow::windows, replications
 }
 criterion_main!(benches);

@@ -52,16 +52,26 @@ pub(crate) fn single_server(criterion: &mut Criterion) {
 
 /// Ten services in a tree, called one after the other: eleven events per request.
 pub(crate) fn call_graph(criterion: &mut Criterion) {
-    let call = |to: &usize| CallSpec::plain(ServiceId(*to as u16));
+    graph(criterion, "world/graph_10_services", None);
+}
+
+/// The same with a time-out of a second for each call, which hardly ever comes: cancelled here, left to go stale there.
+pub(crate) fn call_graph_with_timeouts(criterion: &mut Criterion) {
+    graph(criterion, "world/graph_10_services_timeouts", Some(SimDuration::from_secs(1)));
+}
+
+fn graph(criterion: &mut Criterion, name: &str, timeout: Option<SimDuration>) {
+    let call = |to: &usize| CallSpec { timeout, ..CallSpec::plain(ServiceId(*to as u16)) };
     let services = CHILDREN.iter().enumerate().map(|(index, children)| ServiceSpec {
         calls: children.iter().map(call).collect(),
         ..exponential(&format!("service-{index}"), 64, SERVICE)
     });
-    let mut group = criterion.benchmark_group("world/graph_10_services");
+    let mut group = criterion.benchmark_group(name);
     group.throughput(Throughput::Elements(CUSTOMERS));
     bench(&mut group, &counting(services.collect()));
+    let nanos = timeout.map(SimDuration::as_nanos);
     group.bench_function("std_heap", |bencher| {
-        bencher.iter(|| black_box(baseline::call_graph(RATE, SERVICE, 64, CUSTOMERS)));
+        bencher.iter(|| black_box(baseline::call_graph((RATE, SERVICE), 64, CUSTOMERS, nanos)));
     });
     group.finish();
 }

@@ -181,8 +181,8 @@ fn canary(noise: bool) -> Scenario {
     }
 }
 
-/// The same with slow noise on arrivals, service times (half of it each replica's own) and errors.
-fn noisy(mut spec: WorldSpec) -> WorldSpec {
+/// Slow noise on arrivals, service times (half of it each replica's own) and errors.
+pub(crate) fn noisy(mut spec: WorldSpec) -> WorldSpec {
     let noise = |shared| NoiseSpec { cv: 0.2, shared, tau: SimDuration::from_mins(5), ..NoiseSpec::none() };
     for traffic in &mut spec.traffic {
         traffic.noise = noise(Ratio::ONE);

@@ -81,21 +81,27 @@ fn large_quantile(n: u64, p: f64, u: f64) -> u64 {
     let w = normal_quantile(u);
     let x = expansion(n as f64, p, w);
     let error = expansion_error(w, n as f64 * p * (1.0 - p));
-    round_or_ask(x, error, || exact_quantile(n, p, u, x)).min(n)
+    let too_low = |k| is_below(binomial_cdf(n, p, k), u);
+    round_or_ask(x, error, n as f64, too_low, || exact_quantile(n, p, u, x)).min(n)
 }
 
-/// The second-order Cornish-Fisher expansion with the lattice correction -1/12 of the variance: the
-/// continuous inverse in whose floor the count lies. At p -> 0 it is Giles's expansion for the Poisson
-/// distribution.
+/// The third-order Cornish-Fisher expansion with the cumulants of the lattice taken out (Sheppard: the variance
+/// less 1/12, the fourth cumulant plus 1/120): the continuous inverse in whose floor the count lies. At p -> 0
+/// it is Giles's expansion for the Poisson distribution.
 fn expansion(n: f64, p: f64, w: f64) -> f64 {
     let q = 1.0 - p;
     let variance = n * p * q;
     let deviation = variance.sqrt();
-    let skew = (q - p) * (q - p);
-    let excess = 1.0 - 6.0 * p * q;
+    let skew = q - p;
+    let fourth = 1.0 - 6.0 * p * q;
+    let fifth = 1.0 - 12.0 * p * q;
     let w2 = w * w;
-    let second = excess * (w2 - 3.0) / 24.0 - skew * (2.0 * w2 - 5.0) / 36.0 - 1.0 / 24.0;
-    n * p + 0.5 + deviation * w + (q - p) * (w2 - 1.0) / 6.0 + w * second / deviation
+    let second = fourth * (w2 - 3.0) / 24.0 - skew * skew * (2.0 * w2 - 5.0) / 36.0 - 1.0 / 24.0;
+    let third = (w2 - 1.0) / 72.0 + fifth * ((w2 - 6.0) * w2 + 3.0) / 120.0
+        - fourth * ((w2 - 5.0) * w2 + 2.0) / 24.0
+        + skew * skew * ((12.0 * w2 - 53.0) * w2 + 17.0) / 324.0;
+    let small = (w * second + skew * third / deviation) / deviation;
+    n * p + 0.5 + deviation * w + skew * (w2 - 1.0) / 6.0 + small
 }
 
 fn exact_quantile(n: u64, p: f64, u: f64, guess: f64) -> u64 {
@@ -160,6 +166,10 @@ mod tests {
         let cases = [
             (10, 0.3),
             (10, 0.97),
+            (1000, 0.0079),
+            (1000, 0.0081),
+            (16, 0.5),
+            (20, 0.41),
             (1000, 0.029),
             (1000, 0.031),
             (25, 0.5),
@@ -183,7 +193,13 @@ mod tests {
     #[test]
     fn the_error_bound_of_the_expansion_holds() {
         for (n, p) in [
-            (24u64, 0.5),
+            (16u64, 0.5),
+            (20, 0.4),
+            (28, 0.3),
+            (55, 0.15),
+            (81, 0.1),
+            (801, 0.01),
+            (24, 0.5),
             (41, 0.3),
             (31, 0.4),
             (121, 0.1),

@@ -189,7 +189,11 @@ impl Naming {
         candidate: RoleNames,
     ) -> Self {
         let of_baseline = format!("{workload}-baseline");
-        let baseline = role(&of_baseline, &of_baseline, &stable.version);
+        let mut baseline = role(&of_baseline, &of_baseline, &stable.version);
+        if engine == Engine::Argo {
+            // Pods of an experiment belong to the rollout; their template hash tells them apart.
+            baseline.workload = workload.to_owned();
+        }
         Naming {
             engine,
             namespace: namespace.to_owned(),

@@ -25,6 +25,15 @@ pub struct Climate {
     services: Vec<ServiceClimate>,
 }
 
+/// The slot that was asked for last; finding one takes a division.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SlotCursor {
+    slot: usize,
+    from: SimTime,
+    /// The first instant of the next slot.
+    pub until: SimTime,
+}
+
 #[derive(Clone, Debug)]
 struct ServiceClimate {
     service_time: Path,
@@ -96,6 +105,19 @@ impl Climate {
     #[inline]
     pub fn slot_of(&self, at: SimTime) -> usize {
         (at.as_nanos() / self.slot.as_nanos().max(1)) as usize
+    }
+
+    /// As [`Climate::slot_of`], for somebody who asks again and again about instants near each other.
+    #[inline]
+    pub fn slot_by(&self, cursor: &mut SlotCursor, at: SimTime) -> usize {
+        if !(cursor.from <= at && at < cursor.until) {
+            let slot = self.slot_of(at);
+            let length = self.slot.as_nanos();
+            let from = SimTime::from_nanos((slot as u64).saturating_mul(length));
+            let until = SimTime::from_nanos((slot as u64 + 1).saturating_mul(length));
+            *cursor = SlotCursor { slot, from, until };
+        }
+        cursor.slot
     }
 
     /// Length of a slot.

@@ -394,6 +394,14 @@ impl Cluster {
         self.split.cohort && self.routing == Routing::Weighted
     }
 
+    /// Whether it takes no look at a request to know that it goes to the stable destination: pods are found by their
+    /// endpoints, and no others are ready. `false` means nothing.
+    pub(super) fn serves_only_stable(&self, target: ServiceId) -> bool {
+        let sets = &self.sets[target.0 as usize];
+        let unready = |set: SetName| sets[set.index()].ready.is_empty();
+        self.routing == Routing::Endpoints && unready(SetName::New) && unready(SetName::Baseline)
+    }
+
     /// As [`Cluster::shares`], of all requests: the cohort that a rule matches goes to the candidate.
     pub fn overall_shares(&self, spec: &WorldSpec) -> [f64; Destination::COUNT] {
         let rest = self.shares(spec.target);

@@ -18,6 +18,7 @@ pub mod conditions;
 pub mod event;
 pub mod flow;
 pub mod instruments;
+mod life;
 pub mod outcomes;
 pub mod pod;
 pub mod protection;
@@ -39,7 +40,7 @@ use crate::time::{SimDuration, SimTime};
 use climate::Climate;
 use cluster::Cluster;
 use conditions::Conditions;
-use event::{Event, ExitReason, Process, class};
+use event::{Event, Process, class};
 use flow::{Flow, SlotHarm, Undisturbed};
 use instruments::{NoPod, PodInstruments, ServiceInstruments};
 use outcomes::Outcomes;
@@ -275,12 +276,8 @@ impl World {
 
     /// Plays on to `until` (events at `until` included), or to the first change of pods or weights.
     pub fn run_until(&mut self, until: SimTime) -> Stop {
-        while let Some(at) = self.agenda.peek_time() {
-            if at > until {
-                break;
-            }
+        while let Some((at, event)) = self.agenda.pop_due(until) {
             self.note_downtime(at);
-            let Some((at, event)) = self.agenda.pop() else { break };
             self.now = at;
             self.handle(event);
             if self.cluster.changed {
@@ -372,48 +369,6 @@ impl World {
         self.fingerprint.record(self.now, kind << 32 | u64::from(id));
     }
 
-    fn exit(&mut self, process: Process, reason: ExitReason) {
-        if reason == ExitReason::OutOfMemory && self.cluster.pods[process.pod as usize].oom_at != self.now {
-            // Its memory has filled up at another speed since this was foreseen.
-            return;
-        }
-        self.note(3, process.pod);
-        let now = self.now;
-        self.lose_requests(process.pod);
-        if self.cluster.exit(process, reason, now, &mut self.agenda) {
-            self.with_requests(|requests, around| requests.pod_lost(process.pod, around));
-        }
-    }
-
-    /// Flow level: what is in a pod when its container exits fails.
-    fn lose_requests(&mut self, pod: u32) {
-        if let Kernel::Flow(flow) = &mut self.kernel {
-            let around = flow::Surroundings {
-                spec: &self.common.spec,
-                climate: &self.common.climate,
-                conditions: &self.conditions,
-                keys: &self.common.service_keys,
-                down_without: &self.down_without,
-            };
-            flow.lose(pod, self.now, &self.cluster, &around);
-        }
-    }
-
-    /// A terminating pod goes when it has drained, or when its grace is over.
-    fn gone(&mut self, process: Process) {
-        let pod = &self.cluster.pods[process.pod as usize];
-        let service = &self.common.spec.services[pod.key.service.0 as usize];
-        let busy = pod.in_flight + pod.waiting > 0;
-        if busy && self.now < pod.terminating_since + service.termination_grace {
-            let again = self.now + SimDuration::from_millis(500);
-            self.agenda.schedule(again, class::CLUSTER, Event::PodGone(process));
-            return;
-        }
-        self.note(4, process.pod);
-        self.with_requests(|requests, around| requests.pod_lost(process.pod, around));
-        self.cluster.gone(process.pod);
-    }
-
     /// A disturbance begins or ends.
     fn boundary(&mut self) {
         self.settle_flow();
@@ -436,41 +391,6 @@ impl World {
             let process = Process { pod, incarnation: self.cluster.pods[pod as usize].incarnation };
             self.cluster.doom(process, &common.spec, &self.conditions, self.now, &mut self.agenda);
         }
-    }
-
-    fn schedule_probe(&mut self, process: Process) {
-        let pod = &self.cluster.pods[process.pod as usize];
-        let period = self.common.spec.services[pod.key.service.0 as usize].readiness.period;
-        self.agenda.schedule(self.now + period, class::CLUSTER, Event::Probe(process));
-    }
-
-    /// A health probe: a pod whose queue is full does not answer in time.
-    fn probe(&mut self, process: Process) {
-        let failed = self.failed_checks(process);
-        let pod = &mut self.cluster.pods[process.pod as usize];
-        if pod.state != pod::PodState::Running {
-            return;
-        }
-        let service = &self.common.spec.services[pod.key.service.0 as usize];
-        let full = service.queue > 0 && pod.waiting >= service.queue;
-        pod.probe_failures = if full || failed[0] { pod.probe_failures + 1 } else { 0 };
-        pod.liveness_failures = if full || failed[1] { pod.liveness_failures + 1 } else { 0 };
-        let (failures, liveness_failures) = (pod.probe_failures, pod.liveness_failures);
-        let failing_for = service.readiness.period * u64::from(liveness_failures);
-        let doomed =
-            failing_for >= service.liveness.period * u64::from(service.liveness.failure_threshold.max(1));
-        let unready = failures >= service.readiness.failure_threshold.max(1);
-        let was_ready = pod.ready;
-        if liveness_failures > 0 && doomed {
-            self.exit(process, ExitReason::Liveness);
-            return;
-        }
-        if unready && was_ready {
-            self.cluster.fail_readiness(process.pod);
-        } else if failures == 0 && !was_ready {
-            self.cluster.ready(process, self.now, &mut self.agenda);
-        }
-        self.schedule_probe(process);
     }
 
     /// Ends a slot: at flow level its numbers are drawn now. Call at every scrape with consecutive numbers.

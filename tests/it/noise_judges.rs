@@ -42,8 +42,9 @@ fn false_rollbacks(name: &str) -> f64 {
         .unwrap();
     assert_eq!(records.len(), RELEASES as usize);
     let fired = records.iter().filter(|record| {
-        let runs = &record.rollouts[0].healthy.runs;
-        runs.iter().any(|run| matches!(run.player, Player::Policy(_)) && run.decision.is_some())
+        // A world that is not in its steady state at the deploy deploys nothing.
+        let mut runs = record.rollouts.iter().flat_map(|rollout| &rollout.healthy.runs);
+        runs.any(|run| matches!(run.player, Player::Policy(_)) && run.decision.is_some())
     });
     fired.count() as f64
 }

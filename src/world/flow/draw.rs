@@ -217,7 +217,9 @@ fn draw_slow(
         if left == 0 {
             continue;
         }
-        let here = Latency::of(spec, service, set, exposure, window.weather, around.climate).above(limit);
+        let latency = Latency::of(spec, service, set, exposure, window.weather, around.climate);
+        let is_plain = latency.multiplier == plain.multiplier && latency.slow_share == 0.0;
+        let here = if is_plain { without } else { latency.above(limit) };
         let common = binomial_quantile(left, without.min(here), key.id(i as u64).uniform());
         // The same pods without the deploy differ by rounding only; that is no harm.
         let extra = if here - without > 1e-9 { ratio(here - without, 1.0 - without) } else { 0.0 };

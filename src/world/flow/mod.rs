@@ -14,6 +14,7 @@
 //! Traps: only services without calls can be played at this level; every pod of a set gets an equal share of what the
 //! set gets; an autoscaler sees the expected use of processors, not the drawn one.
 
+mod bounds;
 mod draw;
 mod exposure;
 mod losses;
@@ -32,6 +33,7 @@ use crate::effect::{Destination, ServiceId, SetName};
 use crate::rng::Key;
 use crate::time::SimTime;
 
+use bounds::Below;
 use draw::{Window, count, draw};
 use exposure::{
     Exposure, Piece, Share, accumulate_set, felt, pods_multiplier, served, shares, undisturbed_pods,
@@ -86,6 +88,8 @@ pub struct Flow {
     losses: Vec<Loss>,
     /// By how much the CPU limit slows down the pods of each set at present, by service.
     slowdowns: Vec<[f64; SetName::COUNT]>,
+    /// The latest distribution of the latency of each set, by service; empty without histograms.
+    below: Vec<[Below; SetName::COUNT]>,
 }
 
 impl Flow {
@@ -104,6 +108,7 @@ impl Flow {
             last_slot: 0,
             losses: Vec::new(),
             slowdowns: vec![[1.0; SetName::COUNT]; services],
+            below: if histograms { vec![Default::default(); services] } else { Vec::new() },
         }
     }
 
@@ -118,7 +123,6 @@ impl Flow {
         for index in 0..around.spec.services.len() {
             let service = ServiceId(index as u16);
             let is_target = service == around.spec.target;
-            let exposure = &mut self.exposures[index];
             let shape = shape_mean(around, service, (from, now), self.weather);
             let weight = dt * factor * shape;
             let rate = if around.spec.services[index].depends_on_load() {
@@ -126,15 +130,8 @@ impl Flow {
             } else {
                 0.0
             };
-            exposure.total += weight;
-            exposure.dependency += weight * around.conditions.dependency_errors(service);
-            let (waiting, wait) = around.conditions.wait(service);
-            exposure.waiting += weight * waiting;
-            exposure.wait += weight * waiting * wait;
-            if let Some(multiplier) = undisturbed_pods(cluster, service, self.weather, around) {
-                exposure.disturbed += weight;
-                exposure.undisturbed += weight * multiplier;
-            }
+            self.surroundings(service, weight, cluster, around);
+            let exposure = &mut self.exposures[index];
             let shares = shares(cluster, service, around.spec);
             for (d, share) in shares.iter().enumerate() {
                 if share.ready == 0 {
@@ -173,13 +170,9 @@ impl Flow {
                 };
                 let multiplier = pods_multiplier(cluster, (service, set), &piece, around);
                 exposure.multiplier[set.index()] += part * multiplier;
-                let spec = &around.spec.services[index];
-                if spec.throttled {
-                    let slow = around.conditions.slowness(set.revision());
-                    let slower = if is_target { 1.0 + slow.share * (slow.factor - 1.0) } else { 1.0 };
-                    let time = spec.service_time.mean() * around.climate.service_time(service, self.weather);
-                    let offered = piece.requests / dt * time * multiplier * slower;
-                    let slowed = slowdown(offered, spec.at_full_speed(), spec.concurrency + spec.queue);
+                if around.spec.services[index].throttled {
+                    let offered = (piece.requests / dt, multiplier);
+                    let slowed = throttled((service, set), offered, self.weather, around);
                     exposure.throttled[set.index()] += part * multiplier * slowed;
                     self.slowdowns[index][set.index()] = slowed;
                 }
@@ -194,6 +187,26 @@ impl Flow {
             }
         }
         self.last = now;
+    }
+
+    /// Adds what all arrivals at a service meet, wherever they go.
+    fn surroundings(
+        &mut self,
+        service: ServiceId,
+        weight: f64,
+        cluster: &Cluster,
+        around: &Surroundings<'_>,
+    ) {
+        let exposure = &mut self.exposures[service.0 as usize];
+        exposure.total += weight;
+        exposure.dependency += weight * around.conditions.dependency_errors(service);
+        let (waiting, wait) = around.conditions.wait(service);
+        exposure.waiting += weight * waiting;
+        exposure.wait += weight * waiting * wait;
+        if let Some(multiplier) = undisturbed_pods(cluster, service, self.weather, around) {
+            exposure.disturbed += weight;
+            exposure.undisturbed += weight * multiplier;
+        }
     }
 
     /// Ends the slot, or a part of it: draws its numbers, counts them for users and instruments, and starts the next.
@@ -246,6 +259,22 @@ impl Flow {
             pod.lost_exposure = 0.0;
         }
     }
+}
+
+/// How much slower the pods of a set are because of their CPU limit, offered this many requests per second each with
+/// this mean multiplier of their work.
+fn throttled(
+    (service, set): (ServiceId, SetName),
+    (rate, multiplier): (f64, f64),
+    weather: usize,
+    around: &Surroundings<'_>,
+) -> f64 {
+    let spec = &around.spec.services[service.0 as usize];
+    let slow = around.conditions.slowness(set.revision());
+    let is_target = service == around.spec.target;
+    let slower = if is_target { 1.0 + slow.share * (slow.factor - 1.0) } else { 1.0 };
+    let time = spec.service_time.mean() * around.climate.service_time(service, weather);
+    slowdown(rate * time * multiplier * slower, spec.at_full_speed(), spec.concurrency + spec.queue)
 }
 
 /// Arrivals per second at a service in a slot, before the arrival factor.

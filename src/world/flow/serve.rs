@@ -5,6 +5,7 @@ use super::super::cluster::Cluster;
 use super::super::instruments::{BOUNDS, Code, RequestCounters};
 use super::super::pod::Pod;
 use super::super::spec::ServiceSpec;
+use super::bounds::Below;
 use super::draw::{Slot, Window};
 use super::exposure::Exposure;
 use super::{Flow, Surroundings, ratio};
@@ -15,7 +16,7 @@ impl Flow {
     /// Spreads what the sets served over their pods' counters.
     #[allow(clippy::too_many_arguments)]
     pub(super) fn serve(
-        &self,
+        &mut self,
         service: ServiceId,
         window: &Window,
         exposure: &Exposure,
@@ -48,7 +49,9 @@ impl Flow {
             whole.by_code[Code::Failed as usize] = bad.min(real + extra);
             whole.by_code[Code::Ok as usize] = real + extra - whole.by_code[Code::Failed as usize];
             if self.histograms {
-                latency.histogram(&mut whole, key.id(50 + i as u64));
+                let below = &mut self.below[service.0 as usize][i];
+                below.look_at(&latency);
+                latency.histogram(below, &mut whole, key.id(50 + i as u64));
             }
             whole.seconds = latency.mean() * (real + extra) as f64;
             let cpu = spec.cpu_per_request * latency.work;
@@ -139,7 +142,7 @@ impl<'a> Latency<'a> {
         (ratio(exposure.waiting, exposure.total), exposure.wait / exposure.waiting)
     }
 
-    fn below(&self, seconds: f64) -> f64 {
+    pub(super) fn below(&self, seconds: f64) -> f64 {
         let (share, wait) = self.wait;
         if share <= 0.0 {
             return self.served_below(seconds);
@@ -167,7 +170,7 @@ impl<'a> Latency<'a> {
     }
 
     /// Draws how many of the requests fall into each bucket.
-    fn histogram(&self, whole: &mut RequestCounters, key: Key) {
+    fn histogram(&self, known: &Below, whole: &mut RequestCounters, key: Key) {
         let mut left = whole.total();
         let mut mass = 1.0;
         let mut before = 0.0;
@@ -175,7 +178,7 @@ impl<'a> Latency<'a> {
             if left == 0 {
                 break;
             }
-            let below = if bound.is_finite() { self.below(bound) } else { 1.0 };
+            let below = known.at(i, self);
             let share = ratio(below - before, mass);
             let count = if bound.is_finite() {
                 binomial_quantile(left, share, key.id(i as u64).uniform())
@@ -242,12 +245,16 @@ impl Served {
     /// The counts that fall on the part from `low` to `high` of the whole, by systematic sampling: the differences of
     /// floor(n * edge + offset) sum to n over the parts.
     fn part(&self, (low, high): (f64, f64), offset: f64) -> RequestCounters {
-        let cut = |n: u64| {
-            // Nothing is negative here, so the conversion is the floor.
-            let n = n as f64;
-            (n * high + offset) as u64 - (n * low + offset) as u64
-        };
         let whole = &self.whole;
+        if low == 0.0 && high >= 1.0 {
+            return *whole;
+        }
+        let cut = |n: u64| {
+            // Nothing is negative here, so the conversion is the floor; through `i64`, for which there is an
+            // instruction.
+            let n = n as i64 as f64;
+            ((n * high + offset) as i64 - (n * low + offset) as i64) as u64
+        };
         let mut counts = RequestCounters {
             seconds: whole.seconds * (high - low),
             by_code: whole.by_code.map(cut),

@@ -1,5 +1,6 @@
 //! When requests arrive: open-loop sources and synthetic load.
 
+use super::super::climate::SlotCursor;
 use super::super::event::{Event, class};
 use super::super::spec::TrafficSpec;
 use super::{Around, Requests, SYNTHETIC};
@@ -19,7 +20,8 @@ impl Requests {
         let key = self.source_keys[index].id(self.issued[index]).purpose(Purpose::Arrivals);
         let need = -libm::log(key.uniform_open());
         let traffic = &around.spec.traffic[index];
-        let at = next_arrival(need, traffic, |slot| around.climate.arrivals(index, slot), around);
+        let multiplier = |slot| around.climate.arrivals(index, slot);
+        let at = next_arrival(need, traffic, multiplier, &mut self.cursor, around);
         if let Some(at) = at {
             around.agenda.schedule(at, class::TRAFFIC, Event::Arrival(source));
         }
@@ -75,19 +77,21 @@ fn next_arrival(
     need: f64,
     traffic: &TrafficSpec,
     multiplier: impl Fn(usize) -> f64,
+    present: &mut SlotCursor,
     around: &Around<'_>,
 ) -> Option<SimTime> {
     let (base, shape) = (traffic.rate.get(), &traffic.shape);
     if base <= 0.0 {
         return None;
     }
-    let slot_length = around.climate.slot();
     let mut at = around.now;
     let mut need = need;
+    around.climate.slot_by(present, at);
+    let mut cursor = *present;
     // A bound on the walk: a rate that stays at zero for this many slots never comes back.
     for _ in 0..1_000_000 {
-        let slot = around.climate.slot_of(at);
-        let slot_end = SimTime::from_nanos((slot as u64 + 1).saturating_mul(slot_length.as_nanos()));
+        let slot = around.climate.slot_by(&mut cursor, at);
+        let slot_end = cursor.until;
         let end = around.conditions.next_arrival_change(at).map_or(slot_end, |b| b.min(slot_end));
         let rate = base * multiplier(slot) * around.conditions.arrival_factor(at);
         let mass = rate * end.since(at).as_secs_f64();

@@ -28,7 +28,7 @@ mod sharing;
 
 use std::collections::VecDeque;
 
-use super::climate::Climate;
+use super::climate::{Climate, SlotCursor};
 use super::cluster::Cluster;
 use super::conditions::Conditions;
 use super::event::{CallEvent, Event, ExitReason, Process, class};
@@ -127,6 +127,8 @@ pub struct Requests {
     /// Intents planned so far by people, by source.
     planned: Vec<u64>,
     synthetic_issued: u64,
+    /// The slot of the present.
+    cursor: SlotCursor,
     generation: u32,
     source_keys: Vec<Key>,
     synthetic_key: Key,
@@ -162,6 +164,7 @@ impl Requests {
             sessions: vec![Vec::new(); spec.traffic.len()],
             planned: vec![0; spec.traffic.len()],
             synthetic_issued: 0,
+            cursor: SlotCursor::default(),
             generation: 0,
             source_keys: spec.traffic.iter().map(|t| key.entity(&t.name)).collect(),
             synthetic_key: key.purpose(Purpose::StandIn),
@@ -184,9 +187,11 @@ impl Requests {
         now: SimTime,
     ) -> u32 {
         self.generation = self.generation.wrapping_add(1);
-        let call = Call {
+        let generation = self.generation;
+        // Made where it is kept: a call is the largest thing that an event touches.
+        let call = || Call {
             key,
-            generation: self.generation,
+            generation,
             service,
             source,
             intent,
@@ -212,11 +217,11 @@ impl Requests {
         };
         match self.free.pop() {
             Some(slot) => {
-                self.calls[slot as usize] = call;
+                self.calls[slot as usize] = call();
                 slot
             }
             None => {
-                self.calls.push(call);
+                self.calls.push(call());
                 self.calls.len() as u32 - 1
             }
         }
@@ -282,7 +287,7 @@ impl Requests {
         let pod = &mut around.cluster.pods[pod_index as usize];
         pod.in_flight += 1;
         let spec = &around.spec.services[call.service.0 as usize];
-        let time_slot = around.climate.slot_of(around.now);
+        let time_slot = around.climate.slot_by(&mut self.cursor, around.now);
         let mut factor = around.climate.service_time(call.service, time_slot)
             * around.climate.replica_time(call.service, pod.key.set, pod.key.ordinal, time_slot)
             * around.conditions.cold_factor(pod.uptime(around.now))
@@ -368,13 +373,13 @@ impl Requests {
 
     /// Whether the service itself answers with an error.
     fn fails(&mut self, slot: u32, around: &mut Around<'_>) -> bool {
+        let time_slot = around.climate.slot_by(&mut self.cursor, around.now);
         let call = &self.calls[slot as usize];
         let spec = &around.spec.services[call.service.0 as usize];
-        let background =
-            spec.error_ratio.get() * around.climate.errors(call.service, around.climate.slot_of(around.now));
+        let background = spec.error_ratio.get() * around.climate.errors(call.service, time_slot);
         let dependency = around.conditions.dependency_errors(call.service);
         let share = 1.0 - (1.0 - background.min(1.0)) * (1.0 - dependency);
-        if call.key.purpose(Purpose::Error).uniform() < share {
+        if share > 0.0 && call.key.purpose(Purpose::Error).uniform() < share {
             return true;
         }
         let Some(pod) = call.pod else { return false };

@@ -18,6 +18,9 @@ impl Requests {
         if call.source == SYNTHETIC {
             return Destination::Candidate;
         }
+        if around.cluster.serves_only_stable(call.service) {
+            return Destination::Stable;
+        }
         let shares = around.cluster.shares(call.service);
         let cohort = around.cluster.follows_cohort();
         if !cohort && shares[Destination::Stable.index()] >= 1.0 {
@@ -83,17 +86,24 @@ impl Requests {
 /// A random ready pod behind the destination.
 pub(super) fn pick_pod(call: &Call, destination: Destination, cluster: &Cluster) -> Option<u32> {
     let sets = &cluster.sets[call.service.0 as usize];
-    let behind = || SetName::ALL.into_iter().filter(|s| s.destination() == destination);
-    let count: usize = behind().map(|s| sets[s.index()].ready.len()).sum();
-    if count == 0 {
-        return None;
+    let mut count = 0;
+    for set in SetName::ALL {
+        if set.destination() == destination {
+            count += sets[set.index()].ready.len();
+        }
     }
-    let mut index = call.key.purpose(Purpose::Routing).id(1).below(count as u64) as usize;
-    for set in behind() {
-        let ready = &sets[set.index()].ready;
-        match ready.get(index) {
-            Some(&pod) => return Some(pod),
-            None => index -= ready.len(),
+    // The only one is the one, whatever the key says.
+    let mut index = match count {
+        0 | 1 => 0,
+        _ => call.key.purpose(Purpose::Routing).id(1).below(count as u64) as usize,
+    };
+    for set in SetName::ALL {
+        if set.destination() == destination {
+            let ready = &sets[set.index()].ready;
+            match ready.get(index) {
+                Some(&pod) => return Some(pod),
+                None => index -= ready.len(),
+            }
         }
     }
     None

@@ -50,7 +50,14 @@ impl Requests {
     }
 
     /// A call needs no processor any more, because its own service is over or it ends; nothing happens if it had none.
+    #[inline]
     pub(super) fn leave(&mut self, slot: u32, pod: u32, around: &mut Around<'_>) {
+        if !self.sharing.is_empty() {
+            self.leave_shared(slot, pod, around);
+        }
+    }
+
+    fn leave_shared(&mut self, slot: u32, pod: u32, around: &mut Around<'_>) {
         let inside =
             self.sharing.get(pod as usize).map(|sharing| sharing.inside.as_slice()).unwrap_or_default();
         let Some(position) = inside.iter().position(|(other, _)| *other == slot) else { return };
