@@ -319,7 +319,7 @@ impl Requests {
         let at = if plain {
             around.now + SimDuration::from_secs_f64(seconds)
         } else {
-            edge::serve_hindered(&call, pod_index, (seconds, cpu), around)
+            edge::serve_hindered(call, pod_index, (seconds, cpu), around)
         };
         let handle = around.agenda.schedule(at, class::TRAFFIC, Event::Call(CallEvent::Served, slot));
         let call = &mut self.calls[slot as usize];
