@@ -78,7 +78,8 @@ impl<'a> Bundle<'a> {
             return Ok(());
         }
         if !reader.has("apiVersion") {
-            if reader.has("triggers") || (reader.has("format") && !reader.has("kind")) {
+            let may_be_native = reader.has("format") && !reader.has("kind") && !reader.has("services");
+            if reader.has("triggers") || may_be_native {
                 if !self.native.contains(&source) {
                     self.native.push(source);
                 }
@@ -158,7 +159,9 @@ fn passed_over(group: &str, version: &str, kind: &str, at: &Reader<'_>) -> Resul
 }
 
 fn unknown_document(reader: &Reader<'_>) -> Diagnostic {
-    let help = if reader.has("groups") {
+    let help = if reader.has("services") {
+        "this looks like a scenario: play it with `--scenario FILE`"
+    } else if reader.has("groups") {
         "this looks like Prometheus rules, which are not read yet; write the expression as a native trigger"
     } else if reader.has("judge") || reader.has("metrics") {
         "this looks like a Kayenta canary config, which is not read yet"

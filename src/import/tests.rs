@@ -40,6 +40,8 @@ fn kinds_are_told_apart_by_api_version_and_kind() {
             .is_some_and(|help| help.contains("Prometheus rules"))
     );
     assert!(refused("just: a mapping\n").message.contains("no policy file"));
+    let scenario = refused("format: 1\nservices: {}\ntraffic: []\n");
+    assert!(scenario.help.is_some_and(|help| help.contains("--scenario")));
     let companion = format!("apiVersion: v1\nkind: Service\nmetadata: {{name: a}}\n---\n{}", "");
     assert!(refused(&companion).message.contains("no policy in"));
 }

@@ -8,7 +8,7 @@
 //! ordinary riders, with everything their checks found settled from what the sweep noted; the others do so at the end.
 //!
 //! Traps: the result must be that of asking every policy at every tick, to the last byte
-//! (`tests/it/sweeps.rs`), so only what is known to be a native trigger of this kind takes part ([`plan`]); where a
+//! (`tests/it/sweeps.rs`), so only what is known to be a native trigger of this kind takes part (`plan.rs`); where a
 //! timeline is kept everybody is asked. A query that fails or has no data must count for the sweep as it would for each.
 
 mod account;
