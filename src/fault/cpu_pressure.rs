@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Effect, Fault, Resolution};
 use crate::catalogue::Entry;
-use crate::effect::{Disturbance, Victims, WorldDisturbance};
+use crate::effect::{Victims, WorldDisturbance};
 use crate::rng::{Distribution, Ratio};
 use crate::time::SimDuration;
 
@@ -39,18 +39,15 @@ impl Entry for CpuPressure {
 
 impl Fault for CpuPressure {
     fn resolve(&self, r: &mut Resolution<'_>) -> Vec<Effect> {
-        let (from, until) = r.span(&self.at, &self.lasts);
-        let pods = Victims { share: r.share("pods", &self.pods), salt: r.salt() };
-        let service = r.target(&self.service);
-        let factor = r.number("factor", &self.factor).max(0.0);
-        vec![Effect {
-            from,
-            until,
-            what: Disturbance::World(WorldDisturbance::PodsSlow { service, pods, factor }),
-        }]
+        r.timed(&self.at, &self.lasts, |r| {
+            let pods = Victims { share: r.share("pods", &self.pods), salt: r.salt() };
+            let service = r.target(&self.service);
+            let factor = r.number("factor", &self.factor).max(0.0);
+            WorldDisturbance::PodsSlow { service, pods, factor }
+        })
     }
 
     fn services(&self) -> Vec<(&'static str, &str)> {
-        self.service.iter().map(|name| ("service", name.as_str())).collect()
+        super::one_service(&self.service)
     }
 }

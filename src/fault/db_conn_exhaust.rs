@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Effect, Fault, Resolution};
 use crate::catalogue::Entry;
-use crate::effect::{Disturbance, WorldDisturbance};
+use crate::effect::WorldDisturbance;
 use crate::rng::Distribution;
 use crate::time::SimDuration;
 
@@ -36,18 +36,15 @@ impl Entry for DbConnExhaust {
 
 impl Fault for DbConnExhaust {
     fn resolve(&self, r: &mut Resolution<'_>) -> Vec<Effect> {
-        let (from, until) = r.span(&self.at, &self.lasts);
-        let service = r.target(&self.service);
-        let most = self.per_pod.max(1);
-        vec![Effect {
-            from,
-            until,
-            what: Disturbance::World(WorldDisturbance::Concurrency { service, most }),
-        }]
+        r.timed(&self.at, &self.lasts, |r| {
+            let service = r.target(&self.service);
+            let most = self.per_pod.max(1);
+            WorldDisturbance::Concurrency { service, most }
+        })
     }
 
     fn services(&self) -> Vec<(&'static str, &str)> {
-        self.service.iter().map(|name| ("service", name.as_str())).collect()
+        super::one_service(&self.service)
     }
 
     fn needs_requests(&self) -> Option<&'static str> {

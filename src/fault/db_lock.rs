@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Effect, Fault, Resolution};
 use crate::catalogue::Entry;
-use crate::effect::{Disturbance, WorldDisturbance};
+use crate::effect::WorldDisturbance;
 use crate::rng::{Distribution, Ratio};
 use crate::time::SimDuration;
 
@@ -38,17 +38,14 @@ impl Entry for DbLock {
 
 impl Fault for DbLock {
     fn resolve(&self, r: &mut Resolution<'_>) -> Vec<Effect> {
-        let (from, until) = r.span(&self.at, &self.lasts);
-        let service = r.target(&self.service);
-        let (wait, share) = (r.duration("wait", &self.wait), r.share("share", &self.share));
-        vec![Effect {
-            from,
-            until,
-            what: Disturbance::World(WorldDisturbance::Waits { service, share, wait }),
-        }]
+        r.timed(&self.at, &self.lasts, |r| {
+            let service = r.target(&self.service);
+            let (wait, share) = (r.duration("wait", &self.wait), r.share("share", &self.share));
+            WorldDisturbance::Waits { service, share, wait }
+        })
     }
 
     fn services(&self) -> Vec<(&'static str, &str)> {
-        self.service.iter().map(|name| ("service", name.as_str())).collect()
+        super::one_service(&self.service)
     }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Effect, Fault, Resolution};
 use crate::catalogue::Entry;
-use crate::effect::{Disturbance, WorldDisturbance};
+use crate::effect::WorldDisturbance;
 use crate::rng::{Distribution, Ratio};
 use crate::time::SimDuration;
 
@@ -36,17 +36,14 @@ impl Entry for DepThrottle {
 
 impl Fault for DepThrottle {
     fn resolve(&self, r: &mut Resolution<'_>) -> Vec<Effect> {
-        let (from, until) = r.span(&self.at, &self.lasts);
-        let service = r.target(&self.service);
-        let share = r.share("share", &self.share);
-        vec![Effect {
-            from,
-            until,
-            what: Disturbance::World(WorldDisturbance::DependencyErrors { service, share }),
-        }]
+        r.timed(&self.at, &self.lasts, |r| {
+            let service = r.target(&self.service);
+            let share = r.share("share", &self.share);
+            WorldDisturbance::DependencyErrors { service, share }
+        })
     }
 
     fn services(&self) -> Vec<(&'static str, &str)> {
-        self.service.iter().map(|name| ("service", name.as_str())).collect()
+        super::one_service(&self.service)
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Effect, Fault, Resolution};
 use crate::catalogue::Entry;
-use crate::effect::{Disturbance, WorldDisturbance};
+use crate::effect::WorldDisturbance;
 use crate::rng::{Distribution, Ratio};
 use crate::time::SimDuration;
 
@@ -35,17 +35,14 @@ impl Entry for DiskFull {
 
 impl Fault for DiskFull {
     fn resolve(&self, r: &mut Resolution<'_>) -> Vec<Effect> {
-        let (from, until) = r.span(&self.at, &self.lasts);
-        let service = r.target(&self.service);
-        let share = r.share("writes", &self.writes);
-        vec![Effect {
-            from,
-            until,
-            what: Disturbance::World(WorldDisturbance::DependencyErrors { service, share }),
-        }]
+        r.timed(&self.at, &self.lasts, |r| {
+            let service = r.target(&self.service);
+            let share = r.share("writes", &self.writes);
+            WorldDisturbance::DependencyErrors { service, share }
+        })
     }
 
     fn services(&self) -> Vec<(&'static str, &str)> {
-        self.service.iter().map(|name| ("service", name.as_str())).collect()
+        super::one_service(&self.service)
     }
 }

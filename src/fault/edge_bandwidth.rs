@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Effect, Fault, Resolution};
 use crate::catalogue::Entry;
-use crate::effect::{Disturbance, EdgeEffect, WorldDisturbance};
+use crate::effect::EdgeEffect;
 use crate::rng::Distribution;
 use crate::time::SimDuration;
 
@@ -41,14 +41,12 @@ impl Entry for EdgeBandwidth {
 
 impl Fault for EdgeBandwidth {
     fn resolve(&self, r: &mut Resolution<'_>) -> Vec<Effect> {
-        let (from, until) = r.span(&self.at, &self.lasts);
-        let bits = r.number("kib_per_call", &self.kib_per_call).max(0.0) * 8192.0;
-        let speed = r.number("mbit_per_second", &self.mbit_per_second).max(1e-6) * 1e6;
-        let transmission = SimDuration::from_secs_f64(bits / speed);
-        let (from_whom, to) = (r.caller(&self.from), r.target(&self.to));
-        let effect = EdgeEffect::Bandwidth { transmission };
-        let what = WorldDisturbance::Edge { from: from_whom, to, effect };
-        vec![Effect { from, until, what: Disturbance::World(what) }]
+        r.on_edge((&self.from, &self.to), &self.at, &self.lasts, |r| {
+            let bits = r.number("kib_per_call", &self.kib_per_call).max(0.0) * 8192.0;
+            let speed = r.number("mbit_per_second", &self.mbit_per_second).max(1e-6) * 1e6;
+            let transmission = SimDuration::from_secs_f64(bits / speed);
+            EdgeEffect::Bandwidth { transmission }
+        })
     }
 
     fn services(&self) -> Vec<(&'static str, &str)> {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Effect, Fault, Resolution};
 use crate::catalogue::Entry;
-use crate::effect::{Disturbance, EdgeEffect, WorldDisturbance};
+use crate::effect::EdgeEffect;
 use crate::rng::Distribution;
 use crate::time::SimDuration;
 
@@ -41,12 +41,11 @@ impl Entry for EdgeDelay {
 
 impl Fault for EdgeDelay {
     fn resolve(&self, r: &mut Resolution<'_>) -> Vec<Effect> {
-        let (from, until) = r.span(&self.at, &self.lasts);
-        let (latency, jitter) = (r.duration("latency", &self.latency), r.duration("jitter", &self.jitter));
-        let (from_whom, to) = (r.caller(&self.from), r.target(&self.to));
-        let effect = EdgeEffect::Delay { latency, jitter, share: crate::quantity::Ratio::ONE };
-        let what = WorldDisturbance::Edge { from: from_whom, to, effect };
-        vec![Effect { from, until, what: Disturbance::World(what) }]
+        r.on_edge((&self.from, &self.to), &self.at, &self.lasts, |r| {
+            let (latency, jitter) =
+                (r.duration("latency", &self.latency), r.duration("jitter", &self.jitter));
+            EdgeEffect::Delay { latency, jitter, share: crate::quantity::Ratio::ONE }
+        })
     }
 
     fn services(&self) -> Vec<(&'static str, &str)> {
@@ -54,6 +53,6 @@ impl Fault for EdgeDelay {
     }
 
     fn needs_requests(&self) -> Option<&'static str> {
-        Some("callers and pods see different things")
+        Some(super::SEEN_DIFFERENTLY)
     }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Effect, Fault, Resolution};
 use crate::catalogue::Entry;
-use crate::effect::{Disturbance, EdgeEffect, WorldDisturbance};
+use crate::effect::EdgeEffect;
 use crate::rng::Distribution;
 use crate::time::SimDuration;
 
@@ -37,11 +37,7 @@ impl Entry for EdgePartition {
 
 impl Fault for EdgePartition {
     fn resolve(&self, r: &mut Resolution<'_>) -> Vec<Effect> {
-        let (from, until) = r.span(&self.at, &self.lasts);
-        let (from_whom, to) = (r.caller(&self.from), r.target(&self.to));
-        let effect = EdgeEffect::Partition;
-        let what = WorldDisturbance::Edge { from: from_whom, to, effect };
-        vec![Effect { from, until, what: Disturbance::World(what) }]
+        r.on_edge((&self.from, &self.to), &self.at, &self.lasts, |_| EdgeEffect::Partition)
     }
 
     fn services(&self) -> Vec<(&'static str, &str)> {
@@ -49,6 +45,6 @@ impl Fault for EdgePartition {
     }
 
     fn needs_requests(&self) -> Option<&'static str> {
-        Some("callers and pods see different things")
+        Some(super::SEEN_DIFFERENTLY)
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Effect, Fault, Resolution};
 use crate::catalogue::Entry;
-use crate::effect::{Disturbance, EdgeEffect, Refusal, WorldDisturbance};
+use crate::effect::{EdgeEffect, Refusal};
 use crate::rng::{Distribution, Ratio};
 use crate::time::SimDuration;
 
@@ -41,12 +41,10 @@ impl Entry for HttpError {
 
 impl Fault for HttpError {
     fn resolve(&self, r: &mut Resolution<'_>) -> Vec<Effect> {
-        let (from, until) = r.span(&self.at, &self.lasts);
-        let (refusal, share) = (self.status, r.share("share", &self.share));
-        let (from_whom, to) = (r.caller(&self.from), r.target(&self.to));
-        let effect = EdgeEffect::Abort { refusal, share };
-        let what = WorldDisturbance::Edge { from: from_whom, to, effect };
-        vec![Effect { from, until, what: Disturbance::World(what) }]
+        r.on_edge((&self.from, &self.to), &self.at, &self.lasts, |r| {
+            let (refusal, share) = (self.status, r.share("share", &self.share));
+            EdgeEffect::Abort { refusal, share }
+        })
     }
 
     fn services(&self) -> Vec<(&'static str, &str)> {
@@ -54,6 +52,6 @@ impl Fault for HttpError {
     }
 
     fn needs_requests(&self) -> Option<&'static str> {
-        Some("callers and pods see different things")
+        Some(super::SEEN_DIFFERENTLY)
     }
 }

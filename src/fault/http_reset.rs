@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Effect, Fault, Resolution};
 use crate::catalogue::Entry;
-use crate::effect::{Disturbance, EdgeEffect, WorldDisturbance};
+use crate::effect::EdgeEffect;
 use crate::rng::{Distribution, Ratio};
 use crate::time::SimDuration;
 
@@ -38,12 +38,9 @@ impl Entry for HttpReset {
 
 impl Fault for HttpReset {
     fn resolve(&self, r: &mut Resolution<'_>) -> Vec<Effect> {
-        let (from, until) = r.span(&self.at, &self.lasts);
-        let share = r.share("share", &self.share);
-        let (from_whom, to) = (r.caller(&self.from), r.target(&self.to));
-        let effect = EdgeEffect::Reset { share };
-        let what = WorldDisturbance::Edge { from: from_whom, to, effect };
-        vec![Effect { from, until, what: Disturbance::World(what) }]
+        r.on_edge((&self.from, &self.to), &self.at, &self.lasts, |r| EdgeEffect::Reset {
+            share: r.share("share", &self.share),
+        })
     }
 
     fn services(&self) -> Vec<(&'static str, &str)> {
@@ -51,6 +48,6 @@ impl Fault for HttpReset {
     }
 
     fn needs_requests(&self) -> Option<&'static str> {
-        Some("callers and pods see different things")
+        Some(super::SEEN_DIFFERENTLY)
     }
 }

@@ -68,6 +68,6 @@ impl Fault for InstanceDown {
     }
 
     fn services(&self) -> Vec<(&'static str, &str)> {
-        self.service.iter().map(|name| ("service", name.as_str())).collect()
+        super::one_service(&self.service)
     }
 }

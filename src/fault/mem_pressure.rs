@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Effect, Fault, Resolution};
 use crate::catalogue::Entry;
-use crate::effect::{Disturbance, Victims, WorldDisturbance};
+use crate::effect::{Victims, WorldDisturbance};
 use crate::rng::{Distribution, Ratio};
 use crate::time::SimDuration;
 
@@ -39,18 +39,15 @@ impl Entry for MemPressure {
 
 impl Fault for MemPressure {
     fn resolve(&self, r: &mut Resolution<'_>) -> Vec<Effect> {
-        let (from, until) = r.span(&self.at, &self.lasts);
-        let pods = Victims { share: r.share("pods", &self.pods), salt: r.salt() };
-        let service = r.target(&self.service);
-        let oom_after = r.duration("oom_after", &self.oom_after);
-        vec![Effect {
-            from,
-            until,
-            what: Disturbance::World(WorldDisturbance::MemoryPressure { service, pods, oom_after }),
-        }]
+        r.timed(&self.at, &self.lasts, |r| {
+            let pods = Victims { share: r.share("pods", &self.pods), salt: r.salt() };
+            let service = r.target(&self.service);
+            let oom_after = r.duration("oom_after", &self.oom_after);
+            WorldDisturbance::MemoryPressure { service, pods, oom_after }
+        })
     }
 
     fn services(&self) -> Vec<(&'static str, &str)> {
-        self.service.iter().map(|name| ("service", name.as_str())).collect()
+        super::one_service(&self.service)
     }
 }

@@ -58,7 +58,7 @@ pub mod vulnerable_release;
 pub mod wrong_answers;
 pub mod zone_down;
 
-use crate::effect::{Caller, Disturbance, ServiceId};
+use crate::effect::{Caller, Disturbance, EdgeEffect, ServiceId, WorldDisturbance};
 use crate::rng::{Distribution, Key, Purpose, Unit};
 use crate::time::{SimDuration, SimTime};
 
@@ -101,6 +101,31 @@ impl Resolution<'_> {
         (from, from + self.duration("for", lasts))
     }
 
+    /// What a member does to the world in its span; numbers of `what` are drawn after those of the span.
+    pub fn timed(
+        &mut self,
+        at: &Distribution<SimDuration>,
+        lasts: &Distribution<SimDuration>,
+        what: impl FnOnce(&mut Self) -> WorldDisturbance,
+    ) -> Vec<Effect> {
+        let (from, until) = self.span(at, lasts);
+        vec![Effect { from, until, what: Disturbance::World(what(self)) }]
+    }
+
+    /// As [`Resolution::timed`], to calls on an edge, `ends` its caller and its callee.
+    pub fn on_edge(
+        &mut self,
+        ends: (&Option<String>, &Option<String>),
+        at: &Distribution<SimDuration>,
+        lasts: &Distribution<SimDuration>,
+        effect: impl FnOnce(&mut Self) -> EdgeEffect,
+    ) -> Vec<Effect> {
+        self.timed(at, lasts, |r| {
+            let effect = effect(r);
+            WorldDisturbance::Edge { from: r.caller(ends.0), to: r.target(ends.1), effect }
+        })
+    }
+
     /// A number that tells the victims of this entry from those of others.
     pub fn salt(&self) -> u64 {
         self.key.purpose(Purpose::Victims).entity(self.path).below(u64::MAX)
@@ -133,6 +158,14 @@ impl Resolution<'_> {
 
 /// What stands for the users where a caller is named.
 const USERS: &str = "users";
+
+/// Why what happens on an edge cannot be counted per window.
+const SEEN_DIFFERENTLY: &str = "callers and pods see different things";
+
+/// The name of the one service a member may name, with its field.
+fn one_service(service: &Option<String>) -> Vec<(&'static str, &str)> {
+    service.iter().map(|name| ("service", name.as_str())).collect()
+}
 
 /// The names of services in the ends of an edge, with their fields.
 fn edge_services<'a>(from: &'a Option<String>, to: &'a Option<String>) -> Vec<(&'static str, &'a str)> {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Effect, Fault, Resolution};
 use crate::catalogue::Entry;
-use crate::effect::{Disturbance, WorldDisturbance};
+use crate::effect::WorldDisturbance;
 use crate::rng::{Distribution, Ratio};
 use crate::time::SimDuration;
 
@@ -33,17 +33,14 @@ impl Entry for NeighbourOutage {
 
 impl Fault for NeighbourOutage {
     fn resolve(&self, r: &mut Resolution<'_>) -> Vec<Effect> {
-        let (from, until) = r.span(&self.at, &self.lasts);
-        let share = r.share("share", &self.share);
-        let service = self.service.as_deref().and_then(|name| (r.service)(name));
-        vec![Effect {
-            from,
-            until,
-            what: Disturbance::World(WorldDisturbance::DependencyErrors { service, share }),
-        }]
+        r.timed(&self.at, &self.lasts, |r| {
+            let share = r.share("share", &self.share);
+            let service = r.target(&self.service);
+            WorldDisturbance::DependencyErrors { service, share }
+        })
     }
 
     fn services(&self) -> Vec<(&'static str, &str)> {
-        self.service.iter().map(|name| ("service", name.as_str())).collect()
+        super::one_service(&self.service)
     }
 }

@@ -56,9 +56,7 @@ impl Warm {
             not_ready.or_else(|| steady::off_objective(&warm.world, &counted.unwrap_or_default()));
         compared(setting, warm)
     }
-}
 
-impl Warm {
     /// The same instant as the players of one rollout know it.
     #[must_use]
     pub fn watched_by(&self, prepared: &Prepared, plan: &RolloutPlan) -> Self {

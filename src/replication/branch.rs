@@ -400,19 +400,19 @@ impl Branch {
     }
 }
 
+fn percent(share: f64) -> String {
+    format!("{:.4} %", share * 100.0).replace(".0000", "")
+}
+
 fn describe(action: &Action) -> String {
     match action {
         Action::Route(crate::effect::Routing::Weighted) => "traffic is split by weight".to_owned(),
         Action::Route(crate::effect::Routing::Endpoints) => {
             "traffic goes to every ready pod alike".to_owned()
         }
-        Action::Weight(weight) => format!("candidate weight {:.4} %", weight * 100.0).replace(".0000", ""),
-        Action::BaselineWeight(weight) => {
-            format!("baseline weight {:.4} %", weight * 100.0).replace(".0000", "")
-        }
-        Action::Mirror(share) => {
-            format!("mirrored to the candidate: {:.4} %", share * 100.0).replace(".0000", "")
-        }
+        Action::Weight(weight) => format!("candidate weight {}", percent(*weight)),
+        Action::BaselineWeight(weight) => format!("baseline weight {}", percent(*weight)),
+        Action::Mirror(share) => format!("mirrored to the candidate: {}", percent(*share)),
         Action::Cohort(true) => "the matching cohort goes to the candidate".to_owned(),
         Action::Cohort(false) => "the matching cohort is like everybody".to_owned(),
         Action::Unsplit => "all traffic to the stable destination".to_owned(),

@@ -21,13 +21,7 @@ impl World {
     /// Flow level: what is in a pod when its container exits fails.
     pub(super) fn lose_requests(&mut self, pod: u32) {
         if let Kernel::Flow(flow) = &mut self.kernel {
-            let around = flow::Surroundings {
-                spec: &self.common.spec,
-                climate: &self.common.climate,
-                conditions: &self.conditions,
-                keys: &self.common.service_keys,
-                down_without: &self.down_without,
-            };
+            let around = flow::Surroundings::of(&self.common, &self.conditions, &self.down_without);
             flow.lose(pod, self.now, &self.cluster, &around);
         }
     }

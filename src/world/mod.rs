@@ -304,13 +304,7 @@ impl World {
     /// Flow level: adds the time up to now to the integrals, before something changes.
     fn settle_flow(&mut self) {
         if let Kernel::Flow(flow) = &mut self.kernel {
-            let around = flow::Surroundings {
-                spec: &self.common.spec,
-                climate: &self.common.climate,
-                conditions: &self.conditions,
-                keys: &self.common.service_keys,
-                down_without: &self.down_without,
-            };
+            let around = flow::Surroundings::of(&self.common, &self.conditions, &self.down_without);
             flow.accumulate(self.now, &mut self.cluster, &around);
         }
     }
@@ -402,13 +396,7 @@ impl World {
     /// tells the parts of one slot apart (1, 2, ...).
     pub fn end_part(&mut self, slot: usize, part: u64) {
         if let Kernel::Flow(flow) = &mut self.kernel {
-            let around = flow::Surroundings {
-                spec: &self.common.spec,
-                climate: &self.common.climate,
-                conditions: &self.conditions,
-                keys: &self.common.service_keys,
-                down_without: &self.down_without,
-            };
+            let around = flow::Surroundings::of(&self.common, &self.conditions, &self.down_without);
             flow.end_slot(
                 (slot, part),
                 self.now,

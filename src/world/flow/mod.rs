@@ -23,6 +23,7 @@ mod undisturbed;
 
 use std::sync::Arc;
 
+use super::Common;
 use super::climate::Climate;
 use super::cluster::Cluster;
 use super::conditions::Conditions;
@@ -62,6 +63,22 @@ pub(super) struct Surroundings<'a> {
     pub keys: &'a [Key],
     /// When nobody could serve the target in the world without a deploy.
     pub down_without: &'a [(SimTime, SimTime)],
+}
+
+impl<'a> Surroundings<'a> {
+    pub(super) fn of(
+        common: &'a Common,
+        conditions: &'a Conditions,
+        down_without: &'a [(SimTime, SimTime)],
+    ) -> Self {
+        Surroundings {
+            spec: &common.spec,
+            climate: &common.climate,
+            conditions,
+            keys: &common.service_keys,
+            down_without,
+        }
+    }
 }
 
 /// The flow-level kernel.
@@ -125,7 +142,7 @@ impl Flow {
             let is_target = service == around.spec.target;
             let shape = shape_mean(around, service, (from, now), self.weather);
             let weight = dt * factor * shape;
-            let rate = if around.spec.services[index].depends_on_load() {
+            let rate = if is_target || around.spec.services[index].depends_on_load() {
                 arrival_rate(around.spec, around.climate, service, self.weather)
             } else {
                 0.0
@@ -151,7 +168,6 @@ impl Flow {
                 let felt = felt(share.share, set, is_target, cluster);
                 let part = weight * felt * ready as f64 / share.ready as f64;
                 if is_target {
-                    let rate = arrival_rate(around.spec, around.climate, service, self.weather);
                     let load = rate * factor * felt / share.ready as f64;
                     let served = served(set, load, cluster, around);
                     accumulate_set(exposure, set, part, &served, around.conditions);
