@@ -14,6 +14,7 @@ mod budget;
 pub mod document;
 mod doubts;
 pub mod embedded;
+pub mod history;
 pub mod limits;
 pub mod noise;
 mod place;

@@ -217,6 +217,16 @@ impl World {
         self.doom_processes();
     }
 
+    /// The third revision of the target is another one from now on, with these faults.
+    pub fn adopt(&mut self, faults: Arc<[TimedDisturbance]>) {
+        self.settle_flow();
+        self.conditions.adopt(faults, self.now);
+        self.cluster.startup = self.conditions.startup_factors();
+        self.probes |= self.conditions.has_failing_probes();
+        self.schedule_boundary();
+        self.doom_processes();
+    }
+
     /// From now on the candidate of the target is a workload of its own, with an autoscaler of its own if the service
     /// has one, as with Flagger.
     pub fn part_workloads(&mut self) {
@@ -481,6 +491,11 @@ impl World {
     /// Whether traffic and capacity are as before the deploy.
     pub fn is_restored(&self) -> bool {
         self.cluster.is_restored(&self.common.spec)
+    }
+
+    /// Whether the pods of one set carry all traffic of the target.
+    pub fn is_carried_by(&self, set: SetName) -> bool {
+        self.cluster.is_carried_by(set, &self.common.spec)
     }
 
     /// Whether nothing of the deploy is left; at flow level such a world equals the one without a deploy.
