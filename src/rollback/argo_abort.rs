@@ -9,8 +9,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{PlannedStep, Procedure, StepKind};
+use super::{PlannedStep, Procedure, StepKind, needs_a_router};
 use crate::catalogue::Entry;
+use crate::effect::Routing;
 use crate::strategy::support::replicas::Bounds;
 use crate::time::SimDuration;
 
@@ -72,5 +73,9 @@ impl Procedure for ArgoAbort {
             plan.push(step("scale the canary down", self.scale_down_delay, StepKind::ScaleDown));
         }
         plan
+    }
+
+    fn why_not(&self, routing: Routing) -> Option<&'static str> {
+        if self.traffic_routed { needs_a_router(routing) } else { None }
     }
 }

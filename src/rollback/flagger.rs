@@ -4,8 +4,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{PlannedStep, Procedure, StepKind};
+use super::{PlannedStep, Procedure, StepKind, needs_a_router};
 use crate::catalogue::Entry;
+use crate::effect::Routing;
 use crate::time::SimDuration;
 
 /// Flagger's rollback.
@@ -37,5 +38,9 @@ impl Procedure for Flagger {
             step("route all traffic to the primary", StepKind::FlipWeight),
             step("scale the canary to zero", StepKind::ScaleDown),
         ]
+    }
+
+    fn why_not(&self, routing: Routing) -> Option<&'static str> {
+        needs_a_router(routing)
     }
 }

@@ -12,14 +12,20 @@
 
 pub mod argo_abort;
 pub mod check;
+pub mod codedeploy;
+pub mod compose_rollback;
 pub mod defect;
 pub mod flagger;
 pub mod forward_fix;
 pub mod kubectl_undo;
+pub mod load_balancer_switch;
 pub mod support;
 pub mod switch_back;
 pub mod target;
+pub mod terraform_reapply;
+pub mod workflow;
 
+use crate::effect::Routing;
 use crate::strategy::{StrategySpec, Undo};
 
 pub use support::conditions::{Fallback, RollbackConditions};
@@ -30,6 +36,15 @@ pub use support::step::{Command, PlannedStep, StepKind};
 pub trait Procedure: Send + Sync {
     /// Its steps, in order.
     fn plan(&self) -> Vec<PlannedStep>;
+    /// Why it cannot undo a rollout whose requests find their pods like this; `None` if it can.
+    fn why_not(&self, _routing: Routing) -> Option<&'static str> {
+        None
+    }
+}
+
+/// For procedures that do nothing but move traffic between destinations.
+fn needs_a_router(routing: Routing) -> Option<&'static str> {
+    (routing == Routing::Endpoints).then_some("no router tells the old pods from the new ones")
 }
 
 crate::catalogue! {
@@ -39,6 +54,11 @@ crate::catalogue! {
         argo_abort => argo_abort::ArgoAbort,
         kubectl_undo => kubectl_undo::KubectlUndo,
         switch_back => switch_back::SwitchBack,
+        codedeploy => codedeploy::Codedeploy,
+        compose_rollback => compose_rollback::ComposeRollback,
+        workflow => workflow::Workflow,
+        load_balancer_switch => load_balancer_switch::LoadBalancerSwitch,
+        terraform_reapply => terraform_reapply::TerraformReapply,
         forward_fix => forward_fix::ForwardFix,
     }
 }

@@ -7,8 +7,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{PlannedStep, Procedure, StepKind};
+use super::{PlannedStep, Procedure, StepKind, needs_a_router};
 use crate::catalogue::Entry;
+use crate::effect::Routing;
 use crate::time::SimDuration;
 
 /// The abort of a blue-green rollout.
@@ -52,5 +53,9 @@ impl Procedure for SwitchBack {
             plan.push(step("scale the new replica set down", self.scale_down_delay, StepKind::ScaleDown));
         }
         plan
+    }
+
+    fn why_not(&self, routing: Routing) -> Option<&'static str> {
+        needs_a_router(routing)
     }
 }

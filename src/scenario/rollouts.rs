@@ -33,6 +33,7 @@ pub(super) fn resolve(checker: &mut Checker<'_>) -> Option<Resolved> {
         return None;
     };
     check_strategy(checker, rollout);
+    check_procedure(checker, rollout);
     if rollout.weight_propagation > SimDuration::from_mins(60) {
         let fact = format!("weights take {} to reach the routers", rollout.weight_propagation);
         checker.error(&["rollouts", "0", "weight_propagation"], fact, "a few seconds are usual, at most 1h");
@@ -57,6 +58,17 @@ fn check_strategy(checker: &mut Checker<'_>, rollout: &Rollout) {
         let mut place = vec!["rollouts", "0", "strategy", rollout.strategy.name()];
         place.extend(path.iter().map(String::as_str));
         checker.error(&place, fact, help);
+    }
+}
+
+/// A procedure must be able to undo the rollout.
+fn check_procedure(checker: &mut Checker<'_>, rollout: &Rollout) {
+    let Some(procedure) = &rollout.rollback else { return };
+    if let Some(why) = procedure.as_dyn().why_not(rollout.strategy.as_dyn().routing()) {
+        let (way, kind) = (procedure.name(), rollout.strategy.name());
+        let fact = format!("`{way}` cannot undo a rollout of the kind `{kind}`: {why}");
+        let help = "leave `rollback` out for what fits the rollout, or see `backout list procedures`";
+        checker.error(&["rollouts", "0", "rollback"], fact, help);
     }
 }
 

@@ -13,7 +13,7 @@ pub mod flagger;
 pub mod rolling;
 pub mod support;
 
-use crate::effect::{Action, RolloutView};
+use crate::effect::{Action, RolloutView, Routing};
 use crate::time::{SimDuration, SimTime};
 use support::replicas::Bounds;
 
@@ -144,6 +144,10 @@ pub trait Rollout: Send + Sync {
     /// each side; else one number of replicas covers both.
     fn has_own_workload(&self) -> bool {
         false
+    }
+    /// How requests find pods while it lasts.
+    fn routing(&self) -> Routing {
+        Routing::Weighted
     }
     /// How long it takes at least when nothing goes wrong and pods start at once.
     fn shortest(&self) -> SimDuration {

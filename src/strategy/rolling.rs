@@ -35,6 +35,10 @@ impl Rollout for Rolling {
         self.bounds.min_ready
     }
 
+    fn routing(&self) -> Routing {
+        Routing::Endpoints
+    }
+
     fn undo(&self) -> Undo {
         Undo::RollingUpdate(self.bounds)
     }

@@ -451,11 +451,14 @@ impl Cluster {
         }
     }
 
-    /// Whether pods and routers of the target are as before any deploy: all old pods ready, no others, no weight.
+    /// Whether pods and routers of the target are as before any deploy: all old pods ready, no others behind the stable
+    /// destination, no weight.
     pub fn is_restored(&self, spec: &WorldSpec) -> bool {
         let sets = &self.sets[spec.target.0 as usize];
         let replicas = self.replicas(spec.target, spec) as usize;
+        let rivals = [SetName::Promoted, SetName::Other];
         sets[SetName::Old.index()].ready.len() >= replicas
+            && rivals.iter().all(|set| sets[set.index()].ready.is_empty())
             && self.overall_shares(spec)[Destination::Stable.index()] >= 1.0
     }
 

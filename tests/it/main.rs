@@ -42,6 +42,7 @@ mod telemetry_world;
 mod tidy;
 mod timelines;
 mod value_stability;
+mod ways_back;
 mod why;
 mod world_calls;
 mod world_flow;

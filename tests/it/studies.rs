@@ -187,6 +187,42 @@ pub fn shared(scenario: Scenario) -> Arc<Scenario> {
     Arc::new(scenario)
 }
 
+/// A policy that rolls back at a time after the deploy, whatever it sees.
+#[derive(Clone)]
+pub struct Clockwork {
+    after: SimDuration,
+    at: SimTime,
+}
+
+impl Policy for Clockwork {
+    fn start(&mut self, start: &Start) {
+        self.at = start.deploy_at + self.after;
+    }
+
+    fn next_tick(&self) -> SimTime {
+        self.at
+    }
+
+    fn observe(&mut self, _observation: &mut Observation<'_>) -> Verdict {
+        self.at = SimTime::NEVER;
+        Verdict::RollBack { reasons: vec!["it is time".to_owned()] }
+    }
+
+    fn boxed(&self) -> Box<dyn Policy> {
+        Box::new(self.clone())
+    }
+}
+
+/// The same as if it had been loaded.
+pub fn clockwork(name: &str, after: SimDuration) -> Loaded {
+    Loaded {
+        prototype: Box::new(Clockwork { after, at: SimTime::NEVER }),
+        queries: Vec::new(),
+        checks: Vec::new(),
+        ..threshold(name, 0.5, 1)
+    }
+}
+
 /// A policy that is inconclusive at every tick.
 #[derive(Clone)]
 pub struct Undecided(SimTime);

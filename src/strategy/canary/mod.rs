@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::support::replicas::Bounds;
 use super::{Objection, Rollout, Strategy, Undo};
 use crate::catalogue::Entry;
+use crate::effect::Routing;
 use crate::quantity::Weight;
 use crate::time::SimDuration;
 
@@ -156,6 +157,10 @@ impl Rollout for Canary {
 
     fn min_ready(&self) -> SimDuration {
         self.bounds.min_ready
+    }
+
+    fn routing(&self) -> Routing {
+        if self.traffic_routed { Routing::Weighted } else { Routing::Endpoints }
     }
 
     fn shortest(&self) -> SimDuration {
