@@ -44,7 +44,18 @@ def rounds(repetitions, divisor, log):
         for (workload, side), units in SIDES.items():
             line = play(workload, side, max(units // divisor, 1))
             lines.setdefault((workload, side), []).append(line)
-            log.write(json.dumps(line) + "\n")
+            print(json.dumps(line), file=log, flush=True)
+    return lines
+
+
+def stored(log):
+    """The lines of a run that has been, even if it was interrupted after its first round."""
+    lines = {}
+    for line in map(json.loads, log):
+        lines.setdefault((line["workload"], line["side"]), []).append(line)
+    missing = SIDES.keys() - lines.keys()
+    if missing:
+        sys.exit(f"peers: no round was finished: {len(missing)} sides are missing")
     return lines
 
 
@@ -75,7 +86,7 @@ def comparison(lines):
         unit = lines[goal.workload, goal.ours][0]["unit"]
         ratio, verdict = goal.judge(ours, peer)
         cells = [
-            f"{goal.workload}, a {unit}",
+            f"{goal.workload}, per {unit}",
             f"{goal.ours} {time_text(ours)}",
             f"{goal.peer} {time_text(peer)}",
             ratio,
@@ -91,7 +102,7 @@ def rest(lines):
     for workload, side in lines:
         if (workload, side) not in named:
             unit = lines[workload, side][0]["unit"]
-            yield f"{workload}, {side}: {time_text(nanoseconds(lines[workload, side]))} a {unit}"
+            yield f"{workload}, {side}: {time_text(nanoseconds(lines[workload, side]))} per {unit}"
 
 
 def checks(lines):
@@ -105,14 +116,17 @@ def main():
     parser = argparse.ArgumentParser(prog="run", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="two rounds of a quarter of the units, to try it")
     parser.add_argument("--rounds", type=int, default=5, help="repetitions of each side [default: 5]")
+    parser.add_argument("--stored", action="store_true", help="take the sides from the last run's results")
     args = parser.parse_args()
     count, divisor = (2, 4) if args.quick else (max(args.rounds, 1), 1)
     cores = os.sched_getaffinity(0)
     load = os.getloadavg()[0]
 
     os.sched_setaffinity(0, {max(cores)})
-    with open(TARGET / "peers" / "results.jsonl", "w") as log:
-        lines = rounds(count, divisor, log)
+    results = TARGET / "peers" / "results.jsonl"
+    with results.open("r" if args.stored else "w") as log:
+        lines = stored(log) if args.stored else rounds(count, divisor, log)
+    least = min(len(of_side) for of_side in lines.values())
     failures = list(wrong(lines))
     if failures:
         sys.exit("peers: sides disagree, so their times mean nothing:\n  " + "\n  ".join(failures))
@@ -120,7 +134,7 @@ def main():
     print("\nOther sides: " + "; ".join(rest(lines)) + ".")
     print("\nWhat was computed (all within bounds):\n" + "\n".join(f"- {line}" for line in checks(lines)) + "\n")
     print("\n".join(program.table(TARGET / "release" / "backout", HERE, count, divisor, cores)))
-    print(f"\nLoad average of the machine: {load:.1f} before, {os.getloadavg()[0]:.1f} after; {len(cores)} cores.")
+    print(f"\nRounds: {least}. Load average of the machine: {load:.1f} before, {os.getloadavg()[0]:.1f} after; {len(cores)} cores.")
 
 
 if __name__ == "__main__":
