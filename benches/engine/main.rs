@@ -5,9 +5,9 @@
 //! quote; absolute ones belong to the machine and the minute.
 
 mod graph;
-mod heap;
 mod hold;
 mod mm1;
+mod models;
 
 use std::time::Duration;
 

@@ -61,20 +61,42 @@ struct Call {
     issued: u64,
 }
 
-struct Graph {
-    stream: Stream,
+/// Where the graph puts its events.
+pub(crate) trait Later {
+    fn schedule(&mut self, at: u64, event: u32);
+}
+
+/// The heap, first in, first out at equal times.
+#[derive(Default)]
+struct Heap {
     pending: Pending,
     sequence: u64,
+}
+
+impl Later for Heap {
+    fn schedule(&mut self, at: u64, event: u32) {
+        self.sequence += 1;
+        self.pending.push(Reverse((at, self.sequence, event)));
+    }
+}
+
+/// A tree of ten services and its requests.
+pub(crate) struct Graph<L> {
+    stream: Stream,
+    pub(crate) later: L,
     calls: Vec<Call>,
     free: Vec<u32>,
     busy: [u32; CHILDREN.len()],
     queues: [VecDeque<u32>; CHILDREN.len()],
+    rate: f64,
     service: f64,
     workers: u32,
+    /// Requests that have not come yet.
+    left: u64,
     /// How long a caller waits, in ns; `None` = for ever.
     timeout: Option<u64>,
-    timed_out: u64,
-    sojourn: u64,
+    pub(crate) timed_out: u64,
+    pub(crate) sojourn: u64,
 }
 
 const NONE: u32 = u32::MAX;
@@ -83,10 +105,51 @@ const TIMED_OUT: u32 = 1 << 31;
 /// When a call was issued that is over.
 const OVER: u64 = 0;
 
-impl Graph {
-    fn schedule(&mut self, at: u64, event: u32) {
-        self.sequence += 1;
-        self.pending.push(Reverse((at, self.sequence, event)));
+impl<L: Later> Graph<L> {
+    /// Schedules the first of so many requests.
+    pub(crate) fn new(
+        later: L,
+        (rate, service): (f64, f64),
+        workers: u32,
+        requests: u64,
+        timeout: Option<u64>,
+    ) -> Self {
+        let mut graph = Graph {
+            stream: stream(),
+            later,
+            calls: Vec::new(),
+            free: Vec::new(),
+            busy: [0; CHILDREN.len()],
+            queues: Default::default(),
+            rate,
+            service,
+            workers,
+            left: requests,
+            timeout,
+            timed_out: 0,
+            sojourn: 0,
+        };
+        let first = exponential(&mut graph.stream, 1.0 / rate);
+        graph.later.schedule(first, NONE);
+        graph
+    }
+
+    pub(crate) fn handle(&mut self, now: u64, event: u32) {
+        if event < TIMED_OUT {
+            return self.go_on(event, now);
+        }
+        if event != NONE {
+            let issued = self.calls[(event & !TIMED_OUT) as usize].issued;
+            // The slot may belong to another call by now.
+            self.timed_out += u64::from(self.timeout.is_some_and(|timeout| issued + timeout == now));
+            return;
+        }
+        self.left -= 1;
+        if self.left > 0 {
+            let at = now + exponential(&mut self.stream, 1.0 / self.rate);
+            self.later.schedule(at, NONE);
+        }
+        self.call(0, NONE, now);
     }
 
     fn call(&mut self, service: usize, parent: u32, now: u64) {
@@ -102,7 +165,7 @@ impl Graph {
             }
         };
         if let Some(timeout) = self.timeout {
-            self.schedule(now + timeout, slot | TIMED_OUT);
+            self.later.schedule(now + timeout, slot | TIMED_OUT);
         }
         if self.busy[service] < self.workers {
             self.serve(slot, now);
@@ -114,7 +177,7 @@ impl Graph {
     fn serve(&mut self, slot: u32, now: u64) {
         self.busy[self.calls[slot as usize].service] += 1;
         let at = now + exponential(&mut self.stream, self.service);
-        self.schedule(at, slot);
+        self.later.schedule(at, slot);
     }
 
     /// The call's own work, or its last child, is over: the next child or the answer.
@@ -140,46 +203,10 @@ impl Graph {
 
 /// Total time in the system of so many requests to a tree of ten services, in ns, and how often a caller has waited
 /// for longer than `timeout` (in ns), if it is given. Time-outs are left in the heap to go stale.
-pub(crate) fn call_graph(
-    (rate, service): (f64, f64),
-    workers: u32,
-    requests: u64,
-    timeout: Option<u64>,
-) -> (u64, u64) {
-    let mut graph = Graph {
-        stream: stream(),
-        pending: Pending::new(),
-        sequence: 0,
-        calls: Vec::new(),
-        free: Vec::new(),
-        busy: [0; CHILDREN.len()],
-        queues: Default::default(),
-        service,
-        workers,
-        timeout,
-        timed_out: 0,
-        sojourn: 0,
-    };
-    let mut left = requests;
-    let first = exponential(&mut graph.stream, 1.0 / rate);
-    graph.schedule(first, NONE);
-    while let Some(Reverse((now, _, event))) = graph.pending.pop() {
-        if event < TIMED_OUT {
-            graph.go_on(event, now);
-            continue;
-        }
-        if event != NONE {
-            let issued = graph.calls[(event & !TIMED_OUT) as usize].issued;
-            // The slot may belong to another call by now.
-            graph.timed_out += u64::from(timeout.is_some_and(|timeout| issued + timeout == now));
-            continue;
-        }
-        left -= 1;
-        if left > 0 {
-            let at = now + exponential(&mut graph.stream, 1.0 / rate);
-            graph.schedule(at, NONE);
-        }
-        graph.call(0, NONE, now);
+pub(crate) fn call_graph(times: (f64, f64), workers: u32, requests: u64, timeout: Option<u64>) -> (u64, u64) {
+    let mut graph = Graph::new(Heap::default(), times, workers, requests, timeout);
+    while let Some(Reverse((now, _, event))) = graph.later.pending.pop() {
+        graph.handle(now, event);
     }
     (graph.sojourn, graph.timed_out)
 }

@@ -9,6 +9,7 @@
 
 mod baseline;
 mod flow;
+mod queues;
 mod request;
 mod study;
 

@@ -8,6 +8,7 @@ use backout::policy::loaded::{CheckDef, Limits, Loaded, QueryDef};
 use backout::policy::native::{AfterDecision, Native, OnTrouble, Rule, Then, TriggerDef};
 use backout::quantity::{Bytes, Rate, Ratio};
 use backout::replication::prepared::{PrepareOptions, Prepared};
+use backout::replication::{Options, replicate};
 use backout::rng::{Distribution, Key};
 use backout::scenario::Scenario;
 use backout::scenario::resolved::FidelityChoice;
@@ -137,7 +138,8 @@ pub(crate) fn world(services: Vec<ServiceSpec>, rate: f64) -> WorldSpec {
             people: None,
         }],
         target: ServiceId(0),
-        slo: SloSpec { availability: Ratio::new(0.999).expect("a ratio"), latency: None },
+        // Below what a healthy service fails here: a world outside of its objective is not deployed to.
+        slo: SloSpec { availability: Ratio::new(0.98).expect("a ratio"), latency: None },
         slot: SimDuration::from_secs(15),
         weight_propagation: SimDuration::from_secs(1),
     }
@@ -196,7 +198,12 @@ pub(crate) fn noisy(mut spec: WorldSpec) -> WorldSpec {
 
 /// A world about to start, which can be played for an hour.
 pub(crate) fn start(spec: WorldSpec, level: Level) -> World {
-    let key = Key::root(1, "bench").replication(0);
+    start_as(0, spec, level)
+}
+
+/// The same with the luck of this replication.
+pub(crate) fn start_as(replication: u32, spec: WorldSpec, level: Level) -> World {
+    let key = Key::root(1, "bench").replication(replication);
     let climate = Climate::new(&spec, key, SimTime::ZERO + SimDuration::from_mins(60));
     World::new(Arc::new(Common::new(spec, climate, key)), Arc::new([]), level)
 }
@@ -208,8 +215,12 @@ pub(crate) fn play(world: &mut World, until: SimTime) {
 
 /// The canary with these policies, with slow noise or without, ready to be replicated.
 pub(crate) fn prepared(policies: &[Loaded], noise: bool) -> Prepared {
-    match Prepared::new(Arc::new(canary(noise)), policies, 7, PrepareOptions::default()) {
+    let prepared = match Prepared::new(Arc::new(canary(noise)), policies, 7, PrepareOptions::default()) {
         Ok(prepared) => prepared,
         Err(errors) => panic!("{}", errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")),
-    }
+    };
+    // A replication that cannot start costs next to nothing, and nobody would notice.
+    let first = replicate(&prepared, 0, Options::default());
+    assert_eq!(first.could_not_start, None, "the release is not played");
+    prepared
 }
