@@ -56,6 +56,20 @@ pub const SCENARIOS: &[File] = files![
     "overload/retry-storm.yaml",
     "fault/vulnerable-release.yaml",
     "surroundings/zone-down.yaml",
+    "rollback/also-broken.yaml",
+    "rollback/also-broken-verified.yaml",
+    "rollback/credentials-expired.yaml",
+    "rollback/fix-forward.yaml",
+    "rollback/images-pruned.yaml",
+    "rollback/moved-tag.yaml",
+    "rollback/swallowed-errors.yaml",
+    "rollback/sync-puts-it-back.yaml",
+    "rollback/wrong-environment.yaml",
+    "incident/cloudflare-waf-2019.yaml",
+    "incident/google-gclb-2021.yaml",
+    "incident/guide-blue-green-payment.yaml",
+    "incident/guide-canary-latency.yaml",
+    "incident/guide-incident-report.yaml",
 ];
 
 /// The policies, in the order in which they are listed.

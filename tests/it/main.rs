@@ -14,6 +14,7 @@ mod expr_conformance;
 mod faults;
 mod fidelity;
 mod flagger_conformance;
+mod incidents;
 mod invariants;
 mod kubernetes_conformance;
 mod layers;
