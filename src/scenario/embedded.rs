@@ -56,6 +56,12 @@ pub const SCENARIOS: &[File] = files![
     "overload/retry-storm.yaml",
     "fault/vulnerable-release.yaml",
     "surroundings/zone-down.yaml",
+    "cascade/retry-storm-database.yaml",
+    "cascade/cache-loss.yaml",
+    "cascade/herd-after-restart.yaml",
+    "cascade/everything-ejected.yaml",
+    "cascade/scaled-down-while-waiting.yaml",
+    "cascade/monitoring-needs-the-gateway.yaml",
 ];
 
 /// The policies, in the order in which they are listed.
