@@ -167,7 +167,7 @@ fn ten_seconds_at_a_fifth_of_the_processors_are_too_many_and_nine_are_not() {
         (10.0, 0.78, 600.0, "up"),
         (10.0, 0.80, 420.0, "up"),
     ] {
-        let up = recovered(5, 50.0, &huang(load), &[slow(5.0, 5.0 + seconds, lost)]);
+        let up = recovered(5, 60.0, &huang(load), &[slow(5.0, 5.0 + seconds, lost)]);
         let holds = if what == "up" { up >= 4 } else { up <= 1 };
         assert!(holds, "{seconds} s at -{lost} with {load}/s: {up} of 5 recovered, expected {what}");
     }
@@ -227,9 +227,10 @@ fn a_service_answers_while_it_is_reached_and_mostly_well() {
     };
     let edge = |effect| WorldDisturbance::Edge { from: Caller::Anybody, to: Some(db), effect };
     assert_eq!(at_20(edge(EdgeEffect::Partition)), [true, false, true, true], "at once, and at once back");
+    // Of the answers of the scrape interval in which it ends three quarters are bad.
     let errors = |share| WorldDisturbance::DependencyErrors { service: Some(db), share: ratio(share) };
     assert_eq!(at_20(errors(0.3)), [true; 4]);
-    assert_eq!(at_20(errors(0.6)), [true, false, false, true], "known by its answers until the next scrape");
+    assert_eq!(at_20(errors(0.9)), [true, false, false, true], "known by its answers until the next scrape");
     let edge = WorldDisturbance::Edge {
         from: Caller::Service(ServiceId(0)),
         to: Some(db),
@@ -237,7 +238,7 @@ fn a_service_answers_while_it_is_reached_and_mostly_well() {
     };
     assert_eq!(at_20(edge), [true, false, false, true], "its callers notice");
     let which = Which::Zone(1);
-    let (graceful, restarts, back_after) = (false, true, seconds(5.0));
+    let (graceful, restarts, back_after) = (false, true, seconds(20.0));
     let down = WorldDisturbance::PodsDown { service: Some(db), which, graceful, restarts, back_after };
     assert!(!at_20(down)[1], "no pod is ready");
 }
@@ -262,7 +263,10 @@ fn runs(record: &ReplicationRecord) -> impl Iterator<Item = &RunRecord> {
 fn a_state_that_outlives_its_trigger_and_the_rollback_is_told() {
     let record = played(scenario("cascade/retry-storm-database"));
     assert!(record.could_not_start.is_none(), "{:?}", record.could_not_start);
-    let rolled_back: Vec<_> = runs(&record).filter(|run| run.rollback.is_some()).collect();
+    // A random rollback may come too late to be judged.
+    let at_random = Player::Reference(Reference::Random);
+    let rolled_back: Vec<_> =
+        runs(&record).filter(|run| run.rollback.is_some() && run.player != at_random).collect();
     assert!(!rolled_back.is_empty());
     for run in &rolled_back {
         let found = run.metastable.unwrap_or_else(|| panic!("{:?} is not metastable", run.player));
@@ -301,15 +305,16 @@ fn nothing_is_told_without_a_trigger_and_with_a_cure() {
 
 #[test]
 fn a_database_that_is_too_small_is_no_metastable_state() {
-    let mut small = scenario("cascade/retry-storm-database");
-    // Twice the traffic from the deploy on, and no trigger: it is down because it is too small.
-    small.surroundings.clear();
-    let text = "traffic_spike: {factor: 2, at: 60s, for: 24h}";
-    small.confounders = vec![("confounders[0]".to_owned(), crate::studies::yaml(text))];
-    let record = played(small);
+    // Twice the traffic from the second minute on: it would be down without the outage too.
+    let name = "cascade/retry-storm-database";
+    let file = embedded::SCENARIOS.iter().find(|file| file.name() == name).unwrap();
+    let grown = "rate: 22/s, shape: {ramp: {from: 1, to: 2, at: 1m, for: 1m}}";
+    let text = file.text.replace("rate: 22/s", grown);
+    assert_ne!(text, file.text);
+    let record = played(scenario::read(name, Source::new(file.path, &text)).unwrap().scenario);
     assert!(runs(&record).all(|run| run.metastable.is_none()));
-    let never = &record.rollouts[0].no_deploy;
-    assert!(never.succeeded * 2 < never.issued, "and yet it is down: {never:?}");
+    let without = &record.rollouts[0].no_deploy;
+    assert!(without.succeeded * 2 < without.issued, "and yet it is down: {without:?}");
 }
 
 #[test]

@@ -17,7 +17,7 @@ use crate::time::SimTime;
 pub(super) struct Standing {
     /// Failed answers in a row.
     in_a_row: u32,
-    /// Multiplier of the time of the next ejection, less one.
+    /// Multiplier of the time of its last ejection, less what it was forgiven since.
     ejections: u64,
     /// Until when it is out.
     until: SimTime,
