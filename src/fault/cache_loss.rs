@@ -11,7 +11,7 @@ use super::{Effect, Fault, Resolution};
 use crate::catalogue::Entry;
 use crate::effect::{Disturbance, WorldDisturbance};
 use crate::rng::{Distribution, Ratio};
-use crate::time::SimDuration;
+use crate::time::{SimDuration, SimTime};
 
 /// The caches of the calls of a service lose what they hold.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -38,7 +38,7 @@ impl Fault for CacheLoss {
         let from = r.deploy_at + r.duration("at", &self.at);
         let (service, share, salt) = (r.target(&self.service), r.share("share", &self.share), r.salt());
         let what = Disturbance::World(WorldDisturbance::CacheLoss { service, share, salt });
-        vec![Effect { from, until: from, what }]
+        vec![Effect { from, until: SimTime::NEVER, what }]
     }
 
     fn services(&self) -> Vec<(&'static str, &str)> {

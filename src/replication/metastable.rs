@@ -164,6 +164,7 @@ fn feeds_itself(world: &WorldSpec) -> bool {
 fn last_end(disturbances: &[TimedDisturbance], until: SimTime) -> Option<SimTime> {
     let ends = disturbances.iter().filter(|d| d.from < until).map(|d| match d.what {
         WorldDisturbance::PodsDown { back_after, .. } => d.from + back_after,
+        WorldDisturbance::CacheLoss { .. } => d.from,
         _ => d.until,
     });
     Some(ends.fold(SimTime::ZERO, SimTime::max)).filter(|end| *end < SimTime::NEVER)
@@ -208,6 +209,8 @@ mod tests {
             "not before the end"
         );
         assert_eq!(last_end(&[timed(10, SimTime::NEVER, down)], at(100)), Some(at(40)), "pods come back");
+        let loss = WorldDisturbance::CacheLoss { service: None, share: crate::quantity::Ratio::ONE, salt: 1 };
+        assert_eq!(last_end(&[timed(10, SimTime::NEVER, loss)], at(100)), Some(at(10)), "a moment");
     }
 
     #[test]

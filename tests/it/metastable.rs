@@ -153,21 +153,22 @@ fn the_nearer_to_the_limit_the_smaller_the_spike_that_suffices() {
     assert_eq!(recovered(2, 75.0, &bronson(299.0), &[spike(5.0, 15.0, 1.0 + 68.0 / 299.0)]), 0);
 }
 
-/// The configuration of the sharp threshold: 900 queries a second, 600 requests, a time-out of 5.8 s, one retry.
+/// The configuration of the sharp threshold: 3,000 queries a second, 2,000 requests, a time-out of 5.9 s, one retry. It is
+/// ten times the size of the others, so that 2 % of the processors are more than the chance of the arrivals.
 fn huang(load: f64) -> WorldSpec {
-    system(load, 900.0, 5.8, 2)
+    system(load, 3000.0, 5.9, 2)
 }
 
 #[test]
 fn ten_seconds_at_a_fifth_of_the_processors_are_too_many_and_nine_are_not() {
     // The pattern of the artefact of Huang et al. (MongoDB).
     for (seconds, lost, load, what) in [
-        (10.0, 0.80, 600.0, "down"),
-        (9.0, 0.80, 600.0, "up"),
-        (10.0, 0.78, 600.0, "up"),
-        (10.0, 0.80, 420.0, "up"),
+        (10.0, 0.80, 2000.0, "down"),
+        (9.0, 0.80, 2000.0, "up"),
+        (10.0, 0.78, 2000.0, "up"),
+        (10.0, 0.80, 1400.0, "up"),
     ] {
-        let up = recovered(5, 60.0, &huang(load), &[slow(5.0, 5.0 + seconds, lost)]);
+        let up = recovered(5, 55.0, &huang(load), &[slow(5.0, 5.0 + seconds, lost)]);
         let holds = if what == "up" { up >= 4 } else { up <= 1 };
         assert!(holds, "{seconds} s at -{lost} with {load}/s: {up} of 5 recovered, expected {what}");
     }
