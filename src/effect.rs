@@ -365,6 +365,17 @@ pub enum WorldDisturbance {
         /// Requests a pod serves at a time at most.
         most: u32,
     },
+    /// The caches in which a service looks before it calls lose a share of what they hold when it begins.
+    CacheLoss {
+        /// The service that looks, or every service.
+        service: Option<ServiceId>,
+        /// Share of the entries.
+        share: Ratio,
+        /// Tells this choice from others.
+        salt: u64,
+    },
+    /// The candidate writes the keys of cache entries in another way, so it finds nothing that the old revision filled.
+    NewCacheKeys,
     /// Something happens on the way from callers to a service.
     Edge {
         /// Who calls.
@@ -400,6 +411,8 @@ impl WorldDisturbance {
             | W::MemoryPressure { .. }
             | W::Waits { .. }
             | W::Concurrency { .. }
+            | W::CacheLoss { .. }
+            | W::NewCacheKeys
             | W::Edge { .. } => {}
         }
         self

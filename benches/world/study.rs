@@ -177,6 +177,7 @@ fn canary(noise: bool) -> Scenario {
             lag: SimDuration::from_secs(2),
             loss: Ratio::new(0.01).expect("a ratio"),
             query_errors: Ratio::ZERO,
+            needs: None,
             dialects: vec![Dialect::App],
         },
         fidelity: FidelityChoice::Flow,

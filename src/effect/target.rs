@@ -4,7 +4,7 @@
 //! the same pods in every branch, and others for the next disturbance of the same kind.
 
 use crate::quantity::Ratio;
-use crate::time::SimDuration;
+use crate::time::{SimDuration, SimTime};
 
 use super::ServiceId;
 
@@ -114,6 +114,11 @@ pub enum EdgeEffect {
     },
     /// No call arrives.
     Partition,
+    /// Nothing gets through before this instant; calls on open connections are retransmitted and arrive after it.
+    Outage {
+        /// When the network is back.
+        until: SimTime,
+    },
     /// Calls go over a link one after the other.
     Bandwidth {
         /// Time one call needs.

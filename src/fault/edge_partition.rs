@@ -1,14 +1,16 @@
 //! Nobody reaches a service.
 //!
 //! Calls hang: they end with the time-out of the caller, or after the 127 seconds in which Linux tries to connect, with a 503 at the
-//! caller.
+//! caller. That is so for connections to be made. On open ones (`connected: true`, callers with a pool) calls have been sent as far as the
+//! caller knows; TCP sends them again after 0.2 s, 0.6 s, 1.4 s and so on, and when the network is back the callee gets all of them,
+//! those included that nobody waits for any more.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Effect, Fault, Resolution};
 use crate::catalogue::Entry;
-use crate::effect::EdgeEffect;
+use crate::effect::{Disturbance, EdgeEffect, WorldDisturbance};
 use crate::rng::Distribution;
 use crate::time::SimDuration;
 
@@ -22,6 +24,9 @@ pub struct EdgePartition {
     /// The service that is called; every service if absent.
     #[serde(default)]
     pub to: Option<String>,
+    /// Whether callers have open connections: then calls made meanwhile arrive after it.
+    #[serde(default)]
+    pub connected: bool,
     /// When it begins, counted from the deploy.
     pub at: Distribution<SimDuration>,
     /// How long it lasts.
@@ -37,7 +42,13 @@ impl Entry for EdgePartition {
 
 impl Fault for EdgePartition {
     fn resolve(&self, r: &mut Resolution<'_>) -> Vec<Effect> {
-        r.on_edge((&self.from, &self.to), &self.at, &self.lasts, |_| EdgeEffect::Partition)
+        let mut effects = r.on_edge((&self.from, &self.to), &self.at, &self.lasts, |_| EdgeEffect::Partition);
+        for effect in effects.iter_mut().filter(|_| self.connected) {
+            if let Disturbance::World(WorldDisturbance::Edge { effect: what, .. }) = &mut effect.what {
+                *what = EdgeEffect::Outage { until: effect.until };
+            }
+        }
+        effects
     }
 
     fn services(&self) -> Vec<(&'static str, &str)> {

@@ -11,6 +11,7 @@
 //! Traps: `after` is counted from the deploy, not from the first request the candidate serves; a fault that begins
 //! before the candidate gets traffic harms nobody until it does.
 
+pub mod cache_loss;
 pub mod clock_skew;
 pub mod cohort_only;
 pub mod cold_cache;
@@ -47,6 +48,7 @@ pub mod metric_gap;
 pub mod metric_lag;
 pub mod missing_candidate_label;
 pub mod neighbour_outage;
+pub mod new_cache_keys;
 pub mod node_drain;
 pub mod overload_only;
 pub mod query_errors;
@@ -236,6 +238,7 @@ crate::catalogue! {
         flapping => flapping::Flapping,
         wrong_answers => wrong_answers::WrongAnswers,
         vulnerable_release => vulnerable_release::VulnerableRelease,
+        new_cache_keys => new_cache_keys::NewCacheKeys,
     }
 }
 
@@ -281,5 +284,6 @@ crate::catalogue! {
         db_failover => db_failover::DbFailover,
         db_lock => db_lock::DbLock,
         db_conn_exhaust => db_conn_exhaust::DbConnExhaust,
+        cache_loss => cache_loss::CacheLoss,
     }
 }

@@ -91,6 +91,7 @@ impl<'a> Fate<'a> {
             harmed: self.tally.harm,
             users_harmed: self.users_harmed,
             downtime: self.tally.downtime.as_nanos(),
+            metastable: None,
             rows_lost: 0,
             end: self.finished.end,
             ended_at: branch.world.now().as_nanos(),

@@ -14,6 +14,7 @@ pub mod branch;
 pub mod draw;
 pub mod finish;
 pub mod ledger;
+pub mod metastable;
 pub mod panel;
 pub mod play;
 pub mod prepared;
@@ -89,7 +90,8 @@ pub fn replicate(prepared: &Prepared, replication: u32, options: Options) -> Rep
         fingerprint = fingerprint_with(fingerprint, baseline.fingerprint);
         let no_deploy = baseline.total;
         let warm = &warm.watched_by(prepared, scouted.plan);
-        let tree = Tree { prepared, setting: &setting, warm, baseline, counted_until, options };
+        let judge = metastable::Judge::new(prepared, &setting, baseline, (replication, counted_until));
+        let tree = Tree { prepared, setting: &setting, warm, baseline, judge, counted_until, options };
         let mut bad = tree.twin(scouted, true, counted_until, &mut fingerprint);
         let mut healthy = tree.twin(scouted, false, setting.horizon_at, &mut fingerprint);
         // What the release itself does to requests, faults or not, is in both.
@@ -141,8 +143,11 @@ fn fingerprint_with(sum: u64, one: u64) -> u64 {
 }
 
 fn warm_up(prepared: &Prepared, setting: &Setting) -> Warm {
-    let world =
+    let mut world =
         World::new(Arc::clone(&setting.common), Arc::clone(&setting.draw.confounders), prepared.level);
+    if let Some(service) = prepared.scenario.telemetry.needs {
+        world.watch(service);
+    }
     Warm::up(setting, world, Station::new(&prepared.needs))
 }
 
@@ -255,6 +260,7 @@ struct Tree<'a> {
     setting: &'a Setting,
     warm: &'a Warm,
     baseline: &'a Baseline,
+    judge: Option<metastable::Judge<'a>>,
     counted_until: SimTime,
     options: Options,
 }
@@ -316,7 +322,7 @@ impl Tree<'_> {
         for one in &finished {
             *fingerprint = fingerprint_with(*fingerprint, one.branch.world.fingerprint());
         }
-        let mut runs = self.records(&finished, plan, first_harm);
+        let mut runs = self.records(&finished, plan, first_harm, bad);
         if bad {
             blame::misses(&stage, &finished, &mut runs);
         }
@@ -353,6 +359,7 @@ impl Tree<'_> {
         finished: &[Finished],
         plan: &RolloutPlan,
         first_harm: Option<SimTime>,
+        bad: bool,
     ) -> Vec<RunRecord> {
         let spec = &self.setting.common.spec;
         let users = spec.traffic.iter().map(|t| t.users).sum::<u64>() as f64;
@@ -366,7 +373,11 @@ impl Tree<'_> {
         let mut runs: Vec<(usize, RunRecord)> = Vec::with_capacity(plan.players.len());
         for one in finished {
             let fate = finish::Fate::of(one, &twin);
-            let record = |rider: &Rider| fate.record(rider, &plan.players[rider.player].player);
+            let metastable = self.judge.as_ref().and_then(|judge| judge.of(one, bad));
+            let record = |rider: &Rider| RunRecord {
+                metastable,
+                ..fate.record(rider, &plan.players[rider.player].player)
+            };
             runs.extend(one.branch.riders.iter().map(|rider| (rider.player, record(rider))));
         }
         runs.sort_by_key(|(player, _)| *player);

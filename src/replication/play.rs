@@ -14,7 +14,7 @@ use super::branch::{Branch, Rider};
 use super::prepared::{PlayerSpec, Prepared};
 use super::record::{BranchEnd, DecisionKind, DecisionRecord, Lane, NoticeRecord, Player};
 use super::setting::Setting;
-use super::station::{Answers, Spare};
+use super::station::{Answers, Spare, is_cut_off};
 use super::sweep::Instant;
 use super::way_back::{Rollback, WayBack};
 
@@ -353,7 +353,7 @@ impl Desk {
                 progress: branch.progress,
                 progressed_at: branch.progressed_at,
             },
-            queries_fail: stage.sampler().query_fails(now),
+            queries_fail: stage.sampler().query_fails(now) || is_cut_off(stage.sampler(), &branch.world),
             after_onset: stage.onset.is_some_and(|onset| now >= onset),
             findings: Vec::new(),
             notices: Vec::new(),

@@ -142,6 +142,10 @@ pub struct RunRecord {
     pub users_harmed: f64,
     /// Nanoseconds during which no request of the target service could succeed.
     pub downtime: Nanos,
+    /// The run ended in a metastable state: the trigger was gone and the harm went on. Absent if not, or if the follow-up
+    /// was too short to tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metastable: Option<MetastableRecord>,
     /// Rows lost or corrupted.
     pub rows_lost: u64,
     /// Why the branch was not followed further.
@@ -181,6 +185,15 @@ impl RunRecord {
         let told = |notice: &&NoticeRecord| notice.at >= decided && notice.severity > Severity::Info;
         self.notices.iter().find(told).map(|notice| notice.at)
     }
+}
+
+/// A metastable state at the end of a run; the rule is that of [`metastable`](super::metastable).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct MetastableRecord {
+    /// When everything that could have been the trigger was over: disturbances, the rollback.
+    pub trigger_over_at: Nanos,
+    /// Good answers in the last minutes over those without deploy and disturbances.
+    pub goodput: f64,
 }
 
 /// A decision.

@@ -129,7 +129,8 @@ impl Station {
         let Some(store) = self.store.as_mut().filter(|_| self.watched) else { return };
         world.instruments(&mut self.instruments);
         self.exposition.bend(sampler, at, &mut self.instruments);
-        let health = sampler.health(index as u64, at, &self.instruments);
+        let mut health = sampler.health(index as u64, at, &self.instruments);
+        health.gap |= is_cut_off(sampler, world);
         let visible = sampler.visible_at(at).as_millis();
         store.record_scrape(at.as_millis(), visible, &self.instruments, &health);
     }
@@ -147,6 +148,11 @@ impl Station {
         let (store, panel) = (self.store.as_ref()?, self.panel.as_mut()?);
         panel.candidate_only(&prepared.panel, store, policy, query, evaluator, now.as_millis()).ok()
     }
+}
+
+/// Whether monitoring itself is down, because a service it needs is.
+pub fn is_cut_off(sampler: &Sampler, world: &World) -> bool {
+    sampler.needs().is_some_and(|service| !world.answers(service))
 }
 
 /// The queries of one player, answered by a branch's monitoring.

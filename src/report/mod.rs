@@ -15,9 +15,9 @@ pub mod timeline;
 use serde::{Deserialize, Serialize};
 
 use crate::replication::record::Player;
-use crate::score::Scorecard;
 use crate::score::meta::{PolicyMeta, ScenarioMeta};
 use crate::score::reading::{Singled, Singling};
+use crate::score::{Scorecard, metastable};
 
 /// Version of the serialised report.
 pub const FORMAT: u32 = 1;
@@ -182,6 +182,7 @@ fn notes(scorecard: &Scorecard) -> Vec<String> {
             untouched.replications, untouched.of, untouched.scenario
         )
     })
+    .chain(metastable::sentences(&scorecard.metastable))
     .collect()
 }
 

@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 use super::history::HistoryDocument;
 use super::noise::NoisePreset;
 use super::protection::{
-    Breaker, Budget, Growth, Jitter, OnFailure, Order, Pool, Sessions, Shed, StopAbove, Throttle,
+    Breaker, Budget, Cache, Ejection, Growth, Jitter, OnFailure, Order, Pool, Sessions, Shed, StopAbove,
+    Throttle,
 };
 use super::resources::{Autoscaler, Cpu, Memory, WarmUp};
 use super::shapes::TrafficShape;
@@ -169,6 +170,9 @@ pub struct Service {
     /// A request that has waited longer than this when its turn comes is rejected.
     #[serde(default)]
     pub queue_target: Option<SimDuration>,
+    /// When the router in front of its pods takes one out of the rotation because of its answers; never if absent.
+    #[serde(default)]
+    pub ejection: Option<Ejection>,
 }
 
 /// Noise: a multiplier with mean 1, log-normal and correlated in time, with rare spikes if wanted.
@@ -234,6 +238,9 @@ pub struct Call {
     /// Connection pool of each caller pod.
     #[serde(default)]
     pub pool: Option<Pool>,
+    /// A cache that is looked into before the call is made; none if absent.
+    #[serde(default)]
+    pub cache: Option<Cache>,
 }
 
 /// Repetitions after a failed attempt.
@@ -378,6 +385,8 @@ pub struct Telemetry {
     pub loss: Ratio,
     /// Share of instants at which queries fail.
     pub query_errors: Ratio,
+    /// A service the monitoring stack needs: while it does not answer, scrapes and queries fail. None if absent.
+    pub needs: Option<String>,
     /// The exporters whose metric names exist.
     pub dialects: Vec<Dialect>,
 }
@@ -444,6 +453,7 @@ impl Default for Telemetry {
             lag: SimDuration::from_secs(2),
             loss: Ratio::ZERO,
             query_errors: Ratio::ZERO,
+            needs: None,
             dialects: Dialect::ALL.to_vec(),
         }
     }

@@ -70,6 +70,12 @@ pub const SCENARIOS: &[File] = files![
     "incident/guide-blue-green-payment.yaml",
     "incident/guide-canary-latency.yaml",
     "incident/guide-incident-report.yaml",
+    "cascade/retry-storm-database.yaml",
+    "cascade/cache-loss.yaml",
+    "cascade/herd-after-restart.yaml",
+    "cascade/everything-ejected.yaml",
+    "cascade/scaled-down-while-waiting.yaml",
+    "cascade/monitoring-needs-the-gateway.yaml",
 ];
 
 /// The policies, in the order in which they are listed.

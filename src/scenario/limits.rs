@@ -16,6 +16,12 @@ pub const MAX_SLOTS: u32 = 1_000_000;
 pub const MAX_ATTEMPTS: u32 = 10;
 /// Most times one request may make one call.
 pub const MAX_COUNT: u32 = 1000;
+/// Most entries of a cache.
+pub const MAX_CACHED: u32 = 100_000;
+/// Most entries of the caches of all pods of a service.
+pub const MAX_CACHED_IN_ALL: u64 = 2_000_000;
+/// Largest exponent of the popularity of a cache's entries.
+pub const MAX_SKEW: f64 = 5.0;
 /// Longest mean session, in requests.
 pub const MAX_SESSION: f64 = 10_000.0;
 /// Most calls one request may cause along the graph, every call made once.

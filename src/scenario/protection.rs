@@ -7,14 +7,18 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::document::{Call, Retry, Service, Traffic};
-use super::limits::{MAX_ATTEMPTS, MAX_COUNT, MAX_SERVICE_TIME, MAX_SESSION, MAX_SLOTS};
+use super::limits::{
+    MAX_ATTEMPTS, MAX_CACHED, MAX_CACHED_IN_ALL, MAX_COUNT, MAX_SERVICE_TIME, MAX_SESSION, MAX_SKEW,
+    MAX_SLOTS,
+};
 use super::resolve::Checker;
 use crate::quantity::Ratio;
 use crate::rng::Distribution;
 use crate::time::SimDuration;
+use crate::world::caching::CacheSpec;
 use crate::world::protection::{
-    BreakerSpec, BudgetSpec, CallOptions, Guards, Pause, PeopleSpec, PoolSpec, QueueOrder, ServerOptions,
-    SessionSpec, StopSpec, ThrottleSpec, UserRetry,
+    BreakerSpec, BudgetSpec, CallOptions, EjectionSpec, Guards, Pause, PeopleSpec, PoolSpec, QueueOrder,
+    ServerOptions, SessionSpec, StopSpec, ThrottleSpec, UserRetry,
 };
 
 /// What a request does when a call has finally failed.
@@ -125,6 +129,63 @@ pub struct Pool {
     pub timeout: Option<SimDuration>,
 }
 
+/// A cache that a service looks into before it calls: what hits never reaches the callee, and every answer of the callee
+/// fills. It is full when the world begins; after a loss it refills as misses succeed.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Cache {
+    /// Share of the requests that hit when everything is in it; the rest asks for what nobody keeps.
+    pub hit_ratio: Ratio,
+    /// Number of different things it keeps: the fewer, the sooner it is warm again.
+    #[serde(default = "ten_thousand")]
+    pub keys: u32,
+    /// Exponent of their popularity: 0 if all are asked for alike, about 0.8 for pages of the web.
+    #[serde(default = "web")]
+    pub skew: f64,
+    /// How long an entry lives after it was filled; for ever if absent. It lowers the share of hits.
+    #[serde(default)]
+    pub ttl: Option<SimDuration>,
+    /// Where it is.
+    #[serde(default)]
+    pub scope: CacheScope,
+}
+
+/// Where a cache is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CacheScope {
+    /// One for all pods of the service, which outlives them (a cache server).
+    #[default]
+    Shared,
+    /// In the memory of each pod: a fresh process begins without.
+    Pod,
+}
+
+/// When the router in front of a service takes a pod out of the rotation because of its answers, as Envoy's outlier
+/// detection on consecutive errors.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Ejection {
+    /// Failed answers in a row (errors, rejections, time-outs) before a pod is out.
+    #[serde(default = "five")]
+    pub consecutive: u32,
+    /// Time between looks: each look at which a pod is in forgives it one ejection.
+    #[serde(default = "ten_seconds")]
+    pub interval: SimDuration,
+    /// How long the first ejection lasts; the next ones two, three, four times as long.
+    #[serde(default = "thirty_seconds")]
+    pub base: SimDuration,
+    /// Longest ejection.
+    #[serde(default = "five_minutes")]
+    pub longest: SimDuration,
+    /// Largest share of the pods that are out at a time; one always may.
+    #[serde(default = "tenth")]
+    pub most: Ratio,
+    /// Share of pods that are ready and in the rotation below which all that run are used again; 0% for never.
+    #[serde(default = "half")]
+    pub panic_threshold: Ratio,
+}
+
 /// When a pod rejects new requests, before its queue is full. Give one or both.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -160,6 +221,27 @@ pub struct Sessions {
     pub think: Distribution<SimDuration>,
 }
 
+fn web() -> f64 {
+    0.8
+}
+fn ten_thousand() -> u32 {
+    10_000
+}
+fn five() -> u32 {
+    5
+}
+fn tenth() -> Ratio {
+    Ratio::new(0.1).unwrap_or(Ratio::ZERO)
+}
+fn half() -> Ratio {
+    Ratio::new(0.5).unwrap_or(Ratio::ZERO)
+}
+fn thirty_seconds() -> SimDuration {
+    SimDuration::from_secs(30)
+}
+fn five_minutes() -> SimDuration {
+    SimDuration::from_mins(5)
+}
 fn one() -> u32 {
     1
 }
@@ -229,6 +311,8 @@ pub(super) fn call(
     index: usize,
 ) -> Option<Box<CallOptions>> {
     let call = calls.get(index)?;
+    let caller = path.get(1).and_then(|name| checker.document.services.get(*name));
+    let pods = caller.map_or(1, super::resources::most_replicas);
     let mut at = At { checker, path: path.to_vec() };
     at.count(&["count"], call.count, 1, MAX_COUNT, "calls");
     if call.probability.get() <= 0.0 {
@@ -269,8 +353,40 @@ pub(super) fn call(
         pass_deadline: call.pass_deadline,
         pause: pause(&call.retry),
         guards: (guards != Guards::default()).then_some(guards),
+        cache: call.cache.map(|cache| resolve_cache(&mut at, cache, pods)),
     };
     (options != CallOptions::default()).then(|| Box::new(options))
+}
+
+fn resolve_cache(at: &mut At<'_, '_, '_>, cache: Cache, pods: u32) -> CacheSpec {
+    at.some_share(&["cache", "hit_ratio"], cache.hit_ratio);
+    at.count(&["cache", "keys"], cache.keys, 1, MAX_CACHED, "entries");
+    at.number(&["cache", "skew"], cache.skew, 0.0, MAX_SKEW);
+    if let Some(ttl) = cache.ttl {
+        at.some_time(&["cache", "ttl"], ttl);
+    }
+    let shared = cache.scope == CacheScope::Shared;
+    let entries = u64::from(cache.keys) * u64::from(if shared { 1 } else { pods });
+    if entries > MAX_CACHED_IN_ALL {
+        let fact = format!("{entries} entries in the pods of the service are more than {MAX_CACHED_IN_ALL}");
+        at.error(&["cache", "keys"], fact, "take fewer keys: few make most of the hits");
+    }
+    CacheSpec { hit_ratio: cache.hit_ratio, keys: cache.keys, skew: cache.skew, ttl: cache.ttl, shared }
+}
+
+fn resolve_ejection(at: &mut At<'_, '_, '_>, ejection: Ejection) -> EjectionSpec {
+    at.count(&["ejection", "consecutive"], ejection.consecutive, 1, 1_000_000, "failures in a row");
+    at.some_time(&["ejection", "interval"], ejection.interval);
+    at.some_time(&["ejection", "base"], ejection.base);
+    at.some_share(&["ejection", "most"], ejection.most);
+    EjectionSpec {
+        consecutive: ejection.consecutive,
+        interval: ejection.interval,
+        base: ejection.base,
+        longest: ejection.longest,
+        most: ejection.most,
+        panic_threshold: ejection.panic_threshold,
+    }
 }
 
 /// The number of the group a call belongs to: the index of its first call.
@@ -343,6 +459,7 @@ pub(super) fn server(checker: &mut Checker<'_>, path: &[&str], service: &Service
             Order::Adaptive => QueueOrder::Adaptive,
         },
         target: service.queue_target,
+        ejection: service.ejection.map(|ejection| resolve_ejection(&mut at, ejection)),
     };
     (options != ServerOptions::default()).then_some(options)
 }

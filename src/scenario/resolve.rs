@@ -240,7 +240,8 @@ pub(super) fn check_services(checker: &mut Checker<'_>, place: &[&str], entry: &
 }
 
 fn resolve_telemetry(checker: &mut Checker<'_>) -> TelemetrySpec {
-    let telemetry = &checker.document.telemetry;
+    let document = checker.document;
+    let telemetry = &document.telemetry;
     let (scrape, jitter) = (telemetry.scrape, telemetry.jitter);
     checker.span(&["telemetry", "scrape"], scrape, SimDuration::from_secs(1), SimDuration::from_mins(60));
     if jitter > SimDuration::from_nanos(scrape.as_nanos() / 2) {
@@ -261,6 +262,7 @@ fn resolve_telemetry(checker: &mut Checker<'_>) -> TelemetrySpec {
         lag: telemetry.lag,
         loss: telemetry.loss,
         query_errors: telemetry.query_errors,
+        needs: telemetry.needs.as_ref().and_then(|name| checker.service(&["telemetry", "needs"], name)),
         dialects,
     }
 }

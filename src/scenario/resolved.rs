@@ -111,6 +111,9 @@ impl Scenario {
             if !service.calls.is_empty() {
                 return Some(format!("`{}` calls other services", service.name));
             }
+            if service.server.as_ref().is_some_and(|server| server.ejection.is_some()) {
+                return Some(format!("pods of `{}` are taken out by their answers", service.name));
+            }
             if service.server.is_some() {
                 return Some(format!(
                     "`{}` sheds, orders or slows requests by how many there are",

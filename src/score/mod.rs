@@ -15,6 +15,7 @@ pub mod efficacy;
 pub mod estimate;
 pub mod impact;
 pub mod meta;
+pub mod metastable;
 pub mod reading;
 pub mod recovery;
 pub mod scorecard;

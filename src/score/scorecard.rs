@@ -8,6 +8,7 @@ use super::efficacy::{self, Cost, Difference, Ranked, Sensitivity, cost, helpful
 use super::estimate::Estimate;
 use super::impact::{Impact, impact};
 use super::meta::{PolicyMeta, ScenarioMeta};
+use super::metastable::{Metastable, metastable};
 use super::reading::{Reading, reading};
 use super::recovery::{PromotionDelay, Rollbacks, promotion_delay, rollbacks, time_to_recover};
 use super::stratum::{ScoreError, Stratum, Who, gather};
@@ -53,6 +54,9 @@ pub struct Scorecard {
     /// in no figure.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub could_not_start: Vec<NotStarted>,
+    /// Players with runs that ended in a metastable state, scenario by scenario.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub metastable: Vec<Metastable>,
 }
 
 /// Replications of a scenario in which nothing was deployed.
@@ -188,6 +192,7 @@ pub fn scorecard(input: &Input<'_>) -> Result<Scorecard, ScoreError> {
         unplayed,
         untouched,
         could_not_start,
+        metastable: metastable(input.records, input.scenarios),
     })
 }
 

@@ -64,6 +64,7 @@ fn run(player: Player) -> RunRecord {
         harmed: Harm::default(),
         users_harmed: 0.0,
         downtime: 0,
+        metastable: None,
         rows_lost: 0,
         end: BranchEnd::Span,
         ended_at: at(3600.0),

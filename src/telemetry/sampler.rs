@@ -28,6 +28,8 @@ pub struct TelemetrySpec {
     pub loss: Ratio,
     /// Share of instants at which queries fail.
     pub query_errors: Ratio,
+    /// The service without which nothing is scraped and no query answered.
+    pub needs: Option<ServiceId>,
     /// The exporters that are there.
     pub dialects: Vec<Dialect>,
 }
@@ -40,6 +42,7 @@ pub struct Sampler {
     lag: SimDuration,
     loss: f64,
     query_errors: f64,
+    needs: Option<ServiceId>,
     phase: SimDuration,
     key: Key,
     disturbances: Vec<Timed<MonitoringDisturbance>>,
@@ -62,6 +65,7 @@ impl Sampler {
             lag: spec.lag,
             loss: spec.loss.get(),
             query_errors: spec.query_errors.get(),
+            needs: spec.needs,
             phase: scrape.scale(share),
             key,
             disturbances,
@@ -72,6 +76,11 @@ impl Sampler {
     pub fn scrape_at(&self, index: u64) -> SimTime {
         let jitter = self.jitter.scale(self.key.purpose(Purpose::ScrapeJitter).id(index).uniform());
         SimTime::ZERO + self.phase + self.scrape * index + jitter
+    }
+
+    /// The service without which nothing is scraped and no query answered.
+    pub fn needs(&self) -> Option<ServiceId> {
+        self.needs
     }
 
     /// When queries see the samples of a scrape at `at`.
@@ -185,6 +194,7 @@ mod tests {
             lag: SimDuration::from_secs(2),
             loss: Ratio::new(loss).unwrap(),
             query_errors: Ratio::new(query_errors).unwrap(),
+            needs: None,
             dialects: vec![Dialect::App],
         }
     }

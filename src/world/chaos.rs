@@ -30,6 +30,15 @@ impl World {
         }
     }
 
+    /// Empties the caches that lose what they hold at this instant.
+    pub(super) fn lose_caches(&mut self) {
+        for (service, share, salt) in self.conditions.losing_caches(self.now) {
+            self.with_requests(|requests, around| {
+                requests.lose_caches(service, (share.get(), salt), around);
+            });
+        }
+    }
+
     fn stop_pods_of(&mut self, service: usize, stopping: &Stopping) {
         let sets = &self.cluster.sets[service];
         let members = SetName::ALL.iter().flat_map(|set| sets[set.index()].members.iter().copied());

@@ -51,6 +51,8 @@ struct Acting {
     cold: Vec<Warming>,
     /// By service: share of requests that wait for something outside, and how many seconds.
     waits: Vec<(f64, f64)>,
+    /// Whether the candidate writes keys of cache entries in its own way.
+    new_cache_keys: bool,
     /// What hits some pods, users or edges only, with its place among all disturbances.
     special: Vec<(usize, WorldDisturbance)>,
 }
@@ -94,6 +96,7 @@ impl Acting {
             revisions: [OfRevision::SOUND; Revision::COUNT],
             cold: Vec::new(),
             waits: vec![(0.0, 0.0); services],
+            new_cache_keys: false,
             special: Vec::new(),
         }
     }
@@ -112,8 +115,11 @@ impl Acting {
             WorldDisturbance::MemoryLeak { revision, per_second } => {
                 self.of(revision).leak += per_second.get() as f64;
             }
-            // Arrivals ask by instant, and pods stop at one.
-            WorldDisturbance::TrafficSpike { .. } | WorldDisturbance::PodsDown { .. } => {}
+            // Arrivals ask by instant; pods stop and caches are emptied at one.
+            WorldDisturbance::TrafficSpike { .. }
+            | WorldDisturbance::PodsDown { .. }
+            | WorldDisturbance::CacheLoss { .. } => {}
+            WorldDisturbance::NewCacheKeys => self.new_cache_keys = true,
             WorldDisturbance::DependencyErrors { service, share } => {
                 let hit = |index: usize| service.is_none_or(|s| usize::from(s.0) == index);
                 let goods = self.dependency_good.iter_mut().enumerate();
@@ -211,6 +217,11 @@ impl Conditions {
     /// Service-time multiplier of a pod that has run for `uptime`, because its cache is cold.
     pub fn cold_factor(&self, uptime: SimDuration) -> f64 {
         self.acting.cold.iter().map(|warming| warming.at(uptime)).product()
+    }
+
+    /// Whether the candidate writes keys of cache entries in its own way.
+    pub fn has_new_cache_keys(&self) -> bool {
+        self.acting.new_cache_keys
     }
 
     /// Whether anything makes fresh pods slow.

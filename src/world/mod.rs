@@ -10,7 +10,9 @@
 //! Traps: at flow level the numbers of a slot exist only after [`World::end_slot`]; call it at every scrape, at both
 //! levels, with consecutive slot numbers.
 
+mod answering;
 pub mod autoscaler;
+pub mod caching;
 mod chaos;
 pub mod climate;
 pub mod cluster;
@@ -105,6 +107,8 @@ pub struct World {
     stopped_at: SimTime,
     /// When nobody could serve the target in the world without a deploy; shared by all branches compared with it.
     down_without: Arc<[(SimTime, SimTime)]>,
+    /// Services that something outside depends on.
+    watched: Vec<answering::Watched>,
 }
 
 impl World {
@@ -132,6 +136,7 @@ impl World {
             boundary_at: SimTime::ZERO,
             stopped_at: SimTime::ZERO,
             down_without: Arc::new([]),
+            watched: Vec::new(),
             common,
         };
         world.schedule_boundary();
@@ -379,6 +384,7 @@ impl World {
         self.conditions.refresh(self.now);
         self.cluster.startup = self.conditions.startup_factors();
         self.stop_pods();
+        self.lose_caches();
         self.doom_processes();
         self.schedule_boundary();
     }
@@ -421,6 +427,7 @@ impl World {
         } else if let Some(tally) = &self.tally {
             self.fingerprint.record(self.now, tally.counts.succeeded << 24 ^ tally.counts.failed);
         }
+        self.look_at_watched();
     }
 
     /// Counting ends: requests that users wait to send, and have sent without the deploy, are counted as timed out.

@@ -8,6 +8,7 @@
 //! as they do in client libraries and sidecars; nothing is shared between pods, and a restart forgets everything. An
 //! attempt that its own side refuses (breaker, throttle, pool) never reaches the callee and is not tried again.
 
+use super::caching::CacheSpec;
 use crate::quantity::Ratio;
 use crate::rng::Distribution;
 use crate::time::SimDuration;
@@ -29,6 +30,8 @@ pub struct CallOptions {
     pub pause: Pause,
     /// What the caller pod remembers about the callee; `None` if it remembers nothing.
     pub guards: Option<Guards>,
+    /// Where the caller looks before it calls; `None` for no cache.
+    pub cache: Option<CacheSpec>,
 }
 
 impl Default for CallOptions {
@@ -41,6 +44,7 @@ impl Default for CallOptions {
             pass_deadline: false,
             pause: Pause::default(),
             guards: None,
+            cache: None,
         }
     }
 }
@@ -141,7 +145,7 @@ pub struct PoolSpec {
     pub timeout: Option<SimDuration>,
 }
 
-/// What a pod does beyond first come, first served.
+/// What a pod, and the router in front of it, does beyond first come, first served.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct ServerOptions {
     /// Added to the service time for each request in flight in the pod, the new one included.
@@ -155,6 +159,34 @@ pub struct ServerOptions {
     /// A request that has waited longer than this when its turn comes is rejected (as CoDel does it, without its
     /// grace interval).
     pub target: Option<SimDuration>,
+    /// When its router takes pods out of the rotation by their answers; `None` for never.
+    pub ejection: Option<EjectionSpec>,
+}
+
+/// Passive health checks of the router in front of a service, as Envoy's outlier detection does them on consecutive
+/// errors: a pod with so many failed answers in a row (errors, rejections, time-outs) is out of the rotation for the
+/// base time, the double the second time and so on; each interval it is in takes one off the multiplier. It is out only
+/// while fewer than `most` of the pods are, or if it is the first.
+///
+/// When the share of pods that are ready and in the rotation falls below the panic threshold, all running pods get
+/// requests again, healthy or not: an outage of everything is taken for a mistake of the checks.
+///
+/// Traps: Envoy's proxies each know for themselves what is known to all callers at once here, and they let a pod back
+/// in only at their next look, up to an interval later.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct EjectionSpec {
+    /// Failed answers in a row before a pod is out; 5 in Envoy.
+    pub consecutive: u32,
+    /// Time between looks; 10 s in Envoy.
+    pub interval: SimDuration,
+    /// How long the first ejection lasts; 30 s in Envoy.
+    pub base: SimDuration,
+    /// Longest ejection; 5 min in Envoy.
+    pub longest: SimDuration,
+    /// Largest share of the pods that are out at a time; 10 % in Envoy, though always one.
+    pub most: Ratio,
+    /// Share of healthy pods below which all are used again; 50 % in Envoy, 0 for never.
+    pub panic_threshold: Ratio,
 }
 
 /// Who is served next.

@@ -156,6 +156,7 @@ pub fn canary(fidelity: FidelityChoice, rate: f64) -> Scenario {
             lag: SimDuration::from_secs(2),
             loss: Ratio::new(0.01).unwrap(),
             query_errors: Ratio::ZERO,
+            needs: None,
             dialects: vec![Dialect::App],
         },
         fidelity,

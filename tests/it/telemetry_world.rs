@@ -33,6 +33,7 @@ fn telemetry(loss: f64) -> TelemetrySpec {
         lag: SimDuration::from_secs(2),
         loss: Ratio::new(loss).unwrap(),
         query_errors: Ratio::ZERO,
+        needs: None,
         dialects: Dialect::ALL.to_vec(),
     }
 }

@@ -291,6 +291,7 @@ pub(crate) fn everything(seed: u64) -> WorldSpec {
                 shed_queue: Some(ratio(0.9)),
                 order: [QueueOrder::Lifo, QueueOrder::Adaptive, QueueOrder::Fifo][(seed % 3) as usize],
                 target: Some(SimDuration::from_millis(80)),
+                ejection: None,
             });
             s
         })

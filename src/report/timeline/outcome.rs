@@ -218,6 +218,18 @@ fn recovery(told: &Told<'_>) -> Option<Fact> {
             let took = words::duration(seconds(first_harm, at));
             fact("recovery", format!("{took} after the first harmed request"), Tone::Plain)
         }
+        None if told.run.metastable.is_some() => {
+            let gone = if told.run.rollback.is_some() {
+                "the rollback was complete"
+            } else {
+                "the trigger was gone"
+            };
+            fact(
+                "recovery",
+                format!("none: {gone} and users were still refused: the overload feeds itself"),
+                Tone::Bad,
+            )
+        }
         None => fact("recovery", "not by the end of the follow-up".to_owned(), Tone::Bad),
     })
 }

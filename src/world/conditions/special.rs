@@ -5,6 +5,7 @@
 
 use super::{Acting, Conditions};
 use crate::effect::{Caller, EdgeEffect, Probe, Revision, ServiceId, Victims, Which, Whom, WorldDisturbance};
+use crate::quantity::Ratio;
 use crate::rng::{Key, Purpose};
 use crate::time::{SimDuration, SimTime};
 use crate::world::instruments::PodKey;
@@ -274,6 +275,15 @@ impl Conditions {
             WorldDisturbance::MemoryPressure { .. } => now < d.until,
             _ => false,
         })
+    }
+
+    /// Services (or all) whose caches lose a share of what they hold at this very instant, with the salt of the choice.
+    pub fn losing_caches(&self, now: SimTime) -> Vec<(Option<ServiceId>, Ratio, u64)> {
+        let losses = self.all().filter(|d| d.from == now).filter_map(|d| match d.what {
+            WorldDisturbance::CacheLoss { service, share, salt } => Some((service, share, salt)),
+            _ => None,
+        });
+        losses.collect()
     }
 
     /// Pods that stop at this very instant.

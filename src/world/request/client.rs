@@ -30,7 +30,15 @@ impl Requests {
             return false;
         }
         let call = self.calls[slot as usize];
-        let Some(guards) = child_spec(&call, around).options.as_ref().and_then(|o| o.guards.as_ref()) else {
+        let options = child_spec(&call, around).options.as_ref();
+        if call.child_attempt == 0
+            && let Some(cache) = options.and_then(|o| o.cache.as_ref())
+            && self.is_cached(&call, cache, around)
+        {
+            self.conclude(slot, true, around);
+            return false;
+        }
+        let Some(guards) = options.and_then(|o| o.guards.as_ref()) else {
             return true;
         };
         let luck = child_key(&call).purpose(Purpose::Shedding).uniform();
@@ -73,6 +81,9 @@ impl Requests {
                 client.heard(guards, code, now);
             }
             self.free_connection(slot, guards, around);
+        }
+        if code == Code::Ok {
+            self.keep(slot, around);
         }
         let orphan = self.is_orphan(slot);
         if orphan {

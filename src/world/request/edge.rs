@@ -21,6 +21,8 @@ const RETRANSMIT: f64 = 0.2;
 const RETRANSMISSIONS: u32 = 8;
 /// Linux gives a connection attempt up after 6 retries: 1 + 2 + ... + 64 s.
 const CONNECT: SimDuration = SimDuration::from_secs(127);
+/// The longest retransmission time-out (`TCP_RTO_MAX`).
+const RETRANSMIT_LONGEST: SimDuration = SimDuration::from_secs(120);
 
 impl Requests {
     /// Sends a call on its way.
@@ -51,6 +53,7 @@ impl Requests {
                 EdgeEffect::Partition => {
                     return self.later(slot, CONNECT, CallEvent::Unreachable, around);
                 }
+                EdgeEffect::Outage { until } => delay += held_back(around.now, until).as_secs_f64(),
                 EdgeEffect::Bandwidth { transmission } => {
                     delay += self.through_link(place, transmission, around.now).as_secs_f64();
                 }
@@ -179,6 +182,17 @@ pub(super) fn serve_hindered(
     pod.cpu_free_at = pod.cpu_free_at.max(around.now) + SimDuration::from_secs_f64(work / limit);
     fate::touch(call, around.tally);
     (around.now + SimDuration::from_secs_f64(seconds)).max(pod.cpu_free_at)
+}
+
+/// How long a call on an open connection is on its way if nothing gets through before `until`: it arrives with the first
+/// retransmission after that, 0.2, 0.6, 1.4, ... seconds after it was sent.
+fn held_back(now: SimTime, until: SimTime) -> SimDuration {
+    let (mut held, mut pause) = (SimDuration::ZERO, SimDuration::from_secs_f64(RETRANSMIT));
+    while now + held < until && until < SimTime::NEVER {
+        held = held + pause;
+        pause = (pause * 2).min(RETRANSMIT_LONGEST);
+    }
+    if until == SimTime::NEVER { CONNECT } else { held }
 }
 
 /// Time lost with retransmissions, from the one number that says how many there are.

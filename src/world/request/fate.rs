@@ -48,6 +48,7 @@ impl Requests {
         if let Some(clients) = self.clients.get_mut(pod as usize) {
             clients.clear();
         }
+        self.caches.forget(pod);
         let lost: Vec<(u32, u32)> = (0..self.calls.len() as u32)
             .map(|s| (s, &self.calls[s as usize]))
             .filter(|(_, call)| call.generation != 0 && call.pod == Some(pod))

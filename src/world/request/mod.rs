@@ -4,7 +4,8 @@
 //! slot (as a thread-per-request server does), and replies. Callers time out, retry with doubling back-off and full
 //! jitter, and fail when their attempts are used up. What goes beyond that (see [`super::protection`]) has its own
 //! files here: `fan_out` (probability, count, groups made at once), `client` and `guard` (budgets, breakers, throttles,
-//! pools, deadlines), `queue` (shedding and disciplines), `people` (users that retry, sessions).
+//! pools, deadlines), `cache` (lookups before a call), `balancer` (pods out of the rotation), `queue` (shedding and
+//! disciplines), `people` (users that retry, sessions).
 //!
 //! All draws are keyed by (source, intent, call path, attempt), never by the order of calls: the same request takes
 //! the same time and has the same luck in every branch. Arrivals are keyed by intent alone.
@@ -15,6 +16,8 @@
 //! queue that is full rejects at once; calls in a pod that dies fail.
 
 mod arrivals;
+mod balancer;
+mod cache;
 mod children;
 mod client;
 mod edge;
@@ -118,6 +121,10 @@ pub struct Requests {
     sharing: Vec<Sharing>,
     /// What caller pods remember, by pod and entry of the list of calls; empty without guards.
     clients: Vec<Vec<Option<guard::Client>>>,
+    caches: cache::Caches,
+    /// Whether the router of any service takes pods out of the rotation, and what it knows of each pod.
+    ejects: bool,
+    standings: Vec<balancer::Standing>,
     /// Arrivals by source: requests, or people where they retry or come for sessions.
     /// When the narrow links are free again, by the place of their disturbance.
     links: Vec<(usize, SimTime)>,
@@ -159,6 +166,9 @@ impl Requests {
             queues: Vec::new(),
             sharing: Vec::new(),
             clients: Vec::new(),
+            caches: cache::Caches::new(key),
+            ejects: spec.services.iter().any(|s| s.server.as_ref().is_some_and(|o| o.ejection.is_some())),
+            standings: Vec::new(),
             links: Vec::new(),
             issued: vec![0; spec.traffic.len()],
             sessions: vec![Vec::new(); spec.traffic.len()],
@@ -242,7 +252,11 @@ impl Requests {
             self.mirror(&call, around);
         }
         let call = &self.calls[slot as usize];
-        let Some(pod) = route::pick_pod(call, destination, around.cluster) else {
+        let picked = match self.ejects {
+            false => route::pick_pod(call, destination, around.cluster),
+            true => self.pick_in_rotation(call, destination, around),
+        };
+        let Some(pod) = picked else {
             around.no_pod[call.service.0 as usize][destination as usize] += 1;
             if destination != Destination::Stable {
                 fate::touch(call, around.tally);
@@ -402,6 +416,9 @@ impl Requests {
         if let Some(pod) = call.pod {
             let waited = around.now.since(call.issued_at).as_secs_f64();
             around.cluster.pods[pod as usize].client.count(Code::TimedOut, waited);
+            if self.ejects {
+                self.note_answer(pod, Code::TimedOut, around);
+            }
         }
         match call.parent {
             None => self.settle(&call, Code::TimedOut, around),
@@ -440,6 +457,9 @@ impl Requests {
                 state.server.count_in(bucket, served, latency);
             } else if in_service {
                 state.server.count(served, around.now.since(arrived_at).as_secs_f64());
+            }
+            if self.ejects && !abandoned {
+                self.note_answer(pod, code, around);
             }
         }
         self.free.push(slot);
