@@ -9,7 +9,9 @@ use crate::world::tally::{Counts, Minute, Tally};
 use super::baseline::Baseline;
 use super::branch::{Branch, Rider, Rollback};
 use super::play::Finished;
-use super::record::{BranchEnd, Player, RollbackOutcome, RollbackRecord, RollbackStep, RunRecord};
+use super::record::{
+    BranchEnd, DataRecord, Player, RollbackOutcome, RollbackRecord, RollbackStep, RunRecord,
+};
 
 /// A rollback that took longer than this after the decision was slow.
 const SLOW_AFTER: SimDuration = SimDuration::from_secs(60);
@@ -42,6 +44,7 @@ pub struct Fate<'a> {
     recovered_at: Option<SimTime>,
     users_harmed: f64,
     rollback: Option<RollbackRecord>,
+    data: Option<DataRecord>,
 }
 
 impl<'a> Fate<'a> {
@@ -70,6 +73,7 @@ impl<'a> Fate<'a> {
                 tally.harmed_users.len() as f64
             },
             rollback: branch.rollback.as_ref().map(rollback),
+            data: data(branch),
             tally,
         }
     }
@@ -89,7 +93,8 @@ impl<'a> Fate<'a> {
             harmed: self.tally.harm,
             users_harmed: self.users_harmed,
             downtime: self.tally.downtime.as_nanos(),
-            rows_lost: 0,
+            rows_lost: self.data.map_or(0, |data| data.rows()),
+            data: self.data,
             end: self.finished.end,
             ended_at: branch.world.now().as_nanos(),
             checks: rider.checks.iter().map(|c| c.summary).collect(),
@@ -120,6 +125,20 @@ fn users_harmed(harmed: [f64; 2], users: f64, matching: f64) -> f64 {
     // A matching user's mean is that of everybody and that of the cohort together.
     let both = of_cohort + of_all * matching / users;
     matching * hit(both, matching) + (users - matching) * hit(of_all, users)
+}
+
+/// Rows are counted in expectation; a record has whole ones.
+fn data(branch: &Branch) -> Option<DataRecord> {
+    let damage = branch.world.damage()?;
+    // The cast saturates.
+    let whole = |rows: f64| libm::round(rows) as u64;
+    Some(DataRecord {
+        lost_updates: whole(damage.lost_updates),
+        null_rows: whole(damage.null_rows),
+        since_backup: whole(damage.since_backup),
+        corrupted: whole(damage.corrupted),
+        constraints_lost: damage.constraints_lost,
+    })
 }
 
 fn rollback(rollback: &Rollback) -> RollbackRecord {

@@ -29,7 +29,8 @@ use std::sync::Arc;
 
 use crate::policy::{Start, Truth};
 use crate::rng::Purpose;
-use crate::strategy::Signal;
+use crate::strategy::support::migrating::Migrating;
+use crate::strategy::{Signal, Strategy};
 use crate::time::SimTime;
 use crate::world::World;
 use crate::world::spec::TimedDisturbance;
@@ -172,7 +173,7 @@ fn begin(
     let mut branch = Branch {
         world,
         station: warm.station.clone(),
-        strategy: Some(plan.strategy.as_dyn().start()),
+        strategy: Some(with_migration(plan.strategy.as_dyn().start(), setting)),
         strategy_wake: None,
         cohort_harm: 0,
         cohort_only: false,
@@ -190,9 +191,19 @@ fn begin(
         quiet: (0, setting.deploy_at),
         timeline: None,
         deploy_at: setting.deploy_at,
+        database: Default::default(),
     };
     branch.call_roll();
     branch
+}
+
+/// A rollout whose release brings a migration runs its steps too.
+fn with_migration(rollout: Box<dyn Strategy>, setting: &Setting) -> Box<dyn Strategy> {
+    let database = setting.common.spec.database.as_ref();
+    match database.and_then(|database| database.migration.as_ref()) {
+        Some(migration) => Box::new(Migrating::around(rollout, migration)),
+        None => rollout,
+    }
 }
 
 /// Looks for the first harm: both twins under `never`, without monitoring, until it has come or to the horizon.

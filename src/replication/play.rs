@@ -307,8 +307,9 @@ fn act_on(stage: &Stage<'_>, branch: &mut Branch, act: &Act) {
             let conditions = stage.setting.rollback(stage.bad);
             branch.roll_back(procedure, conditions, stage.setting.key);
         }
-        // A fix forwards or a halt of writes ends the rollout where it is.
-        Act::ForwardFix | Act::Stop => {
+        Act::Stop => branch.halt_writes(),
+        // A fix forwards ends the rollout where it is.
+        Act::ForwardFix => {
             branch.strategy = None;
             branch.strategy_wake = None;
         }

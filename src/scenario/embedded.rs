@@ -56,6 +56,12 @@ pub const SCENARIOS: &[File] = files![
     "overload/retry-storm.yaml",
     "fault/vulnerable-release.yaml",
     "surroundings/zone-down.yaml",
+    "database/lock-storm.yaml",
+    "database/one-shot-swap.yaml",
+    "database/phased-dual-writes.yaml",
+    "database/phased-without-dual-writes.yaml",
+    "database/point-of-no-return.yaml",
+    "database/silent-corruption.yaml",
 ];
 
 /// The policies, in the order in which they are listed.

@@ -64,6 +64,7 @@ fn run(player: Player) -> RunRecord {
         users_harmed: 0.0,
         downtime: 0,
         rows_lost: 0,
+        data: None,
         end: BranchEnd::Span,
         ended_at: at(3600.0),
         checks: Vec::new(),

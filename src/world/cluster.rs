@@ -163,6 +163,8 @@ impl Cluster {
                 self.scale((spec.target, set), replicas, spec, now, agenda);
             }
             Action::SyntheticLoad(rate) => self.synthetic_load = rate,
+            // No pod and no router minds.
+            Action::Database(_) => {}
         }
     }
 
@@ -446,6 +448,7 @@ impl Cluster {
             in_force: self.split,
             routing: self.routing,
             hold,
+            database: None,
         }
     }
 

@@ -15,6 +15,7 @@ mod chaos;
 pub mod climate;
 pub mod cluster;
 pub mod conditions;
+pub mod database;
 pub mod event;
 pub mod flow;
 pub mod instruments;
@@ -40,6 +41,7 @@ use crate::time::{SimDuration, SimTime};
 use climate::Climate;
 use cluster::Cluster;
 use conditions::Conditions;
+use database::state::Database;
 use event::{Event, Process, class};
 use flow::{Flow, SlotHarm, Undisturbed};
 use instruments::{NoPod, PodInstruments, ServiceInstruments};
@@ -65,6 +67,8 @@ pub struct Common {
     /// Root of the keys of this replication.
     pub key: Key,
     service_keys: Vec<Key>,
+    /// Requests that reach the target for each request of a source.
+    visits: Vec<f64>,
 }
 
 impl Common {
@@ -72,7 +76,13 @@ impl Common {
     pub fn new(spec: WorldSpec, climate: Climate, key: Key) -> Self {
         let service_keys =
             spec.services.iter().map(|s| key.entity(&s.name).purpose(Purpose::Arrivals)).collect();
-        Common { spec, climate, key, service_keys }
+        let visits = spec.visits();
+        Common { spec, climate, key, service_keys, visits }
+    }
+
+    /// Requests that reach the target for each request of a source, by source.
+    fn visits(&self) -> &[f64] {
+        &self.visits
     }
 }
 
@@ -105,6 +115,10 @@ pub struct World {
     stopped_at: SimTime,
     /// When nobody could serve the target in the world without a deploy; shared by all branches compared with it.
     down_without: Arc<[(SimTime, SimTime)]>,
+    /// The database of the target, where it matters.
+    database: Option<Box<Database>>,
+    /// Its next instant that is scheduled.
+    database_at: SimTime,
 }
 
 impl World {
@@ -132,6 +146,8 @@ impl World {
             boundary_at: SimTime::ZERO,
             stopped_at: SimTime::ZERO,
             down_without: Arc::new([]),
+            database: spec.database.as_ref().map(|d| Box::new(Database::new(d, common.key))),
+            database_at: SimTime::ZERO,
             common,
         };
         world.schedule_boundary();
@@ -210,6 +226,7 @@ impl World {
     pub fn deploy(&mut self, faults: Arc<[TimedDisturbance]>, min_ready: SimDuration) {
         self.settle_flow();
         self.conditions.deploy(faults, self.now);
+        self.deploy_database();
         self.cluster.min_ready = min_ready;
         self.cluster.startup = self.conditions.startup_factors();
         self.probes |= self.conditions.has_failing_probes();
@@ -269,8 +286,12 @@ impl World {
     pub fn perform(&mut self, action: &Action) {
         self.settle_flow();
         self.cluster.perform(action, &self.common.spec, self.now, &mut self.agenda);
-        if let Action::SyntheticLoad(_) = action {
-            self.with_requests(|requests, around| requests.start_synthetic(around));
+        match *action {
+            Action::SyntheticLoad(_) => {
+                self.with_requests(|requests, around| requests.start_synthetic(around));
+            }
+            Action::Database(action) => self.act_on_database(action),
+            _ => {}
         }
     }
 
@@ -295,14 +316,16 @@ impl World {
         let span = until.since(self.now);
         if let Some(tally) = &mut self.tally
             && !span.is_zero()
-            && self.cluster.is_down(self.common.spec.target)
+            && (self.cluster.is_down(self.common.spec.target) || self.conditions.is_stopped())
         {
             tally.note_down(self.now, until);
         }
     }
 
-    /// Flow level: adds the time up to now to the integrals, before something changes.
+    /// Adds the time up to now to what is counted over time, before something changes: the writes of the database and, at flow
+    /// level, the integrals.
     fn settle_flow(&mut self) {
+        self.settle_database();
         if let Kernel::Flow(flow) = &mut self.kernel {
             let around = flow::Surroundings::of(&self.common, &self.conditions, &self.down_without);
             flow.accumulate(self.now, &mut self.cluster, &around);
@@ -352,6 +375,7 @@ impl World {
                 self.cluster.weight_in_force(seq);
             }
             Event::Boundary => self.boundary(),
+            Event::Database => self.database_event(),
             Event::Autoscale(service) => {
                 self.cluster.autoscale(ServiceId(service), &common.spec, now, &mut self.agenda);
             }
@@ -411,6 +435,9 @@ impl World {
         } else if let Some(tally) = &self.tally {
             self.fingerprint.record(self.now, tally.counts.succeeded << 24 ^ tally.counts.failed);
         }
+        // Rows change class all the time: what requests meet is looked at anew in each slot.
+        self.settle_database();
+        self.refresh_table();
     }
 
     /// Counting ends: requests that users wait to send, and have sent without the deploy, are counted as timed out.
@@ -427,6 +454,8 @@ impl World {
             into.memory_limit = spec.memory_limit.get() as f64;
             into.cpu_limit = spec.cpu_limit;
             into.no_pod = NoPod { rejected: self.no_pod[index] };
+            let is_target = index == usize::from(self.common.spec.target.0);
+            into.mismatches = self.database.as_ref().filter(|_| is_target).map(|d| d.mismatches());
             into.sets = SetName::ALL.map(|s| self.cluster.set_view(ServiceId(index as u16), s, self.now));
             into.pods.clear();
             for set in &self.cluster.sets[index] {
@@ -454,7 +483,8 @@ impl World {
 
     /// What a controller sees of the rollout.
     pub fn view(&self, deploy_at: SimTime, hold: bool) -> RolloutView {
-        self.cluster.view(&self.common.spec, self.now, deploy_at, hold)
+        let view = self.cluster.view(&self.common.spec, self.now, deploy_at, hold);
+        RolloutView { database: self.database_view(), ..view }
     }
 
     /// What has been counted so far.
@@ -478,20 +508,23 @@ impl World {
         }
     }
 
-    /// Whether traffic and capacity are as before the deploy.
+    /// Whether traffic and capacity are as before the deploy, and the old revision finds the schema it needs.
     pub fn is_restored(&self) -> bool {
-        self.cluster.is_restored(&self.common.spec)
+        self.cluster.is_restored(&self.common.spec) && self.database_serves_stable()
     }
 
     /// Whether nothing of the deploy is left; at flow level such a world equals the one without a deploy.
     pub fn is_clean(&self) -> bool {
-        self.cluster.is_clean(&self.common.spec)
+        let at_rest = self.database.as_ref().is_none_or(|database| database.is_at_rest());
+        self.cluster.is_clean(&self.common.spec) && at_rest && self.database_serves_stable()
     }
 
     /// Whether this world will go on exactly as if nothing had ever been deployed: it has no memory of the deploy but
     /// its pods and weights, those are as before, and the pods are the ones that always ran.
     pub fn equals_never_deployed(&self) -> bool {
-        if !(self.is_flow() && self.is_clean() && self.conditions.leaves_pods_alone(self.now)) {
+        let untouched = self.database.as_ref().is_none_or(|database| database.is_untouched());
+        let alike = self.is_flow() && self.is_clean() && untouched;
+        if !(alike && self.conditions.leaves_pods_alone(self.now)) {
             return false;
         }
         if let Kernel::Flow(Flow { undisturbed: Some(undisturbed), last_slot, .. }) = &self.kernel {

@@ -91,6 +91,7 @@ impl Play {
             in_force: Split::STABLE,
             routing: Routing::Weighted,
             hold: false,
+            database: None,
         };
         let strategy = loaded.rollout.as_ref().unwrap().as_dyn().start();
         Play {

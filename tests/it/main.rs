@@ -19,6 +19,7 @@ mod kubernetes_conformance;
 mod layers;
 mod lint;
 mod matrix;
+mod migrations;
 mod noise_judges;
 mod noise_presets;
 mod overload;

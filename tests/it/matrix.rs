@@ -51,6 +51,9 @@ const FAULTS: &[Rule] = &[
     ("flapping: {share: 50%, bad_for: 20s, good_for: 10s}", [Yes, Yes, No]),
     ("wrong_answers: {share: 20%}", [Yes, No, No]),
     ("vulnerable_release: {exposed: 50%, found_after: 2m}", [Yes, No, No]),
+    // Nothing without a database: `migrations.rs` has their rules.
+    ("silent_corruption: {share: 10%}", [No, No, No]),
+    ("migration_trouble: {slower: 5}", [No, No, No]),
 ];
 
 const CONFOUNDERS: &[Rule] = &[
