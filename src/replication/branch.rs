@@ -300,6 +300,7 @@ impl Branch {
         for action in actions {
             self.world.perform(action);
             self.note_exposure(action);
+            self.database = self.world.database_view().unwrap_or_default();
             let doing = self.world.database_does();
             self.note(Lane::Cluster, || describe(action, doing.as_deref()));
         }

@@ -380,10 +380,13 @@ impl Tree<'_> {
     }
 }
 
-/// Requests that were touched where nobody rolls back.
+/// Requests that were touched where nobody rolls back, those that corrupted a row among them.
 fn touched_under_never(finished: &[Finished]) -> u64 {
     let never = finished.iter().find(|one| one.branch.riders.iter().any(|rider| rider.player == 0));
-    never.and_then(|one| one.branch.world.tally()).map_or(0, |tally| tally.touched)
+    let corrupted = never.and_then(|one| one.branch.world.damage()).map_or(0.0, |damage| damage.corrupted);
+    let requests = never.and_then(|one| one.branch.world.tally()).map_or(0, |tally| tally.touched);
+    // Rows are counted in expectation.
+    requests + libm::round(corrupted) as u64
 }
 
 /// A rollback after which more requests were harmed than without any made things worse.

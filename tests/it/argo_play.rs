@@ -108,7 +108,8 @@ fn play(p95: f64, success: f64) -> Story {
                     Action::SyntheticLoad(_)
                     | Action::BaselineWeight(_)
                     | Action::Mirror(_)
-                    | Action::Cohort(_) => {}
+                    | Action::Cohort(_)
+                    | Action::Database(_) => {}
                 }
             }
             view.in_force = view.split;

@@ -194,6 +194,7 @@ impl Play {
             Action::Cohort(matched) => self.view.split.cohort = matched,
             Action::Unsplit => self.view.split = Split::STABLE,
             Action::SyntheticLoad(rate) => self.synthetic_load = rate,
+            Action::Database(_) => {}
         }
     }
 

@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 
-use super::super::schema::Constraints;
-use super::super::spec::{BackupSpec, CandidateCode, MigrationSpec};
+use super::super::schema::{Cell, Constraints};
+use super::super::spec::{BackupSpec, CandidateCode, MigrationSpec, OnNull};
 use super::*;
 use crate::quantity::{Bytes, Ratio};
 
