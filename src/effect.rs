@@ -5,7 +5,8 @@
 //! [`SetName::Old`] and [`SetName::New`]. Flagger has a third: after the analysis it copies the new revision into
 //! the primary workload, whose pods are [`SetName::Promoted`] and are reached as the stable *destination*. Analyses
 //! that compare like with like have a fourth: [`SetName::Baseline`], fresh pods of the old revision beside the
-//! candidate's.
+//! candidate's; and what a rollback brings that is neither of the two, an older revision or a fix, runs in
+//! [`SetName::Other`].
 //!
 //! Traps: traffic is sent to a *destination*, not to a revision; after a Flagger promotion the stable destination
 //! runs the new code. A weight is a share of requests (0 to 1), not a percentage.
@@ -28,6 +29,16 @@ pub enum Revision {
     Stable,
     /// The version that is being deployed.
     Candidate,
+    /// Neither of the two: an older version that a rollback goes to, or a fix.
+    Other,
+}
+
+impl Revision {
+    /// Every revision, in index order.
+    pub const ALL: [Revision; Revision::COUNT] = [Revision::Stable, Revision::Candidate, Revision::Other];
+
+    /// How many revisions there are: the length of per-revision tables.
+    pub const COUNT: usize = 3;
 }
 
 /// A group of pods of one revision in one workload.
@@ -41,15 +52,17 @@ pub enum SetName {
     Promoted,
     /// Fresh pods of the old revision, as many as the candidate has, to compare it with.
     Baseline,
+    /// Pods of a third revision, under the stable destination.
+    Other,
 }
 
 impl SetName {
     /// Every set, in index order.
     pub const ALL: [SetName; SetName::COUNT] =
-        [SetName::Old, SetName::New, SetName::Promoted, SetName::Baseline];
+        [SetName::Old, SetName::New, SetName::Promoted, SetName::Baseline, SetName::Other];
 
     /// How many sets there are: the length of per-set tables.
-    pub const COUNT: usize = 4;
+    pub const COUNT: usize = 5;
 
     /// Position in per-set tables.
     pub const fn index(self) -> usize {
@@ -61,6 +74,7 @@ impl SetName {
         match self {
             SetName::Old | SetName::Baseline => Revision::Stable,
             SetName::New | SetName::Promoted => Revision::Candidate,
+            SetName::Other => Revision::Other,
         }
     }
 
@@ -68,7 +82,7 @@ impl SetName {
     pub const fn destination(self) -> Destination {
         match self {
             SetName::New => Destination::Candidate,
-            SetName::Old | SetName::Promoted => Destination::Stable,
+            SetName::Old | SetName::Promoted | SetName::Other => Destination::Stable,
             SetName::Baseline => Destination::Baseline,
         }
     }
@@ -436,6 +450,36 @@ pub enum WorldDisturbance {
         /// What happens.
         effect: EdgeEffect,
     },
+}
+
+impl WorldDisturbance {
+    /// The same of another revision's code; what is not about code stays as it is.
+    #[must_use]
+    pub fn of_revision(mut self, whose: Revision) -> Self {
+        use WorldDisturbance as W;
+        match &mut self {
+            W::Errors { revision, .. }
+            | W::Latency { revision, .. }
+            | W::CrashLoop { revision, .. }
+            | W::MemoryLeak { revision, .. }
+            | W::Wrong { revision, .. }
+            | W::ErrorsFor { revision, .. }
+            | W::ErrorsAbove { revision, .. }
+            | W::CpuPerRequest { revision, .. }
+            | W::ProbesFail { revision, .. }
+            | W::SlowStart { revision, .. } => *revision = whose,
+            W::TrafficSpike { .. }
+            | W::DependencyErrors { .. }
+            | W::ColdCache { .. }
+            | W::PodsDown { .. }
+            | W::PodsSlow { .. }
+            | W::MemoryPressure { .. }
+            | W::Waits { .. }
+            | W::Concurrency { .. }
+            | W::Edge { .. } => {}
+        }
+        self
+    }
 }
 
 /// A change of what monitoring stores.

@@ -86,6 +86,8 @@ impl Ratio {
     pub const ZERO: Ratio = Ratio(0.0);
     /// Everything.
     pub const ONE: Ratio = Ratio(1.0);
+    /// 1 %.
+    pub const ONE_PERCENT: Ratio = Ratio(0.01);
     /// One of two.
     pub const HALF: Ratio = Ratio(0.5);
 

@@ -353,6 +353,12 @@ pub enum ListKind {
     Strategies,
     /// How it goes back.
     Procedures,
+    /// Which revision it goes back to.
+    Targets,
+    /// How a rollback is verified, soundly or not.
+    Checks,
+    /// What is wrong with the way back.
+    Defects,
     /// Forms of a result.
     Reports,
     /// Exporters whose metric names are known.

@@ -4,18 +4,21 @@
 //! All riders of a branch have acted alike so far, so they have seen the same samples; when their actions differ, the
 //! branch is cloned and each goes on with those who act that way.
 
-use crate::catalogue::Catalogue;
+use std::sync::Arc;
+
 use crate::effect::{Action, DatabaseAction, DatabaseView, Pick, RolloutView, SetName};
 use crate::policy::{CheckOutcome, Policy, Verdict};
 use crate::rng::Key;
-use crate::rollback::{Execution, ProcedureSpec};
+use crate::rollback::target::Log;
 use crate::strategy::{Progress, Signal, StepStatus, Strategy};
 use crate::time::SimTime;
 use crate::world::World;
 
+use super::ledger::Ledger;
 use super::record::{CheckSummary, DecisionRecord, Lane, NoticeRecord, TimelineEntry, TracePoint};
 use super::station::Station;
 use super::sweep::Sweep;
+use super::way_back::{Rollback, WayBack};
 
 /// A player on a branch.
 #[derive(Clone)]
@@ -110,21 +113,6 @@ impl Rider {
     }
 }
 
-/// A rollback on a branch.
-#[derive(Clone)]
-pub struct Rollback {
-    /// The procedure under way.
-    pub execution: Execution,
-    /// When the decision fell.
-    pub began: SimTime,
-    /// When the candidate served its last request.
-    pub drained: Option<SimTime>,
-    /// When traffic and capacity were as before.
-    pub restored: Option<SimTime>,
-    /// When it wants to be asked next.
-    pub wake: Option<SimTime>,
-}
-
 /// What happened on a branch, kept when somebody listens.
 #[derive(Clone, Debug, Default)]
 pub struct Timeline {
@@ -153,8 +141,18 @@ pub struct Branch {
     pub promoted_at: Option<SimTime>,
     /// When the rollout last made progress.
     pub progressed_at: SimTime,
-    /// The rollback, once somebody decided.
+    /// The rollback, once somebody decided; the latest of several.
     pub rollback: Option<Rollback>,
+    /// Those before it.
+    pub earlier_rollbacks: Vec<Rollback>,
+    /// Which ways back there are, once one is gone.
+    pub way: Option<Arc<WayBack>>,
+    /// Revisions in the order in which they last became current.
+    pub log: Log,
+    /// When something puts the new revision back.
+    pub put_back_at: Option<SimTime>,
+    /// What whoever verifies can look up.
+    pub ledger: Ledger,
     /// Who watches.
     pub riders: Vec<Rider>,
     /// Who watches too, but is accounted for together with others.
@@ -198,6 +196,11 @@ impl Branch {
             station,
             strategy: self.strategy.clone(),
             rollback: self.rollback.clone(),
+            earlier_rollbacks: self.earlier_rollbacks.clone(),
+            way: self.way.clone(),
+            log: self.log.clone(),
+            put_back_at: self.put_back_at,
+            ledger: self.ledger.clone(),
             timeline: self.timeline.clone(),
             riders,
             sweep: Sweep::default(),
@@ -251,7 +254,7 @@ impl Branch {
         match *action {
             Action::Cohort(true) => self.cohort_only = true,
             Action::Weight(share) if share > 0.0 => self.cohort_only = false,
-            Action::Scale(SetName::Promoted, pods) if pods > 0 => self.cohort_only = false,
+            Action::Scale(SetName::Promoted | SetName::Other, pods) if pods > 0 => self.cohort_only = false,
             _ => {}
         }
     }
@@ -296,7 +299,7 @@ impl Branch {
         });
     }
 
-    fn perform(&mut self, actions: &[Action]) {
+    pub(super) fn perform(&mut self, actions: &[Action]) {
         for action in actions {
             self.world.perform(action);
             self.note_exposure(action);
@@ -310,17 +313,7 @@ impl Branch {
     pub fn control(&mut self, signal: Signal) {
         self.look_at_database();
         self.stamp();
-        if let Some(rollback) = &mut self.rollback {
-            let view = self.world.view(self.deploy_at, self.hold);
-            let pending = rollback.execution.is_pending();
-            let step = rollback.execution.next(&view);
-            rollback.wake = step.wake;
-            let ended = pending && !rollback.execution.is_pending();
-            self.perform(&step.actions);
-            self.stamp();
-            if ended {
-                self.tell_riders_it_ended();
-            }
+        if self.push_rollback() {
             return;
         }
         let Some(mut strategy) = self.strategy.take() else { return };
@@ -370,24 +363,8 @@ impl Branch {
         }
     }
 
-    /// Stamps what the world shows of the rollback.
-    fn stamp(&mut self) {
-        let Some(rollback) = &mut self.rollback else { return };
-        if rollback.execution.is_impossible() {
-            return;
-        }
-        let now = self.world.now();
-        if rollback.drained.is_none() && self.world.is_drained() {
-            rollback.drained = Some(now);
-        }
-        if rollback.restored.is_none() && self.world.is_restored() {
-            rollback.restored = Some(now);
-            self.note(Lane::Rollback, || "restored: traffic and capacity as before the deploy".to_owned());
-        }
-    }
-
     /// Policies may re-arm when a rollback is over.
-    fn tell_riders_it_ended(&mut self) {
+    pub(super) fn tell_riders_it_ended(&mut self) {
         let now = self.world.now();
         for rider in &mut self.riders {
             rider.policy.on_rollback_end(now);
@@ -397,34 +374,10 @@ impl Branch {
         self.call_roll();
     }
 
-    /// Begins to roll back.
-    pub fn roll_back(
-        &mut self,
-        procedure: &ProcedureSpec,
-        conditions: crate::rollback::RollbackConditions,
-        key: crate::rng::Key,
-    ) {
-        let view = self.view();
-        self.strategy = None;
-        self.strategy_wake = None;
-        let execution = Execution::begin(procedure, conditions, key, &view);
-        let impossible = execution.is_impossible();
-        self.rollback =
-            Some(Rollback { execution, began: view.now, drained: None, restored: None, wake: None });
-        self.note(Lane::Rollback, || {
-            if impossible {
-                format!("{}: there is no previous revision to go back to", procedure.name())
-            } else {
-                format!("{} begins", procedure.name())
-            }
-        });
-        self.control(Signal::Start);
-    }
-
     /// When the controller wants to be asked next.
     pub fn wake(&self) -> SimTime {
         let rollback = self.rollback.as_ref().and_then(|r| r.wake);
-        rollback.or(self.strategy_wake).unwrap_or(SimTime::NEVER)
+        rollback.or(self.put_back_at).or(self.strategy_wake).unwrap_or(SimTime::NEVER)
     }
 }
 
@@ -451,6 +404,7 @@ fn describe(action: &Action, doing: Option<&str>) -> String {
                 SetName::New => "candidate",
                 SetName::Promoted => "promoted primary",
                 SetName::Baseline => "baseline",
+                SetName::Other => "other revision's",
             };
             format!("scale {name} pods to {replicas}")
         }

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::effect::{Disturbance, MonitoringDisturbance, PeopleDisturbance, RollbackDisturbance, ServiceId};
+use crate::effect::{
+    Disturbance, MonitoringDisturbance, PeopleDisturbance, Revision, RollbackDisturbance, ServiceId,
+};
 use crate::fault::{Effect, Fault, Resolution};
 use crate::quantity::Ratio;
 use crate::rng::Key;
@@ -23,9 +25,13 @@ pub struct Draw {
     /// What it suffers in the bad twin: the same, and what the change does to it.
     pub monitoring_when_bad: Vec<Timed<MonitoringDisturbance>>,
     /// How rollbacks go whatever the release.
-    pub rollback: RollbackConditions,
+    pub rollback: Arc<RollbackConditions>,
     /// How the rollback of the bad release goes.
-    pub rollback_when_bad: RollbackConditions,
+    pub rollback_when_bad: Arc<RollbackConditions>,
+    /// What is wrong with the revisions that ran before, in the order of the scenario's history.
+    pub of_past: Vec<Arc<[TimedDisturbance]>>,
+    /// What is wrong with a fix that mends nothing: what is wrong with the release.
+    pub of_bad_fix: Arc<[TimedDisturbance]>,
     /// When the first fault begins; `None` without faults.
     pub onset: Option<SimTime>,
     /// Every number, by document path.
@@ -41,9 +47,10 @@ impl Draw {
             let index = scenario.world.services.iter().position(|s| s.name == name)?;
             Some(ServiceId(index as u16))
         };
-        let mut resolve = |path: &str, member: &dyn Fault| {
+        let mut resolve_at = |deploy_at: SimTime, path: &str, member: &dyn Fault| {
             member.resolve(&mut Resolution { key, path, deploy_at, service: &service, drawn: &mut drawn })
         };
+        let mut resolve = |path: &str, member: &dyn Fault| resolve_at(deploy_at, path, member);
         let faults: Vec<Effect> =
             scenario.faults.iter().flat_map(|(path, fault)| resolve(path, fault.as_dyn())).collect();
         let confounders: Vec<Effect> = scenario
@@ -53,18 +60,30 @@ impl Draw {
             .filter(|(index, _)| Some(*index) != without)
             .flat_map(|(_, (path, _, circumstance))| resolve(path, circumstance))
             .collect();
+        let past = &scenario.rollback_conditions.history.past;
+        let of_past = past.iter().enumerate().map(|(index, revision)| {
+            let begin = |(number, fault): (usize, &crate::fault::FaultSpec)| {
+                let path = format!("history[{index}].faults[{number}]");
+                // They began with the revision, long ago.
+                resolve_at(SimTime::ZERO, &path, fault.as_dyn())
+            };
+            of_other(&revision.faults.iter().enumerate().flat_map(begin).collect::<Vec<_>>())
+        });
+        let of_past = of_past.collect();
         let onset = faults.iter().map(|f| f.from).min();
-        let mut rollback = scenario.rollback_conditions;
+        let mut rollback = scenario.rollback_conditions.clone();
         confounders.iter().for_each(|effect| bend(&mut rollback, &effect.what));
-        let mut rollback_when_bad = rollback;
+        let mut rollback_when_bad = rollback.clone();
         faults.iter().for_each(|effect| bend(&mut rollback_when_bad, &effect.what));
         Draw {
             monitoring: confounders.iter().filter_map(monitoring).collect(),
             monitoring_when_bad: confounders.iter().chain(&faults).filter_map(monitoring).collect(),
             confounders: world(&confounders),
             faults: world(&faults),
-            rollback,
-            rollback_when_bad,
+            rollback: Arc::new(rollback),
+            rollback_when_bad: Arc::new(rollback_when_bad),
+            of_past,
+            of_bad_fix: of_other(&faults),
             onset,
             drawn,
         }
@@ -79,6 +98,13 @@ fn world(effects: &[Effect]) -> Arc<[TimedDisturbance]> {
             _ => None,
         })
         .collect()
+}
+
+/// The same in the code of the third revision.
+fn of_other(effects: &[Effect]) -> Arc<[TimedDisturbance]> {
+    let of_other =
+        |timed: &TimedDisturbance| Timed { what: timed.what.clone().of_revision(Revision::Other), ..*timed };
+    world(effects).iter().map(of_other).collect()
 }
 
 fn monitoring(effect: &Effect) -> Option<Timed<MonitoringDisturbance>> {

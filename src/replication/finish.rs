@@ -7,11 +7,12 @@ use crate::time::{SimDuration, SimTime};
 use crate::world::tally::{Counts, Minute, Tally};
 
 use super::baseline::Baseline;
-use super::branch::{Branch, Rider, Rollback};
+use super::branch::{Branch, Rider};
 use super::play::Finished;
 use super::record::{
     BranchEnd, DataRecord, Player, RollbackOutcome, RollbackRecord, RollbackStep, RunRecord,
 };
+use super::way_back::Rollback;
 
 /// A rollback that took longer than this after the decision was slow.
 const SLOW_AFTER: SimDuration = SimDuration::from_secs(60);
@@ -43,7 +44,7 @@ pub struct Fate<'a> {
     counts: Counts,
     recovered_at: Option<SimTime>,
     users_harmed: f64,
-    rollback: Option<RollbackRecord>,
+    rollbacks: Vec<RollbackRecord>,
     data: Option<DataRecord>,
 }
 
@@ -72,7 +73,7 @@ impl<'a> Fate<'a> {
             } else {
                 tally.harmed_users.len() as f64
             },
-            rollback: branch.rollback.as_ref().map(rollback),
+            rollbacks: branch.earlier_rollbacks.iter().chain(&branch.rollback).map(rollback).collect(),
             data: data(branch),
             tally,
         }
@@ -83,7 +84,8 @@ impl<'a> Fate<'a> {
         let branch = &self.finished.branch;
         RunRecord {
             player: player.clone(),
-            rollback: self.rollback.clone().filter(|_| rider.decision.is_some()),
+            rollback: self.rollbacks.first().cloned().filter(|_| rider.decision.is_some()),
+            further: self.rollbacks.iter().skip(1).cloned().collect(),
             decision: rider.decision.clone(),
             promoted_at: branch.promoted_at.map(SimTime::as_nanos),
             recovered_at: self.recovered_at.map(SimTime::as_nanos),
@@ -146,6 +148,7 @@ fn rollback(rollback: &Rollback) -> RollbackRecord {
     let nanos = |at: Option<SimTime>| at.map(SimTime::as_nanos);
     RollbackRecord {
         procedure: execution.name().to_owned(),
+        target: execution.target().map(|target| target.name.clone()),
         began: rollback.began.as_nanos(),
         drained: nanos(rollback.drained),
         restored: nanos(rollback.restored),
@@ -158,10 +161,12 @@ fn rollback(rollback: &Rollback) -> RollbackRecord {
 
 fn step(log: &StepLog) -> RollbackStep {
     RollbackStep {
-        name: log.name.to_owned(),
+        name: log.name.clone().into_owned(),
         began: log.began.as_nanos(),
         ended: log.ended.map(SimTime::as_nanos),
         failed: log.failed,
+        silent: log.silent,
+        right: log.right,
     }
 }
 
@@ -171,6 +176,8 @@ fn outcome(rollback: &Rollback) -> RollbackOutcome {
         return RollbackOutcome::Impossible;
     }
     match rollback.restored {
+        // Users got from one broken revision to another.
+        Some(_) if rollback.also_broken => RollbackOutcome::NoEffect,
         Some(at) if at.since(rollback.began) <= SLOW_AFTER => RollbackOutcome::Worked,
         Some(_) => RollbackOutcome::Slow,
         None if rollback.execution.is_pending() => RollbackOutcome::Unfinished,

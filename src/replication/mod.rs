@@ -13,6 +13,7 @@ pub mod blame;
 pub mod branch;
 pub mod draw;
 pub mod finish;
+pub mod ledger;
 pub mod panel;
 pub mod play;
 pub mod prepared;
@@ -23,6 +24,7 @@ pub mod setting;
 pub mod station;
 pub mod steady;
 pub mod sweep;
+pub mod way_back;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -182,6 +184,11 @@ fn begin(
         promoted_at: None,
         progressed_at: setting.deploy_at,
         rollback: None,
+        earlier_rollbacks: Vec::new(),
+        way: None,
+        log: setting.draw.rollback.history.log(),
+        put_back_at: None,
+        ledger: Default::default(),
         riders,
         sweep: Sweep::default(),
         roll: Default::default(),

@@ -1,5 +1,7 @@
 //! Plays a branch to its end, forking wherever its riders act differently.
 
+use std::sync::Arc;
+
 use crate::policy::{CheckOutcome, Notice, Observation, RolloutStatus, Severity, Truth, Verdict};
 use crate::rng::Purpose;
 use crate::rollback::ProcedureSpec;
@@ -14,6 +16,7 @@ use super::record::{BranchEnd, DecisionKind, DecisionRecord, Lane, NoticeRecord,
 use super::setting::Setting;
 use super::station::{Answers, Spare};
 use super::sweep::Instant;
+use super::way_back::{Rollback, WayBack};
 
 /// The player who never rolls back: the first of the reference players.
 const NEVER: usize = 0;
@@ -46,6 +49,10 @@ pub struct Stage<'a> {
 impl Stage<'_> {
     pub(super) fn sampler(&self) -> &Sampler {
         self.setting.sampler(self.bad)
+    }
+
+    fn way_back(&self) -> Arc<WayBack> {
+        Arc::new(self.setting.way_back(self.bad))
     }
 }
 
@@ -160,6 +167,9 @@ fn scrape(stage: &Stage<'_>, branch: &mut Branch, at: SimTime) -> Option<BranchE
     branch.scrape += 1;
     branch.scraped_at = at;
     branch.trace();
+    if let Some(tally) = branch.world.tally() {
+        branch.ledger.note(at, tally);
+    }
     let harm = branch.world.tally().map_or(0, |t| t.harm.total());
     if harm != branch.quiet.0 {
         branch.note_harm(harm);
@@ -170,11 +180,16 @@ fn scrape(stage: &Stage<'_>, branch: &mut Branch, at: SimTime) -> Option<BranchE
 /// Whether a branch that rolled back needs no further following.
 fn ended(stage: &Stage<'_>, branch: &Branch, now: SimTime) -> Option<BranchEnd> {
     let rollback = branch.rollback.as_ref()?;
-    let over = stage.merge && rollback.restored.is_some() && !rollback.execution.is_pending();
-    if !over || branch.riders.iter().any(|rider| still_watches(stage, rider)) {
+    if !is_over(stage, branch, rollback) || branch.riders.iter().any(|rider| still_watches(stage, rider)) {
         return None;
     }
     settled(branch, now)
+}
+
+/// Whether nothing more comes of a rollback but quiet.
+fn is_over(stage: &Stage<'_>, branch: &Branch, rollback: &Rollback) -> bool {
+    let put_back = branch.put_back_at.is_some();
+    stage.merge && rollback.restored.is_some() && !rollback.execution.is_pending() && !put_back
 }
 
 /// Whether a rider will still be asked.
@@ -186,9 +201,11 @@ fn still_watches(stage: &Stage<'_>, rider: &Rider) -> bool {
 /// the company.
 fn done(stage: &Stage<'_>, branch: &mut Branch) -> Option<Finished> {
     let rollback = branch.rollback.as_ref()?;
-    let over = stage.merge && rollback.restored.is_some() && !rollback.execution.is_pending();
     let just_scraped = branch.scraped_at == branch.world.now();
-    if !over || !just_scraped || branch.riders.iter().all(|rider| still_watches(stage, rider)) {
+    if !is_over(stage, branch, rollback)
+        || !just_scraped
+        || branch.riders.iter().all(|rider| still_watches(stage, rider))
+    {
         return None;
     }
     let end = settled(branch, branch.world.now())?;
@@ -303,16 +320,9 @@ fn act_on(stage: &Stage<'_>, branch: &mut Branch, act: &Act) {
     match act {
         Act::Advance => branch.control(Signal::Advance),
         Act::Promote => branch.control(Signal::Promote),
-        Act::RollBack(procedure) => {
-            let conditions = stage.setting.rollback(stage.bad);
-            branch.roll_back(procedure, conditions, stage.setting.key);
-        }
+        Act::RollBack(procedure) => branch.roll_back(procedure, &stage.way_back()),
+        Act::ForwardFix => branch.fix_forward(&stage.way_back()),
         Act::Stop => branch.halt_writes(),
-        // A fix forwards ends the rollout where it is.
-        Act::ForwardFix => {
-            branch.strategy = None;
-            branch.strategy_wake = None;
-        }
     }
 }
 

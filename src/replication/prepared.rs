@@ -97,6 +97,11 @@ pub struct PrepareOptions {
     pub scenario_rollout: bool,
 }
 
+/// The services as monitoring knows them.
+fn names(scenario: &Scenario) -> WorldNames {
+    WorldNames { returns: scenario.rollback_conditions.may_bring_others(), ..WorldNames::of(&scenario.world) }
+}
+
 impl Prepared {
     /// Binds policies to a scenario.
     ///
@@ -170,7 +175,7 @@ fn bind(scenario: &Scenario, policies: &[Loaded], options: PrepareOptions) -> Re
             "`backout explain` shows what each selector can match; --allow-missing-series plays it anyway",
         )
     };
-    Panel::new(&inputs, &scenario.telemetry.dialects, &WorldNames::of(&scenario.world))
+    Panel::new(&inputs, &scenario.telemetry.dialects, &names(scenario))
         .map_err(|errors| errors.iter().map(diagnostic).collect())
 }
 
@@ -181,7 +186,7 @@ pub fn explain_bindings(
 ) -> Vec<(String, Result<Vec<BoundSelector>, String>)> {
     let one = |text: &str| {
         let input = PanelInput { naming: &policy.naming, queries: vec![text], allow_missing: false };
-        Panel::new(&[input], &scenario.telemetry.dialects, &WorldNames::of(&scenario.world))
+        Panel::new(&[input], &scenario.telemetry.dialects, &names(scenario))
             .map(|panel| panel.selectors(0, 0).to_vec())
             .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
     };

@@ -119,8 +119,11 @@ pub struct RunRecord {
     pub player: Player,
     /// The first decision, if any.
     pub decision: Option<DecisionRecord>,
-    /// How the rollback went, if one was begun.
+    /// How the rollback went, if one was begun: the first.
     pub rollback: Option<RollbackRecord>,
+    /// What followed it: rollbacks of a policy that fired again, fixes forwards, a sync that put the new revision back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub further: Vec<RollbackRecord>,
     /// When the new revision had all traffic, if it ever had.
     pub promoted_at: Option<Nanos>,
     /// First instant after first harm from which 5 one-minute windows in a row are inside the SLO or no worse than
@@ -233,6 +236,9 @@ pub enum DecisionKind {
 pub struct RollbackRecord {
     /// Name of the procedure.
     pub procedure: String,
+    /// The revision it went to, by name; `None` if there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
     /// When it was begun (the decision).
     pub began: Nanos,
     /// When the candidate served its last request.
@@ -260,6 +266,12 @@ pub struct RollbackStep {
     pub ended: Option<Nanos>,
     /// Whether it failed.
     pub failed: bool,
+    /// Whether it was reported as done and did nothing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub silent: bool,
+    /// For a check: whether what it found was the truth.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub right: Option<bool>,
 }
 
 /// What came of a rollback.

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use crate::rng::Key;
-use crate::rollback::RollbackConditions;
 use crate::scenario::Scenario;
 use crate::telemetry::sampler::Sampler;
 use crate::time::SimTime;
 use crate::world::{Common, climate::Climate};
 
 use super::draw::Draw;
+use super::way_back::WayBack;
 
 /// One replication before anything is played.
 pub struct Setting {
@@ -51,8 +51,14 @@ impl Setting {
         if bad { &self.sampler_when_bad } else { &self.sampler }
     }
 
-    /// How the rollback of a twin goes.
-    pub fn rollback(&self, bad: bool) -> RollbackConditions {
-        if bad { self.draw.rollback_when_bad } else { self.draw.rollback }
+    /// The ways back of a twin.
+    pub fn way_back(&self, bad: bool) -> WayBack {
+        let draw = &self.draw;
+        WayBack {
+            conditions: Arc::clone(if bad { &draw.rollback_when_bad } else { &draw.rollback }),
+            key: self.key,
+            of_past: draw.of_past.clone(),
+            of_bad_fix: if bad { Arc::clone(&draw.of_bad_fix) } else { Arc::new([]) },
+        }
     }
 }

@@ -54,8 +54,8 @@ impl Entry for ArgoAbort {
 
 impl Procedure for ArgoAbort {
     fn plan(&self) -> Vec<PlannedStep> {
-        let retry = Some(SimDuration::from_secs(10));
-        let step = |name, command, what| PlannedStep { name, command, what, retry };
+        let retry = SimDuration::from_secs(10);
+        let step = |name: &'static str, command, what| PlannedStep::new(name, command, what).retried(retry);
         if !self.traffic_routed {
             let what = StepKind::RollBack(self.bounds);
             return vec![step("roll back to the stable replica set", self.reconcile, what)];

@@ -31,8 +31,8 @@ impl Entry for Flagger {
 impl Procedure for Flagger {
     fn plan(&self) -> Vec<PlannedStep> {
         // A failed call is repeated on the next reconcile of the canary, 10 s later.
-        let retry = Some(SimDuration::from_secs(10));
-        let step = |name, what| PlannedStep { name, command: self.call, what, retry };
+        let retry = SimDuration::from_secs(10);
+        let step = |name: &'static str, what| PlannedStep::new(name, self.call, what).retried(retry);
         vec![
             step("route all traffic to the primary", StepKind::FlipWeight),
             step("scale the canary to zero", StepKind::ScaleDown),

@@ -34,7 +34,7 @@ impl Entry for KubectlUndo {
 
 impl Procedure for KubectlUndo {
     fn plan(&self) -> Vec<PlannedStep> {
-        let step = |name, what| PlannedStep { name, command: self.command, what, retry: None };
+        let step = |name: &'static str, what| PlannedStep::new(name, self.command, what);
         vec![
             step("kubectl rollout undo", StepKind::RollBack(self.bounds)),
             step("kubectl rollout status", StepKind::Verify),

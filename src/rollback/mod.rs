@@ -1,5 +1,8 @@
 //! Rollbacks as procedures: step by step, able to be slow, to fail and to have nothing to go back to.
 //!
+//! Which revision it goes to is a [rule](target) of its own; what its commands really do can be [spoiled](defect);
+//! whether it helped is [checked](check), or not. What follows a failure is a list of [`Fallback`]s.
+//!
 //! A procedure speaks [actions](crate::effect::Action) to the cluster, as a strategy does, and is asked again whenever pods or weights
 //! change. Each step has a name, a moment at which its command goes out, and a condition that ends it.
 //!
@@ -8,16 +11,23 @@
 //! replication, not here; `verified` exists only where somebody looks.
 
 pub mod argo_abort;
+pub mod check;
+pub mod database_rollback;
+pub mod defect;
+pub mod emergency_restore;
 pub mod flagger;
+pub mod forward_fix;
 pub mod kubectl_undo;
+pub mod schema_down;
 pub mod support;
 pub mod switch_back;
+pub mod target;
 
-use crate::quantity::Ratio;
 use crate::strategy::{StrategySpec, Undo};
-use crate::time::SimDuration;
 
-pub use support::execution::{Execution, StepLog};
+pub use support::conditions::{Fallback, RollbackConditions};
+pub use support::execution::{Ending, Execution, Order, StepLog};
+pub use support::step::{Command, PlannedStep, StepKind};
 
 /// A way to roll back, with its parameters.
 pub trait Procedure: Send + Sync {
@@ -32,6 +42,10 @@ crate::catalogue! {
         argo_abort => argo_abort::ArgoAbort,
         kubectl_undo => kubectl_undo::KubectlUndo,
         switch_back => switch_back::SwitchBack,
+        forward_fix => forward_fix::ForwardFix,
+        schema_down => schema_down::SchemaDown,
+        database_rollback => database_rollback::DatabaseRollback,
+        emergency_restore => emergency_restore::EmergencyRestore,
     }
 }
 
@@ -54,59 +68,4 @@ impl ProcedureSpec {
             }
         }
     }
-}
-
-/// What makes rollbacks of a scenario go differently from the book.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct RollbackConditions {
-    /// Chance that the command of a step fails.
-    pub step_fails: Ratio,
-    /// Multiplier of the time commands take.
-    pub slower: f64,
-    /// There is no previous revision to go back to.
-    pub no_target: bool,
-    /// How long until a person repeats a failed command that no controller repeats.
-    pub person_after: SimDuration,
-}
-
-impl Default for RollbackConditions {
-    fn default() -> Self {
-        RollbackConditions {
-            step_fails: Ratio::ZERO,
-            slower: 1.0,
-            no_target: false,
-            person_after: SimDuration::from_mins(10),
-        }
-    }
-}
-
-/// One step of a procedure.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct PlannedStep {
-    /// What it is called in reports.
-    pub name: &'static str,
-    /// Time from the end of the previous step until its command goes out.
-    pub command: SimDuration,
-    /// What it does and when it is over.
-    pub what: StepKind,
-    /// After a failure the controller tries again by itself after this long; `None` = a person must.
-    pub retry: Option<SimDuration>,
-}
-
-/// What a step does and when it is over.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum StepKind {
-    /// Start the old pods that are missing; over when all of them are ready.
-    RestoreCapacity,
-    /// All traffic to the stable destination; over when the command is out.
-    FlipWeight,
-    /// Start the old pods that are missing and hand traffic back as fast as they become available; over when the
-    /// stable destination has all of it.
-    WalkWeightBack,
-    /// Replace the new pods by old ones within the bounds; over when that is done.
-    RollBack(crate::strategy::support::replicas::Bounds),
-    /// Stop the pods of the new revision; over when they are gone.
-    ScaleDown,
-    /// Look whether it helped; over when the old pods are ready and no traffic reaches the new revision.
-    Verify,
 }

@@ -42,8 +42,8 @@ impl Entry for SwitchBack {
 
 impl Procedure for SwitchBack {
     fn plan(&self) -> Vec<PlannedStep> {
-        let retry = Some(SimDuration::from_secs(10));
-        let step = |name, command, what| PlannedStep { name, command, what, retry };
+        let retry = SimDuration::from_secs(10);
+        let step = |name: &'static str, command, what| PlannedStep::new(name, command, what).retried(retry);
         let mut plan = vec![
             step("make sure of the old replica set", self.reconcile, StepKind::RestoreCapacity),
             step("switch the active service back", SimDuration::ZERO, StepKind::FlipWeight),

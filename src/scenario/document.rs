@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::database::Database;
+use super::history::HistoryDocument;
 use super::migrations::Migration;
 use super::noise::NoisePreset;
 use super::protection::{
@@ -21,7 +22,11 @@ use super::shapes::TrafficShape;
 use crate::fault::{ConfounderSpec, FaultSpec, SurroundingSpec};
 use crate::quantity::{Rate, Ratio};
 use crate::rng::{Cycle, Distribution, Quick, Spikes};
-use crate::rollback::ProcedureSpec;
+use crate::rollback::check::CheckSpec;
+use crate::rollback::defect::DefectSpec;
+use crate::rollback::forward_fix::ForwardFix;
+use crate::rollback::target::TargetSpec;
+use crate::rollback::{Fallback, ProcedureSpec};
 use crate::strategy::StrategySpec;
 use crate::telemetry::dialect::Dialect;
 use crate::time::SimDuration;
@@ -73,9 +78,15 @@ pub struct Document {
     /// both twins.
     #[serde(default)]
     pub surroundings: Vec<SurroundingSpec>,
+    /// The revisions that ran before; one good one, a day old, if absent.
+    #[serde(default)]
+    pub history: Option<HistoryDocument>,
     /// What goes differently from the book when rolling back.
     #[serde(default)]
     pub rollback: Conditions,
+    /// How a release is repaired forwards, when a policy or a failed rollback asks for it.
+    #[serde(default)]
+    pub forward_fix: ForwardFix,
     /// Scraping and queries.
     #[serde(default)]
     pub telemetry: Telemetry,
@@ -336,7 +347,7 @@ pub struct Change {
 }
 
 /// What goes differently from the book when rolling back.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Conditions {
     /// Chance that the command of a step fails.
@@ -347,6 +358,17 @@ pub struct Conditions {
     pub no_target: bool,
     /// How long until a person repeats a failed command that no controller repeats.
     pub person_after: SimDuration,
+    /// Which revision is gone back to: by the first rule, and by the others in turn where `on_failure` says so.
+    pub targets: Vec<TargetSpec>,
+    /// Looks after the last step, beside those the procedure itself makes.
+    pub verify: Vec<CheckSpec>,
+    /// What follows when a step or a look has failed, in order; if empty, steps are repeated as their controllers do, or
+    /// by a person.
+    pub on_failure: Vec<Fallback>,
+    /// What is wrong with the commands, as nobody knows who has not practised.
+    pub defects: Vec<DefectSpec>,
+    /// How long after a rollback something (a GitOps sync, a pipeline) puts the new revision back; never if absent.
+    pub reverted_after: Option<SimDuration>,
 }
 
 /// Scraping and queries.
@@ -412,6 +434,11 @@ impl Default for Conditions {
             slower: book.slower,
             no_target: book.no_target,
             person_after: book.person_after,
+            targets: book.targets,
+            verify: book.verify,
+            on_failure: book.on_failure,
+            defects: book.defects,
+            reverted_after: book.reverted_after,
         }
     }
 }

@@ -46,3 +46,6 @@ pub const MAX_SPIKE_OVERLAP: u64 = 100;
 pub const MAX_SPIKE_SIZE: f64 = 100_000.0;
 /// Largest ratio of the 99th percentile of a spike's size or duration to its median.
 pub const MAX_SPIKE_SPREAD: f64 = 100.0;
+
+/// Most revisions of a history.
+pub const MAX_REVISIONS: usize = 64;

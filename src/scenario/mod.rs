@@ -15,6 +15,7 @@ pub mod database;
 pub mod document;
 mod doubts;
 pub mod embedded;
+pub mod history;
 pub mod limits;
 pub mod migrations;
 pub mod noise;

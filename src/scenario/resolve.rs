@@ -6,7 +6,7 @@ use super::document::{Document, FORMAT, Fidelity, Traffic};
 use super::limits::{MAX_FAULTS, MAX_SPAN, MAX_TRAFFIC, MAX_USERS};
 use super::place::Places;
 use super::resolved::{FidelityChoice, Scenario};
-use super::{budget, database, doubts, noise, protection, rollouts, services, shapes};
+use super::{budget, database, doubts, history, noise, protection, rollouts, services, shapes};
 use crate::catalogue::Catalogue;
 use crate::diagnostic::{Diagnostics, Source, did_you_mean};
 use crate::effect::ServiceId;
@@ -234,7 +234,7 @@ fn check_faults(checker: &mut Checker<'_>) {
 }
 
 /// The services an entry names must exist.
-fn check_services(checker: &mut Checker<'_>, place: &[&str], entry: &dyn Fault) {
+pub(super) fn check_services(checker: &mut Checker<'_>, place: &[&str], entry: &dyn Fault) {
     for (field, name) in entry.services() {
         let path: Vec<&str> = place.iter().copied().chain([field]).collect();
         checker.service(&path, name);
@@ -268,7 +268,9 @@ fn resolve_telemetry(checker: &mut Checker<'_>) -> TelemetrySpec {
 }
 
 fn resolve_conditions(checker: &mut Checker<'_>) -> RollbackConditions {
-    let conditions = checker.document.rollback;
+    let history = history::resolve(checker);
+    let conditions = &checker.document.rollback;
+    let fix = &checker.document.forward_fix;
     if !(conditions.slower.is_finite() && conditions.slower > 0.0 && conditions.slower <= 1000.0) {
         let fact = format!("a multiplier of {} is not between 0 and 1000", conditions.slower);
         checker.error(&["rollback", "slower"], fact, "1 is the time by the book, 2 takes twice as long");
@@ -281,11 +283,22 @@ fn resolve_conditions(checker: &mut Checker<'_>) -> RollbackConditions {
             help,
         );
     }
+    if conditions.targets.is_empty() {
+        let help = "write `targets: [previous: {}]`, or `no_target: true` if there is nothing to go back to";
+        checker.error(&["rollback", "targets"], "no rule says which revision to go back to", help);
+    }
     RollbackConditions {
         step_fails: conditions.step_fails,
         slower: conditions.slower,
         no_target: conditions.no_target,
         person_after: conditions.person_after,
+        history,
+        targets: conditions.targets.clone(),
+        verify: conditions.verify.clone(),
+        on_failure: conditions.on_failure.clone(),
+        defects: conditions.defects.clone(),
+        reverted_after: conditions.reverted_after,
+        fix: fix.clone(),
     }
 }
 

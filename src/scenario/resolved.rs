@@ -101,7 +101,9 @@ impl Scenario {
     /// Why the flow level would be wrong here, in words; `None` when it is right.
     pub fn why_not_flow(&self) -> Option<String> {
         let faults = self.faults.iter().map(|(path, fault)| (path.as_str(), fault.name(), fault.as_dyn()));
-        for (path, name, member) in faults.chain(self.circumstances()) {
+        let past = self.rollback_conditions.history.past.iter().flat_map(|revision| &revision.faults);
+        let past = past.map(|fault| ("history", fault.name(), fault.as_dyn()));
+        for (path, name, member) in faults.chain(past).chain(self.circumstances()) {
             if let Some(why) = member.needs_requests() {
                 return Some(format!("under `{name}` ({path}) {why}"));
             }

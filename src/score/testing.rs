@@ -55,6 +55,7 @@ fn run(player: Player) -> RunRecord {
         player,
         decision: None,
         rollback: None,
+        further: Vec::new(),
         promoted_at: None,
         recovered_at: None,
         pages: 0,
@@ -87,6 +88,7 @@ fn decided(mut run: RunRecord, seconds: f64, outcome: RollbackOutcome) -> RunRec
         Some(DecisionRecord { at: began, kind: DecisionKind::RollBack, reasons: vec!["five_xx".into()] });
     let restored = matches!(outcome, RollbackOutcome::Worked).then(|| at(seconds + 40.0));
     run.rollback = Some(RollbackRecord {
+        target: None,
         procedure: "undo".into(),
         began,
         drained: restored,

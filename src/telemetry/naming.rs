@@ -73,7 +73,7 @@ impl Role {
     pub const fn of(set: SetName) -> Role {
         match set {
             SetName::New => Role::Candidate,
-            SetName::Old | SetName::Promoted => Role::Stable,
+            SetName::Old | SetName::Promoted | SetName::Other => Role::Stable,
             SetName::Baseline => Role::Baseline,
         }
     }

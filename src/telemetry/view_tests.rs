@@ -9,7 +9,7 @@ use crate::telemetry::store::ScrapeHealth;
 use crate::world::instruments::{Code, PodInstruments, PodKey, RequestCounters, ServiceInstruments};
 
 fn world() -> WorldNames {
-    WorldNames { services: vec!["podinfo".into()], target: ServiceId(0) }
+    WorldNames { services: vec!["podinfo".into()], target: ServiceId(0), returns: false }
 }
 
 fn bound(metric: &str, naming: &Naming) -> Bound {
@@ -48,7 +48,7 @@ impl Rig {
 
     fn scrape(&mut self, at_ms: i64, pods: Vec<PodInstruments>, ready: [u32; 3]) {
         let of = |ready| SetView { desired: ready, created: ready, ready, ..Default::default() };
-        let sets = [of(ready[0]), of(ready[1]), of(ready[2]), of(0)];
+        let sets = [of(ready[0]), of(ready[1]), of(ready[2]), of(0), of(0)];
         let service = ServiceInstruments { pods, sets, ..Default::default() };
         self.store.record_scrape(at_ms, at_ms + 2_000, &[service], &ScrapeHealth::default());
         self.view.extend(&self.store);

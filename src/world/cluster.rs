@@ -13,7 +13,9 @@ use super::instruments::PodKey;
 use super::pod::{Pod, PodState};
 use super::scaling::Scalers;
 use super::spec::{ServiceSpec, WorldSpec};
-use crate::effect::{Action, Destination, RolloutView, Routing, ServiceId, SetName, SetView, Split};
+use crate::effect::{
+    Action, Destination, Revision, RolloutView, Routing, ServiceId, SetName, SetView, Split,
+};
 use crate::engine::Agenda;
 use crate::rng::{Key, Purpose};
 use crate::time::{SimDuration, SimTime};
@@ -55,7 +57,7 @@ pub struct Cluster {
     /// Who decides on the number of pods, by service; `None` = nobody but its rollout.
     pub(super) scalers: Vec<Option<Scalers>>,
     /// Multiplier of the time new pods take to start, by revision.
-    pub startup: [f64; 2],
+    pub startup: [f64; Revision::COUNT],
     weight_seq: u32,
     /// One key a service, by its name: other services coming or going change nobody's luck.
     keys: Vec<Key>,
@@ -74,7 +76,7 @@ impl Cluster {
             min_ready: SimDuration::ZERO,
             changed: false,
             scalers: spec.services.iter().map(Scalers::of).collect(),
-            startup: [1.0; 2],
+            startup: [1.0; Revision::COUNT],
             weight_seq: 0,
             keys: spec.services.iter().map(|s| key.entity(&s.name)).collect(),
         };
@@ -460,13 +462,23 @@ impl Cluster {
             && self.overall_shares(spec)[Destination::Stable.index()] >= 1.0
     }
 
+    /// Whether the pods of one set carry all traffic of the target, and no others any.
+    pub fn is_carried_by(&self, set: SetName, spec: &WorldSpec) -> bool {
+        if set == SetName::Old {
+            return self.is_restored(spec);
+        }
+        let sets = &self.sets[spec.target.0 as usize];
+        let alone = SetName::ALL.iter().all(|s| *s == set || sets[s.index()].ready.is_empty());
+        alone
+            && sets[set.index()].ready.len() >= self.replicas(spec.target, spec) as usize
+            && self.overall_shares(spec)[set.destination().index()] >= 1.0
+    }
+
     /// Whether nothing of the deploy is left: restored, and every other pod gone.
     pub fn is_clean(&self, spec: &WorldSpec) -> bool {
         let sets = &self.sets[spec.target.0 as usize];
         self.is_restored(spec)
-            && sets[SetName::New.index()].members.is_empty()
-            && sets[SetName::Promoted.index()].members.is_empty()
-            && sets[SetName::Baseline.index()].members.is_empty()
+            && SetName::ALL.iter().all(|s| *s == SetName::Old || sets[s.index()].members.is_empty())
             && self.synthetic_load == 0.0
             && self.split == self.asked
     }

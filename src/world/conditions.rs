@@ -23,6 +23,8 @@ use crate::time::{SimDuration, SimTime};
 pub struct Conditions {
     confounders: Arc<[TimedDisturbance]>,
     faults: Arc<[TimedDisturbance]>,
+    /// What is wrong with the third revision, once it exists.
+    of_other: Arc<[TimedDisturbance]>,
     acting: Acting,
     /// What the database does to requests of a service, while they feel it.
     table: Option<(ServiceId, TableUse)>,
@@ -47,8 +49,8 @@ impl Slowness {
 struct Acting {
     /// By service: share of requests that their shared dependencies let through.
     dependency_good: Vec<f64>,
-    /// The stable and the candidate revision.
-    revisions: [OfRevision; 2],
+    /// By revision.
+    revisions: [OfRevision; Revision::COUNT],
     /// Cold pods.
     cold: Vec<Warming>,
     /// By service: share of requests that wait for something outside, and how many seconds.
@@ -98,7 +100,7 @@ impl Acting {
     fn nothing(services: usize) -> Self {
         Acting {
             dependency_good: vec![1.0; services],
-            revisions: [OfRevision::SOUND; 2],
+            revisions: [OfRevision::SOUND; Revision::COUNT],
             cold: Vec::new(),
             waits: vec![(0.0, 0.0); services],
             special: Vec::new(),
@@ -143,8 +145,13 @@ impl Acting {
 impl Conditions {
     /// The conditions of a world with this many services at time zero, before any deploy.
     pub fn new(services: usize, confounders: Arc<[TimedDisturbance]>) -> Self {
-        let mut conditions =
-            Conditions { confounders, faults: Arc::new([]), acting: Acting::nothing(services), table: None };
+        let mut conditions = Conditions {
+            confounders,
+            faults: Arc::new([]),
+            of_other: Arc::new([]),
+            acting: Acting::nothing(services),
+            table: None,
+        };
         conditions.refresh(SimTime::ZERO);
         conditions
     }
@@ -152,6 +159,12 @@ impl Conditions {
     /// The candidate exists from now on, with these faults.
     pub fn deploy(&mut self, faults: Arc<[TimedDisturbance]>, now: SimTime) {
         self.faults = faults;
+        self.refresh(now);
+    }
+
+    /// The third revision is another one from now on, with these faults.
+    pub fn adopt(&mut self, faults: Arc<[TimedDisturbance]>, now: SimTime) {
+        self.of_other = faults;
         self.refresh(now);
     }
 
@@ -164,7 +177,7 @@ impl Conditions {
     }
 
     fn all(&self) -> impl Iterator<Item = &TimedDisturbance> {
-        self.confounders.iter().chain(self.faults.iter())
+        self.confounders.iter().chain(self.faults.iter()).chain(self.of_other.iter())
     }
 
     /// Every instant after `after` at which something begins or ends.

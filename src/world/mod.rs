@@ -33,7 +33,7 @@ pub mod warming;
 
 use std::sync::Arc;
 
-use crate::effect::{Action, Destination, RolloutView, ServiceId, SetName};
+use crate::effect::{Action, Destination, Revision, RolloutView, ServiceId, SetName};
 use crate::engine::{Agenda, Fingerprint};
 use crate::rng::{Key, Purpose};
 use crate::time::{SimDuration, SimTime};
@@ -228,6 +228,16 @@ impl World {
         self.conditions.deploy(faults, self.now);
         self.deploy_database();
         self.cluster.min_ready = min_ready;
+        self.cluster.startup = self.conditions.startup_factors();
+        self.probes |= self.conditions.has_failing_probes();
+        self.schedule_boundary();
+        self.doom_processes();
+    }
+
+    /// The third revision of the target is another one from now on, with these faults.
+    pub fn adopt(&mut self, faults: Arc<[TimedDisturbance]>) {
+        self.settle_flow();
+        self.conditions.adopt(faults, self.now);
         self.cluster.startup = self.conditions.startup_factors();
         self.probes |= self.conditions.has_failing_probes();
         self.schedule_boundary();
@@ -510,13 +520,18 @@ impl World {
 
     /// Whether traffic and capacity are as before the deploy, and the old revision finds the schema it needs.
     pub fn is_restored(&self) -> bool {
-        self.cluster.is_restored(&self.common.spec) && self.database_serves_stable()
+        self.cluster.is_restored(&self.common.spec) && self.database_serves(Revision::Stable)
+    }
+
+    /// Whether the pods of one set carry all traffic of the target, on a schema their revision can use.
+    pub fn is_carried_by(&self, set: SetName) -> bool {
+        self.cluster.is_carried_by(set, &self.common.spec) && self.database_serves(set.revision())
     }
 
     /// Whether nothing of the deploy is left; at flow level such a world equals the one without a deploy.
     pub fn is_clean(&self) -> bool {
         let at_rest = self.database.as_ref().is_none_or(|database| database.is_at_rest());
-        self.cluster.is_clean(&self.common.spec) && at_rest && self.database_serves_stable()
+        self.cluster.is_clean(&self.common.spec) && at_rest && self.database_serves(Revision::Stable)
     }
 
     /// Whether this world will go on exactly as if nothing had ever been deployed: it has no memory of the deploy but

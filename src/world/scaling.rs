@@ -44,7 +44,9 @@ pub struct Scalers {
 }
 
 /// The sets of the stable workload.
-const STABLE: [SetName; 2] = [SetName::Old, SetName::Promoted];
+const STABLE: [SetName; 3] = [SetName::Old, SetName::Promoted, SetName::Other];
+/// Those of a workload that has the candidate's pods too.
+const SHARED: [SetName; 4] = [SetName::Old, SetName::New, SetName::Promoted, SetName::Other];
 
 impl Scalers {
     /// Those of a service at the start; `None` if it does not scale by itself.
@@ -106,7 +108,7 @@ impl Cluster {
         let Some(autoscaler) = &spec.services[index].autoscaler else { return };
         let Some(mut scalers) = self.scalers[index].take() else { return };
         let apart = scalers.workloads == Workloads::Apart;
-        let seen: &[SetName] = if apart { &STABLE } else { &[SetName::Old, SetName::New, SetName::Promoted] };
+        let seen: &[SetName] = if apart { &STABLE } else { &SHARED };
         let loads = self.loads(service, seen, spec, now);
         let before = scalers.main.replicas;
         if scalers.main.sync(autoscaler, &loads, now) {

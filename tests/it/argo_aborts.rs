@@ -1,6 +1,7 @@
 //! The kinds of abort, step by step on a cluster whose pods start when the test says so.
 
 use backout::effect::{Action, RolloutView, Routing, SetName, SetView, Split};
+use backout::replication::ledger::Ledger;
 use backout::rng::Key;
 use backout::rollback::{Execution, ProcedureSpec, RollbackConditions};
 use backout::time::{SimDuration, SimTime};
@@ -25,7 +26,13 @@ impl Cluster {
             now: SimTime::ZERO,
             deploy_at: SimTime::ZERO,
             replicas: 10,
-            sets: [pods(old, old), pods(new, new), SetView::default(), SetView::default()],
+            sets: [
+                pods(old, old),
+                pods(new, new),
+                SetView::default(),
+                SetView::default(),
+                SetView::default(),
+            ],
             split,
             in_force: split,
             routing: Routing::Weighted,
@@ -33,8 +40,8 @@ impl Cluster {
             database: None,
         };
         let procedure: ProcedureSpec = studies::yaml(procedure);
-        let conditions = RollbackConditions::default();
-        let execution = Execution::begin(&procedure, conditions, Key::root(1, "aborts"), &view);
+        let execution =
+            studies::rollback(&procedure, RollbackConditions::default(), Key::root(1, "aborts"), &view);
         Cluster { view, execution, log: Vec::new() }
     }
 
@@ -42,7 +49,7 @@ impl Cluster {
     fn at(&mut self, seconds: u64) -> &mut Self {
         self.view.now = SimTime::ZERO + SimDuration::from_secs(seconds);
         loop {
-            let step = self.execution.next(&self.view);
+            let step = self.execution.next(&self.view, &Ledger::default());
             for action in &step.actions {
                 match *action {
                     Action::Scale(set, count) => {

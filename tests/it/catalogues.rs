@@ -6,14 +6,16 @@ use std::path::Path;
 use backout::catalogue::Card;
 
 /// Asserts that the Rust files of `directory` are exactly the members of a catalogue; `mod.rs` and the `support`
-/// folder do not count, a member may be a folder of its name.
+/// folder do not count, nor does a folder with a catalogue of its own; a member may be a folder of its name.
 ///
 /// # Panics
 /// If they are not.
 pub fn assert_directory_matches(directory: &Path, cards: &[Card]) {
     let mut files: Vec<String> = fs::read_dir(directory)
         .unwrap_or_else(|error| panic!("{}: {error}", directory.display()))
-        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .map(|entry| entry.unwrap())
+        .filter(|entry| !is_catalogue(&entry.path()))
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
         .filter(|name| name != "mod.rs" && name != "support")
         .map(|name| name.trim_end_matches(".rs").to_owned())
         .collect();
@@ -21,6 +23,10 @@ pub fn assert_directory_matches(directory: &Path, cards: &[Card]) {
     let mut names: Vec<&str> = cards.iter().map(|card| card.name).collect();
     names.sort_unstable();
     assert_eq!(files, names, "files of {} (left) and its catalogue (right) differ", directory.display());
+}
+
+fn is_catalogue(folder: &Path) -> bool {
+    fs::read_to_string(folder.join("mod.rs")).is_ok_and(|text| text.contains("crate::catalogue! {"))
 }
 
 mod toy {
@@ -114,4 +120,19 @@ fn strategies_and_procedures_are_the_files_of_their_directories() {
     assert_directory_matches(&source.join("rollback"), ProcedureSpec::CARDS);
     check_examples::<StrategySpec>().unwrap();
     check_examples::<ProcedureSpec>().unwrap();
+}
+
+#[test]
+fn what_surrounds_a_rollback_is_the_files_of_its_directories() {
+    use backout::catalogue::{Catalogue, check_examples};
+    use backout::rollback::check::CheckSpec;
+    use backout::rollback::defect::DefectSpec;
+    use backout::rollback::target::TargetSpec;
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/rollback");
+    assert_directory_matches(&source.join("target"), TargetSpec::CARDS);
+    assert_directory_matches(&source.join("check"), CheckSpec::CARDS);
+    assert_directory_matches(&source.join("defect"), DefectSpec::CARDS);
+    check_examples::<TargetSpec>().unwrap();
+    check_examples::<CheckSpec>().unwrap();
+    check_examples::<DefectSpec>().unwrap();
 }

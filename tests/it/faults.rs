@@ -7,6 +7,7 @@ use backout::effect::{
 };
 use backout::fault::{ConfounderSpec, Effect, Fault, FaultSpec, Resolution, SurroundingSpec};
 use backout::quantity::Ratio;
+use backout::replication::ledger::Ledger;
 use backout::rng::Key;
 use backout::rollback::{Execution, ProcedureSpec, RollbackConditions};
 use backout::strategy::StrategySpec;
@@ -98,7 +99,7 @@ fn view(now: u64, old: u32, new: u32, weight: f64) -> RolloutView {
         now: SimTime::ZERO + SimDuration::from_secs(now),
         deploy_at: SimTime::ZERO,
         replicas: 4,
-        sets: [set(old), set(new), SetView::default(), SetView::default()],
+        sets: [set(old), set(new), SetView::default(), SetView::default(), SetView::default()],
         split: Split { candidate: weight, ..Split::STABLE },
         in_force: Split { candidate: weight, ..Split::STABLE },
         routing: Routing::Weighted,
@@ -109,15 +110,15 @@ fn view(now: u64, old: u32, new: u32, weight: f64) -> RolloutView {
 
 fn begin(procedure: &str, conditions: RollbackConditions, view: &RolloutView) -> Execution {
     let procedure: ProcedureSpec = studies::yaml(procedure);
-    Execution::begin(&procedure, conditions, Key::root(1, "rollback"), view)
+    studies::rollback(&procedure, conditions, Key::root(1, "rollback"), view)
 }
 
 #[test]
 fn a_traffic_routed_abort_flips_the_weight_within_seconds_while_the_old_pods_run() {
     let mut abort = begin("argo_abort: {}", RollbackConditions::default(), &view(100, 4, 1, 0.2));
-    let waiting = abort.next(&view(100, 4, 1, 0.2));
+    let waiting = abort.next(&view(100, 4, 1, 0.2), &Ledger::default());
     assert_eq!((waiting.actions.len(), waiting.wake), (0, Some(SimTime::ZERO + SimDuration::from_secs(101))));
-    let flip = abort.next(&view(101, 4, 1, 0.2));
+    let flip = abort.next(&view(101, 4, 1, 0.2), &Ledger::default());
     assert!(flip.actions.contains(&Action::Unsplit), "{flip:?}");
     assert_eq!(flip.wake, Some(SimTime::ZERO + SimDuration::from_secs(131)), "the canary goes 30 s later");
 }
@@ -125,20 +126,20 @@ fn a_traffic_routed_abort_flips_the_weight_within_seconds_while_the_old_pods_run
 #[test]
 fn after_the_promotion_an_abort_starts_the_old_pods_first() {
     let mut abort = begin("argo_abort: {}", RollbackConditions::default(), &view(0, 0, 4, 1.0));
-    let step = abort.next(&view(1, 0, 4, 1.0));
+    let step = abort.next(&view(1, 0, 4, 1.0), &Ledger::default());
     assert_eq!(step.actions, [Action::Scale(backout::effect::SetName::Old, 4)]);
-    let step = abort.next(&view(30, 4, 4, 1.0));
+    let step = abort.next(&view(30, 4, 4, 1.0), &Ledger::default());
     assert!(step.actions.contains(&Action::Unsplit), "{step:?}");
 }
 
 #[test]
 fn a_failed_command_is_repeated_by_controllers_and_by_people() {
     let conditions = RollbackConditions { step_fails: Ratio::ONE, ..RollbackConditions::default() };
-    let mut flagger = begin("flagger: {}", conditions, &view(0, 4, 4, 0.3));
-    flagger.next(&view(1, 4, 4, 0.3));
+    let mut flagger = begin("flagger: {}", conditions.clone(), &view(0, 4, 4, 0.3));
+    flagger.next(&view(1, 4, 4, 0.3), &Ledger::default());
     assert!(flagger.is_unattended() && flagger.is_pending());
     let mut undo = begin("kubectl_undo: {}", conditions, &view(0, 2, 2, 0.0));
-    undo.next(&view(2, 2, 2, 0.0));
+    undo.next(&view(2, 2, 2, 0.0), &Ledger::default());
     assert!(!undo.is_unattended(), "nothing repeats kubectl by itself");
     assert!(undo.log.iter().any(|step| step.failed));
 }
@@ -146,7 +147,7 @@ fn a_failed_command_is_repeated_by_controllers_and_by_people() {
 #[test]
 fn without_a_previous_revision_there_is_nothing_to_go_back_to() {
     let conditions = RollbackConditions { no_target: true, ..RollbackConditions::default() };
-    assert!(begin("kubectl_undo: {}", conditions, &view(0, 1, 3, 0.0)).is_impossible());
+    assert!(begin("kubectl_undo: {}", conditions.clone(), &view(0, 1, 3, 0.0)).is_impossible());
     // Old pods that still run are a target by themselves.
     assert!(!begin("argo_abort: {}", conditions, &view(0, 4, 1, 0.2)).is_impossible());
 }

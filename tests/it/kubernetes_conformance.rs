@@ -23,7 +23,10 @@ fn view(replicas: u32, (old, ready_old): (u32, u32), (new, ready_new): (u32, u32
         now: SimTime::ZERO,
         deploy_at: SimTime::ZERO,
         replicas,
-        sets: [set(old, ready_old), set(new, ready_new), SetView::default(), SetView::default()],
+        sets: {
+            let nothing = SetView::default();
+            [set(old, ready_old), set(new, ready_new), nothing, nothing, nothing]
+        },
         split: Split::STABLE,
         in_force: Split::STABLE,
         routing: Routing::Endpoints,

@@ -29,6 +29,7 @@ mod promql_conformance;
 mod published_statistics;
 mod queueing;
 mod queueing_theory;
+mod rollbacks;
 mod rollout_kinds;
 mod sampler_agreement;
 mod scenarios;

@@ -10,12 +10,13 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use backout::diagnostic::Source;
-use backout::effect::{Action, DatabaseAction, Pick};
+use backout::effect::{Action, DatabaseAction};
 use backout::policy::loaded::Loaded;
+use backout::replication::ledger::Ledger;
 use backout::replication::prepared::PrepareOptions;
 use backout::replication::record::{DecisionKind, Player, Reference, ReplicationRecord, RunRecord};
 use backout::rng::Key;
-use backout::rollback::{Execution, ProcedureSpec, RollbackConditions};
+use backout::rollback::{Fallback, ProcedureSpec, RollbackConditions};
 use backout::scenario::{Scenario, embedded, read};
 use backout::strategy::support::migrating::Migrating;
 use backout::strategy::{Progress, Signal, Strategy};
@@ -73,6 +74,16 @@ enum Way {
     CodeThenSchema,
     /// The application is stopped, a backup from before the deploy restored, the old revision started.
     Restore,
+}
+
+impl Way {
+    fn procedure(self) -> &'static str {
+        match self {
+            Way::Code => "kubectl_undo: {}",
+            Way::CodeThenSchema => "schema_down: {}",
+            Way::Restore => "database_rollback: {schema: false}",
+        }
+    }
 }
 
 /// What came of it.
@@ -173,44 +184,21 @@ impl Drive {
         !self.world.view(deploy_at, false).database.unwrap().failed
     }
 
-    fn code_back(&mut self) {
-        let procedure: ProcedureSpec = studies::yaml("kubectl_undo: {}");
+    /// Carries a procedure out; it is given up when a step fails.
+    fn go_back(&mut self, procedure: &str) -> Outcome {
+        let decided = self.world.now();
+        let procedure: ProcedureSpec = studies::yaml(procedure);
         let view = self.world.view(self.deploy_at, false);
-        let key = Key::root(2, "undo");
-        let mut execution = Execution::begin(&procedure, RollbackConditions::default(), key, &view);
+        let conditions =
+            RollbackConditions { on_failure: vec![Fallback::GiveUp], ..RollbackConditions::default() };
+        let mut execution = studies::rollback(&procedure, conditions, Key::root(2, "undo"), &view);
         let (deploy_at, end) = (self.deploy_at, self.end);
         let ended = self.play(end, |world| {
-            let step = execution.next(&world.view(deploy_at, false));
+            let step = execution.next(&world.view(deploy_at, false), &Ledger::default());
             step.actions.iter().for_each(|action| world.perform(action));
             (step.wake, !execution.is_pending())
         });
-        assert!(ended, "the old pods did not come back");
-    }
-
-    fn schema_back(&mut self) {
-        while self.world.view(self.deploy_at, false).database.unwrap().can_step_back {
-            if !self.ask(DatabaseAction::Backward) {
-                return;
-            }
-        }
-    }
-
-    fn go_back(&mut self, way: Way) -> Outcome {
-        let decided = self.world.now();
-        match way {
-            Way::Code => self.code_back(),
-            Way::CodeThenSchema => {
-                self.code_back();
-                self.schema_back();
-            }
-            Way::Restore => {
-                self.world.perform(&Action::Database(DatabaseAction::StopApplication));
-                if self.ask(DatabaseAction::Restore { pick: Pick::BeforeDeploy, into_empty: true }) {
-                    self.code_back();
-                    self.world.perform(&Action::Database(DatabaseAction::StartApplication));
-                }
-            }
-        }
+        assert!(ended, "the way back did not end");
         let seconds = self.world.now().since(decided).as_secs_f64();
         Outcome { back: self.world.is_restored(), seconds, damage: self.world.damage().unwrap() }
     }
@@ -319,7 +307,7 @@ fn cells() -> Vec<(&'static str, u16, Way, &'static str, Outcome)> {
                 let scenario = scenario(written, backup);
                 let mut drive = Drive::new(&scenario, level());
                 drive.migrate(&scenario, step);
-                cells.push((*name, step, way, backup, drive.go_back(way)));
+                cells.push((*name, step, way, backup, drive.go_back(way.procedure())));
             }
         }
     }
@@ -385,7 +373,7 @@ fn both_levels_agree_on_requests_and_rows() {
         let mut drive = Drive::new(&scenario, level);
         drive.migrate(&scenario, 5);
         // The old revision finds no column: 70 of 100 requests fail.
-        drive.code_back();
+        drive.go_back(Way::Code.procedure());
         let from = drive.world.tally().unwrap().counts;
         let until = drive.world.now() + SimDuration::from_secs(60);
         drive.play(until, |_| (None, false));
@@ -504,4 +492,61 @@ fn the_new_revision_needs_its_schema() {
     assert!(drive.ask(DatabaseAction::Forward));
     // Before any pod of the new revision: the old one finds no column under its name.
     assert!(!drive.world.is_restored());
+}
+
+/// A release with the old column dropped, or corrupting rows: what each procedure makes of it.
+fn promoted(backup: &str) -> Drive {
+    let scenario = scenario("{phased: {dual_writes: true, pause: 1m}}", backup);
+    let mut drive = Drive::new(&scenario, level());
+    drive.migrate(&scenario, 6);
+    drive
+}
+
+#[test]
+fn an_emergency_restore_as_the_guide_has_it_restores_nothing_and_says_it_did() {
+    let guide = "emergency_restore: {backup: newest, into_empty: false, asks_for: 10m, code: false}";
+    let outcome = promoted("good").go_back(guide);
+    // Ten minutes at the prompt and 32 s of a restore that does nothing; the new revision goes on as before.
+    assert!((640.0..=660.0).contains(&outcome.seconds), "{outcome:?}");
+    assert!(!outcome.back && outcome.damage.since_backup == 0.0, "{outcome:?}");
+    // Into an empty database, with the old code: the old revision is back, without what was written since.
+    let sound = promoted("good").go_back("emergency_restore: {}");
+    assert!(sound.back && sound.damage.since_backup > 0.9 * written(AGE), "{sound:?}");
+    assert_eq!(sound.damage.constraints_lost, 0);
+}
+
+#[test]
+fn a_failed_step_leaves_the_application_stopped() {
+    for (backup, procedure) in [
+        ("good", "database_rollback: {}"),
+        ("absent", "database_rollback: {schema: false}"),
+        ("broken", "emergency_restore: {}"),
+        ("absent", "emergency_restore: {}"),
+    ] {
+        let mut drive = promoted(backup);
+        // The schema has no way back, or there is nothing to restore.
+        assert!(!drive.go_back(procedure).back, "{procedure}");
+        let before = drive.world.tally().unwrap().downtime;
+        let until = drive.world.now() + SimDuration::from_secs(60);
+        drive.play(until, |_| (None, false));
+        let tally = drive.world.tally().unwrap();
+        assert_eq!(tally.downtime.as_secs_f64() - before.as_secs_f64(), 60.0, "{procedure}");
+    }
+}
+
+#[test]
+fn down_migrations_before_the_code_fail_the_new_code_meanwhile() {
+    let failed = ["schema_down: {}", "schema_down: {schema_first: true}"].map(|procedure| {
+        let scenario = scenario("{phased: {dual_writes: true, pause: 5m}}", "good");
+        let mut drive = Drive::new(&scenario, level());
+        drive.migrate(&scenario, 1);
+        let before = drive.world.tally().unwrap().counts.failed;
+        assert!(drive.go_back(procedure).back, "{procedure}");
+        let number = drive.world.now().as_nanos() / 15_000_000_000;
+        drive.world.end_part(number as usize, 1);
+        drive.world.tally().unwrap().counts.failed - before
+    });
+    // The code that writes both columns fails its writes, ten a second, until the old pods have taken over.
+    assert_eq!(failed[0], 0, "{failed:?}");
+    assert!((50..600).contains(&failed[1]), "{failed:?}");
 }

@@ -210,7 +210,11 @@ fn every_query_of_our_own_files_can_match() {
         ]);
         sets.push(vec![file("argo-07-docs-success-rate-istio.yaml")]);
     }
-    let world = WorldNames { services: vec!["web".to_owned(), "checkout".to_owned()], target: ServiceId(1) };
+    let world = WorldNames {
+        services: vec!["web".to_owned(), "checkout".to_owned()],
+        target: ServiceId(1),
+        returns: false,
+    };
     let mut bound = 0;
     for set in sets {
         for policy in read(&set).unwrap_or_else(|error| panic!("{error}")) {
@@ -231,7 +235,11 @@ fn every_query_of_our_own_files_can_match() {
 
 /// Binds every selector of a policy; the first refusal.
 fn bound(policy: &Loaded) -> Result<(), String> {
-    let world = WorldNames { services: vec!["web".to_owned(), "checkout".to_owned()], target: ServiceId(1) };
+    let world = WorldNames {
+        services: vec!["web".to_owned(), "checkout".to_owned()],
+        target: ServiceId(1),
+        returns: false,
+    };
     let mut program = Program::new();
     for query in &policy.queries {
         program.add(&query.text).unwrap();

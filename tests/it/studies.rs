@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
+use backout::effect::RolloutView;
 use backout::fault::{ConfounderSpec, FaultSpec, SurroundingSpec};
 use backout::policy::loaded::{CheckDef, Limits, Loaded, QueryDef};
 use backout::policy::{CheckOutcome, Observation, Policy, Start, Verdict};
 use backout::promql::Value;
 use backout::quantity::Ratio;
 use backout::rng::Distribution;
+use backout::rng::Key;
+use backout::rollback::{Execution, ProcedureSpec, RollbackConditions};
 use backout::scenario::Scenario;
 use backout::scenario::resolved::FidelityChoice;
 use backout::strategy::StrategySpec;
@@ -103,6 +106,17 @@ pub fn threshold_on(query: &str, name: &str, limit: f64, needed: u32) -> Loaded 
         stand_ins: Vec::new(),
         reading: Vec::new(),
     }
+}
+
+/// A rollback that is about to begin, of a service with the usual history.
+pub fn rollback(
+    procedure: &ProcedureSpec,
+    conditions: RollbackConditions,
+    key: Key,
+    view: &RolloutView,
+) -> Execution {
+    let log = conditions.history.log();
+    Execution::begin(procedure, Arc::new(conditions), &log, key, view)
 }
 
 /// Reads a part of a scenario file.

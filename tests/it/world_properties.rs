@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use backout::effect::{Action, Revision, Routing, ServiceId, SetName, WorldDisturbance};
 use backout::quantity::{Bytes, Ratio};
+use backout::replication::ledger::Ledger;
 use backout::rng::{Distribution, Key};
 use backout::rollback::{Execution, ProcedureSpec, RollbackConditions};
 use backout::strategy::{Signal, StrategySpec};
@@ -167,10 +168,10 @@ fn rollout_and_back(strategy: &StrategySpec, replicas: u32, back_at: SimTime, se
         assert!(ready >= promise, "{strategy:?}: {ready} of {replicas} ready at {}: {view:?}", world.now());
         if world.now() >= back_at && back.is_none() {
             let procedure = ProcedureSpec::default_for(strategy);
-            back = Some(Execution::begin(&procedure, RollbackConditions::default(), key, &view));
+            back = Some(studies::rollback(&procedure, RollbackConditions::default(), key, &view));
         }
         let step = match &mut back {
-            Some(execution) => execution.next(&view),
+            Some(execution) => execution.next(&view, &Ledger::default()),
             None => running.next(signal, &view),
         };
         signal = Signal::Changed;

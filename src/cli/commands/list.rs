@@ -15,6 +15,9 @@ use crate::import::FORMATS;
 use crate::policy::reference::Reference;
 use crate::report::OUTPUTS;
 use crate::rollback::ProcedureSpec;
+use crate::rollback::check::CheckSpec;
+use crate::rollback::defect::DefectSpec;
+use crate::rollback::target::TargetSpec;
 use crate::scenario;
 use crate::scenario::embedded::{File, POLICIES, SCENARIOS};
 use crate::scenario::noise::{PRESETS, Preset};
@@ -56,6 +59,9 @@ fn section(kind: ListKind) -> Section {
         ListKind::Surroundings => cards(SurroundingSpec::CARDS),
         ListKind::Strategies => cards(StrategySpec::CARDS),
         ListKind::Procedures => cards(ProcedureSpec::CARDS),
+        ListKind::Targets => cards(TargetSpec::CARDS),
+        ListKind::Checks => cards(CheckSpec::CARDS),
+        ListKind::Defects => cards(DefectSpec::CARDS),
         ListKind::Noise => PRESETS.iter().map(noise_item).collect(),
         ListKind::Reports => OUTPUTS.iter().map(|output| item(output.name, output.summary)).collect(),
         ListKind::Dialects => Dialect::ALL.iter().map(|d| item(d.name(), d.summary())).collect(),

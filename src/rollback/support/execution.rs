@@ -1,26 +1,41 @@
-//! A procedure under way.
+//! A procedure under way: one step after the other, towards one target after the other.
+//!
+//! A step's command goes out at its instant; it may fail, do nothing, or begin what the cluster then needs time for.
+//! What follows a failure is, in this order: the controller's own retry, the fallbacks of the scenario, a person.
+//!
+//! Traps: what is *reported* and what *is* part ways here. A command that did nothing, or failed and was swallowed,
+//! ends its step like one that worked; only the log's `silent` tells.
+
+use std::borrow::Cow;
+use std::sync::Arc;
 
 use crate::catalogue::Catalogue;
-use crate::effect::{Action, RolloutView, Routing, SetName, Split};
+use crate::effect::{RolloutView, SetName};
 use crate::rng::{Key, Purpose};
+use crate::rollback::check::Evidence;
 use crate::rollback::kubectl_undo::KubectlUndo;
-use crate::rollback::{PlannedStep, ProcedureSpec, RollbackConditions, StepKind};
-use crate::strategy::support::argo_replicas::abort_weight;
-use crate::strategy::support::replicas::{Bounds, Goal, reconcile};
+use crate::rollback::target::{Shelf, Target, Which};
+use crate::rollback::{Command, Fallback, PlannedStep, ProcedureSpec, RollbackConditions, StepKind};
 use crate::strategy::{Progress, Step};
-use crate::time::SimTime;
+use crate::time::{SimDuration, SimTime};
+
+use super::drive::{Standing, drive};
 
 /// What a step left in the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StepLog {
     /// Its name.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// When it began.
     pub began: SimTime,
     /// When it ended.
     pub ended: Option<SimTime>,
     /// Whether its command failed (a repeated one is another entry).
     pub failed: bool,
+    /// Whether it was reported as done and did nothing.
+    pub silent: bool,
+    /// For a check: whether what it found was the truth.
+    pub right: Option<bool>,
 }
 
 /// How far the execution is.
@@ -31,9 +46,20 @@ enum Phase {
     /// The command is out; waiting for its effect.
     Waiting,
     /// Nothing left to do.
-    Ended(SimTime),
+    Ended(SimTime, Ending),
     /// There is nothing to go back to.
     Impossible,
+}
+
+/// How an execution ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Every step was reported as done.
+    Done,
+    /// It was given up.
+    GivenUp,
+    /// It was given up for a fix forwards.
+    FixForward,
 }
 
 /// A rollback under way.
@@ -44,32 +70,117 @@ pub struct Execution {
     index: usize,
     attempt: u64,
     phase: Phase,
-    conditions: RollbackConditions,
+    /// Whether the present command has been followed up at least once.
+    asked: bool,
+    conditions: Arc<RollbackConditions>,
+    /// What is left to fall back to, with how often the first has been used.
+    fallbacks: (Vec<Fallback>, u32),
+    targets: Vec<Target>,
+    aim: usize,
     key: Key,
     unattended: bool,
+    /// Whether a person has come, who looks at users instead of checks.
+    attended: bool,
     verified: Option<SimTime>,
+    why_impossible: String,
     /// Steps so far.
     pub log: Vec<StepLog>,
 }
 
+/// The targets the rules of a scenario name, those first that are to be tried first; and why there is none.
+pub fn targets(conditions: &RollbackConditions, log: &[Which]) -> (Vec<Target>, String) {
+    let shelf = Shelf { history: &conditions.history, log };
+    let mut reason = "there is no previous revision to go back to".to_owned();
+    let mut found: Vec<Target> = Vec::new();
+    for rule in &conditions.targets {
+        match rule.as_dyn().pick(&shelf) {
+            Ok(which) => {
+                let mut target = shelf.target(which);
+                target.is_gone |= conditions.no_target && which == Which::Past(conditions.history.running);
+                if !found.iter().any(|known| known.which == which) {
+                    found.push(target);
+                }
+            }
+            Err(why) => reason = why,
+        }
+    }
+    (found, reason)
+}
+
+/// A procedure that is about to begin.
+#[derive(Clone, Debug)]
+pub struct Order {
+    /// What it is called in records.
+    pub name: &'static str,
+    /// Its steps.
+    pub steps: Vec<PlannedStep>,
+    /// Where it goes: the first target, and the others if that fails.
+    pub targets: Vec<Target>,
+    /// Why there are none.
+    pub why_not: String,
+    /// What goes differently from the book.
+    pub conditions: Arc<RollbackConditions>,
+    /// Keys what chance decides.
+    pub key: Key,
+}
+
+impl Order {
+    /// A procedure as the conditions leave it: spoiled by its defects, followed by looks; without a target yet.
+    pub fn of(spec: &ProcedureSpec, conditions: Arc<RollbackConditions>, key: Key) -> Self {
+        let mut steps = spec.as_dyn().plan();
+        conditions.defects.iter().for_each(|defect| defect.as_dyn().spoil(&mut steps));
+        steps.extend(conditions.verify.iter().map(|check| {
+            let look = format!("verify: {}", check.name());
+            PlannedStep::new(look, check.as_dyn().delay(), StepKind::Check(check.clone()))
+        }));
+        Order { name: spec.name(), steps, targets: Vec::new(), why_not: String::new(), conditions, key }
+    }
+
+    /// The same towards one revision.
+    #[must_use]
+    pub fn to(self, target: Target) -> Self {
+        Order { targets: vec![target], ..self }
+    }
+}
+
 impl Execution {
-    /// Begins a procedure. `key` is the replication's; draws do not depend on when it begins.
-    pub fn begin(spec: &ProcedureSpec, conditions: RollbackConditions, key: Key, view: &RolloutView) -> Self {
+    /// Begins a procedure towards where the rules of the scenario point. `log` is the order of revisions so far; `key`
+    /// is the replication's: draws do not depend on when it begins.
+    pub fn begin(
+        spec: &ProcedureSpec,
+        conditions: Arc<RollbackConditions>,
+        log: &[Which],
+        key: Key,
+        view: &RolloutView,
+    ) -> Self {
         // Once the primary runs the new revision Flagger has nothing to go back to; what is left is to undo the
         // primary's own Deployment.
         let promoted = view.set(SetName::Promoted).created > 0;
         let undo = ProcedureSpec::KubectlUndo(KubectlUndo::default());
         let spec = if promoted && matches!(spec, ProcedureSpec::Flagger(_)) { &undo } else { spec };
+        let (targets, why_not) = targets(&conditions, log);
+        Execution::towards(Order { targets, why_not, ..Order::of(spec, conditions, key) }, view)
+    }
+
+    /// Begins a procedure.
+    pub fn towards(order: Order, view: &RolloutView) -> Self {
+        let Order { name, steps, targets, why_not, conditions, key } = order;
         let mut execution = Execution {
-            name: spec.name(),
-            steps: spec.as_dyn().plan(),
+            name,
+            steps,
             index: 0,
             attempt: 0,
             phase: Phase::Impossible,
+            asked: false,
+            fallbacks: (conditions.on_failure.clone(), 0),
             conditions,
+            targets,
+            aim: 0,
             key: key.purpose(Purpose::RollbackStep),
             unattended: true,
+            attended: false,
             verified: None,
+            why_impossible: why_not,
             log: Vec::new(),
         };
         if execution.has_target(view) {
@@ -78,61 +189,192 @@ impl Execution {
         execution
     }
 
-    /// Old pods that still run are a target by themselves; otherwise the previous revision must still exist.
+    /// Pods that still run are a target by themselves; otherwise there must be something to start them from, or
+    /// something else to try.
     fn has_target(&self, view: &RolloutView) -> bool {
-        let stable_runs = view.set(SetName::Old).created >= view.replicas;
-        stable_runs || !self.conditions.no_target
+        let Some(target) = self.target() else { return false };
+        let runs = view.set(target.set).created >= view.replicas;
+        runs || !target.is_gone || !self.conditions.on_failure.is_empty()
+    }
+
+    /// The revision it goes to at present.
+    pub fn target(&self) -> Option<&Target> {
+        self.targets.get(self.aim)
+    }
+
+    fn goes_to(&self) -> SetName {
+        self.target().map_or(SetName::Old, |target| target.set)
     }
 
     fn begin_step(&mut self, now: SimTime) {
         match self.steps.get(self.index) {
             Some(step) => {
-                self.log.push(StepLog { name: step.name, began: now, ended: None, failed: false });
-                self.phase = Phase::Command(now + step.command.scale(self.conditions.slower));
+                let pause = self.command_time(step);
+                self.unattended &= !step.by_hand;
+                self.log_step(now);
+                self.phase = Phase::Command(now + pause);
             }
-            None => self.phase = Phase::Ended(now),
+            None => self.phase = Phase::Ended(now, Ending::Done),
         }
     }
 
-    fn command_fails(&self) -> bool {
+    fn log_step(&mut self, now: SimTime) {
+        let name = self.steps[self.index].name.clone();
+        self.log.push(StepLog { name, began: now, ended: None, failed: false, silent: false, right: None });
+    }
+
+    fn command_time(&self, step: &PlannedStep) -> SimDuration {
+        let book = match &step.varies {
+            None => step.command,
+            Some(law) => {
+                let luck = self.key.id(self.index as u64).entity("takes").uniform_open();
+                SimDuration::from_secs_f64(law.quantile(luck))
+            }
+        };
+        book.scale(self.conditions.slower)
+    }
+
+    fn command_fails(&self, step: &PlannedStep, view: &RolloutView) -> bool {
+        if matches!(step.what, StepKind::Check(_)) {
+            // It fails by what it finds.
+            return false;
+        }
+        if step.working == Command::FailsUntilMended {
+            return true;
+        }
+        let nothing_to_start = self.target().is_some_and(|target| {
+            target.is_gone && view.set(target.set).created < view.replicas && step.starts_pods()
+        });
         let key = self.key.id(self.index as u64).id(self.attempt);
-        key.uniform() < self.conditions.step_fails.get()
+        nothing_to_start || key.uniform() < self.conditions.step_fails.get()
     }
 
     /// What to do now.
-    pub fn next(&mut self, view: &RolloutView) -> Step {
+    pub fn next(&mut self, view: &RolloutView, evidence: &dyn Evidence) -> Step {
         let mut actions = Vec::new();
-        while let Some(step) = self.steps.get(self.index).copied() {
+        while let Some(step) = self.steps.get(self.index).cloned() {
             match self.phase {
                 Phase::Command(at) if view.now < at => {
                     return Step { actions, wake: Some(at), progress: Progress::Running };
                 }
-                Phase::Command(_) if self.command_fails() => self.fail(&step, view.now),
-                Phase::Command(_) => self.phase = Phase::Waiting,
+                Phase::Command(_) => self.send_command(&step, view),
                 Phase::Waiting => {
                     let before = actions.len();
-                    let over = self.drive(&step, view, &mut actions);
+                    let standing = match &step.what {
+                        StepKind::Check(_) if self.attended => Standing::of_users(evidence),
+                        what => drive(what, self.goes_to(), (self.asked, view), evidence, &mut actions),
+                    };
+                    self.asked = true;
+                    self.judge(&step, standing, evidence);
+                    if standing == Standing::Bad {
+                        self.fail(&step, view.now);
+                        continue;
+                    }
                     // A flip is over with its command; other steps are looked at again once their actions show.
                     let flipped = matches!(step.what, StepKind::FlipWeight);
-                    if !over || (actions.len() > before && !flipped) {
+                    if standing == Standing::Pending || (actions.len() > before && !flipped) {
                         break;
                     }
                     self.end_step(view.now);
                 }
-                Phase::Ended(_) | Phase::Impossible => break,
+                Phase::Ended(..) | Phase::Impossible => break,
             }
         }
         Step { actions, wake: None, progress: Progress::Running }
     }
 
-    /// The command of a step failed: the controller, or a person, tries again later.
+    fn send_command(&mut self, step: &PlannedStep, view: &RolloutView) {
+        let fails = self.command_fails(step, view);
+        if fails && !step.swallows {
+            self.fail(step, view.now);
+        } else if fails || step.working == Command::DoesNothing {
+            if let Some(entry) = self.log.last_mut() {
+                entry.silent = true;
+            }
+            self.end_step(view.now);
+        } else {
+            self.phase = Phase::Waiting;
+            self.asked = false;
+        }
+    }
+
+    /// Notes whether a check found the truth: users are harmed or they are not.
+    fn judge(&mut self, step: &PlannedStep, standing: Standing, evidence: &dyn Evidence) {
+        if let (StepKind::Check(_), Some(entry)) = (&step.what, self.log.last_mut()) {
+            entry.right = Some((standing == Standing::Over) != evidence.is_harming());
+        }
+    }
+
+    /// A step failed: somebody or something tries again, or something else.
     fn fail(&mut self, step: &PlannedStep, now: SimTime) {
-        let pause = step.retry.unwrap_or(self.conditions.person_after);
-        self.unattended &= step.retry.is_some();
         self.close_step(now, true);
         self.attempt += 1;
-        self.log.push(StepLog { name: step.name, began: now, ended: None, failed: false });
-        self.phase = Phase::Command(now + pause.max(step.command));
+        if let Some(pause) = step.retry.filter(|_| step.working == Command::Works) {
+            return self.repeat(step, now, pause);
+        }
+        while let Some(&fallback) = self.fallbacks.0.first() {
+            match fallback {
+                Fallback::Retry { times, pause } if self.fallbacks.1 < times => {
+                    self.fallbacks.1 += 1;
+                    return self.repeat(step, now, pause);
+                }
+                Fallback::NextTarget if self.aim + 1 < self.targets.len() => {
+                    self.next_fallback();
+                    return self.aim_at_next(now);
+                }
+                Fallback::Page => return self.person(step, now),
+                Fallback::ForwardFix => {
+                    self.phase = Phase::Ended(now, Ending::FixForward);
+                    return;
+                }
+                Fallback::GiveUp => {
+                    self.phase = Phase::Ended(now, Ending::GivenUp);
+                    return;
+                }
+                Fallback::Retry { .. } | Fallback::NextTarget => self.next_fallback(),
+            }
+        }
+        self.person(step, now);
+    }
+
+    /// The whole procedure again, towards the next target.
+    fn aim_at_next(&mut self, now: SimTime) {
+        let before = self.goes_to();
+        self.aim += 1;
+        self.index = 0;
+        self.attempt = 0;
+        if before == self.goes_to() && self.steps[0].what != StepKind::ClearTarget {
+            let clear = PlannedStep::new("stop the failed target", SimDuration::ZERO, StepKind::ClearTarget);
+            self.steps.insert(0, clear);
+        }
+        self.begin_step(now);
+    }
+
+    fn next_fallback(&mut self) {
+        self.fallbacks.0.remove(0);
+        self.fallbacks.1 = 0;
+    }
+
+    /// A person comes, mends the command (all of them, when only a look showed that something is wrong), and repeats
+    /// the step.
+    fn person(&mut self, step: &PlannedStep, now: SimTime) {
+        self.unattended = false;
+        self.attended = true;
+        let from = if matches!(step.what, StepKind::Check(_)) { 0 } else { self.index };
+        for step in &mut self.steps[from..=self.index] {
+            step.working = Command::Works;
+            step.swallows = false;
+        }
+        self.repeat(step, now, self.conditions.person_after);
+    }
+
+    /// The step again; where a look failed, everything again.
+    fn repeat(&mut self, step: &PlannedStep, now: SimTime, pause: SimDuration) {
+        if matches!(step.what, StepKind::Check(_)) {
+            self.index = 0;
+        }
+        self.log_step(now);
+        self.phase = Phase::Command(now + pause.max(self.steps[self.index].command));
     }
 
     fn close_step(&mut self, now: SimTime, failed: bool) {
@@ -144,7 +386,7 @@ impl Execution {
 
     fn end_step(&mut self, now: SimTime) {
         self.close_step(now, false);
-        if matches!(self.steps[self.index].what, StepKind::Verify) {
+        if matches!(self.steps[self.index].what, StepKind::Verify | StepKind::Check(_)) {
             self.verified = Some(now);
         }
         self.index += 1;
@@ -152,47 +394,24 @@ impl Execution {
         self.begin_step(now);
     }
 
-    /// Pushes the present step on; returns whether its end condition holds.
-    fn drive(&self, step: &PlannedStep, view: &RolloutView, actions: &mut Vec<Action>) -> bool {
-        let old = view.set(SetName::Old);
-        match step.what {
-            StepKind::RestoreCapacity => {
-                if old.desired < view.replicas {
-                    actions.push(Action::Scale(SetName::Old, view.replicas));
-                }
-                old.ready >= view.replicas
-            }
-            StepKind::FlipWeight => {
-                actions.push(Action::SyntheticLoad(0.0));
-                actions.push(Action::Unsplit);
-                true
-            }
-            StepKind::WalkWeightBack => walk_back(view, actions),
-            StepKind::ScaleDown => {
-                scale_down(view, actions);
-                gone(view)
-            }
-            StepKind::RollBack(bounds) => {
-                roll_back(view, &bounds, actions);
-                old.available >= view.replicas && gone(view)
-            }
-            StepKind::Verify => old.available >= view.replicas && view.split == Split::STABLE,
-        }
-    }
-
     /// Name of the procedure.
     pub fn name(&self) -> &'static str {
         self.name
     }
 
-    /// When the last step ended.
-    pub fn ended_at(&self) -> Option<SimTime> {
-        if let Phase::Ended(at) = self.phase { Some(at) } else { None }
+    /// When and how it ended.
+    pub fn ended(&self) -> Option<(SimTime, Ending)> {
+        if let Phase::Ended(at, ending) = self.phase { Some((at, ending)) } else { None }
     }
 
     /// Whether there was nothing to go back to.
     pub fn is_impossible(&self) -> bool {
         self.phase == Phase::Impossible
+    }
+
+    /// Why there was nothing to go back to.
+    pub fn why_impossible(&self) -> &str {
+        &self.why_impossible
     }
 
     /// Whether steps are left.
@@ -209,66 +428,4 @@ impl Execution {
     pub fn verified_at(&self) -> Option<SimTime> {
         self.verified
     }
-}
-
-fn gone(view: &RolloutView) -> bool {
-    [SetName::New, SetName::Promoted, SetName::Baseline]
-        .iter()
-        .all(|&s| view.set(s).created == 0 && view.set(s).terminating == 0)
-}
-
-/// Traffic goes back as fast as stable pods become available, and never forth again.
-fn walk_back(view: &RolloutView, actions: &mut Vec<Action>) -> bool {
-    let old = view.set(SetName::Old);
-    if old.desired < view.replicas {
-        actions.push(Action::Scale(SetName::Old, view.replicas));
-    }
-    if old.available >= view.replicas {
-        if view.split != Split::STABLE {
-            actions.push(Action::SyntheticLoad(0.0));
-            actions.push(Action::Unsplit);
-        }
-        return view.split == Split::STABLE;
-    }
-    // Managed routes go at once, weights as far as there are stable pods for them.
-    if view.split.cohort {
-        actions.push(Action::Cohort(false));
-    }
-    if view.split.mirror > 0.0 {
-        actions.push(Action::Mirror(0.0));
-    }
-    let present = (view.split.candidate * 100.0).ceil() as u32;
-    let weight = f64::from(abort_weight(view.replicas, old.available, present, true)) / 100.0;
-    if weight < view.split.candidate {
-        actions.push(Action::Weight(weight));
-    }
-    false
-}
-
-fn scale_down(view: &RolloutView, actions: &mut Vec<Action>) {
-    for set in [SetName::New, SetName::Promoted, SetName::Baseline] {
-        if view.set(set).desired > 0 {
-            actions.push(Action::Scale(set, 0));
-        }
-    }
-}
-
-/// Old pods for new ones, within the bounds; a weight that sends traffic to the candidate is taken back once the
-/// stable destination can carry it.
-fn roll_back(view: &RolloutView, bounds: &Bounds, actions: &mut Vec<Action>) {
-    let goal = Goal { old: 0, new: view.replicas };
-    let from = if view.set(SetName::Promoted).desired > 0 { SetName::Promoted } else { SetName::New };
-    if view.routing == Routing::Weighted {
-        // Pods behind another destination do not stand in for each other: first the stable pods, then the weight.
-        if view.set(SetName::Old).desired < view.replicas {
-            actions.push(Action::Scale(SetName::Old, view.replicas));
-        } else if view.set(SetName::Old).available >= view.replicas {
-            if view.split != Split::STABLE {
-                actions.push(Action::Unsplit);
-            }
-            scale_down(view, actions);
-        }
-        return;
-    }
-    actions.extend(reconcile(view, goal, bounds, (from, SetName::Old)));
 }

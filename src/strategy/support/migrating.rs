@@ -113,7 +113,7 @@ mod tests {
             now: SimTime::ZERO + SimDuration::from_secs(now),
             deploy_at: SimTime::ZERO,
             replicas: 4,
-            sets: [pods(old), pods(new), pods(0), pods(0)],
+            sets: [pods(old), pods(new), pods(0), pods(0), pods(0)],
             split: Split::STABLE,
             in_force: Split::STABLE,
             routing: Routing::Endpoints,

@@ -34,13 +34,15 @@ pub struct WorldNames {
     pub services: Vec<String>,
     /// The service that is rolled out.
     pub target: ServiceId,
+    /// Whether a rollback may bring a third revision, or the new one under the stable names.
+    pub returns: bool,
 }
 
 impl WorldNames {
     /// The names in a world.
     pub fn of(world: &WorldSpec) -> Self {
         let services = world.services.iter().map(|service| service.name.clone()).collect();
-        WorldNames { services, target: world.target }
+        WorldNames { services, target: world.target, returns: false }
     }
 }
 

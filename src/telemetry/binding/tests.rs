@@ -6,7 +6,7 @@ use crate::world::instruments::Code;
 const ALL: [Dialect; 7] = Dialect::ALL;
 
 fn world() -> WorldNames {
-    WorldNames { services: vec!["web".into(), "podinfo".into()], target: ServiceId(1) }
+    WorldNames { services: vec!["web".into(), "podinfo".into()], target: ServiceId(1), returns: false }
 }
 
 /// `name label=value label=~value ...`

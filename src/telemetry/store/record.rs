@@ -424,7 +424,7 @@ fn no_pod(set: SetName, found: &ServiceInstruments) -> Option<f64> {
         SetName::Old => counted(found.no_pod.rejected[0]),
         SetName::New => counted(found.no_pod.rejected[1]),
         SetName::Baseline => counted(found.no_pod.rejected[2]),
-        SetName::Promoted => None,
+        SetName::Promoted | SetName::Other => None,
     }
 }
 

@@ -212,7 +212,7 @@ impl Conditions {
     }
 
     /// Multipliers of the time a pod takes to start, by revision.
-    pub fn startup_factors(&self) -> [f64; 2] {
+    pub fn startup_factors(&self) -> [f64; Revision::COUNT] {
         self.acting.revisions.map(|revision| revision.startup)
     }
 

@@ -48,7 +48,7 @@ pub struct TableUse {
     /// Shares of all requests that insert, update and read.
     pub shares: [f64; 3],
     /// What they meet, by revision and [`Kind`].
-    pub outcomes: [[Outcome; 3]; 2],
+    pub outcomes: [[Outcome; 3]; Revision::COUNT],
     /// The application is stopped: it takes no request at all.
     pub stopped: bool,
 }
@@ -106,7 +106,7 @@ mod tests {
     fn one_number_decides_kind_and_luck_and_the_means_agree() {
         let read = Outcome { wait: 0.5, fails: 0.25, wrong: 0.5 };
         let update = Outcome { wait: 0.0, fails: 1.0, wrong: 0.0 };
-        let outcomes = [[Outcome::default(), update, read], [Outcome::default(); 3]];
+        let outcomes = [[Outcome::default(), update, read], [Outcome::default(); 3], [Outcome::default(); 3]];
         let table = TableUse { shares: [0.1, 0.2, 0.4], outcomes, stopped: false };
         let met: Vec<Met> =
             (0..1000).map(|i| table.meets(Revision::Stable, (f64::from(i) + 0.5) / 1000.0)).collect();

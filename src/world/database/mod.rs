@@ -35,7 +35,7 @@ impl World {
         }
         let requests = arrivals(&common, from, self.now) * self.conditions.arrival_factor(from);
         let shares = revision_shares(&self.cluster, &common.spec);
-        let spans = [Revision::Stable, Revision::Candidate].map(|revision| Span {
+        let spans = Revision::ALL.map(|revision| Span {
             requests: requests * shares[revision as usize],
             corrupts: self.conditions.corrupts(revision),
         });
@@ -90,8 +90,9 @@ impl World {
 
     /// The revision most users see.
     fn serving(&self) -> Revision {
-        let [stable, candidate] = revision_shares(&self.cluster, &self.common.spec);
-        if candidate > stable { Revision::Candidate } else { Revision::Stable }
+        let shares = revision_shares(&self.cluster, &self.common.spec);
+        let more = |a: Revision, b: Revision| if shares[b as usize] > shares[a as usize] { b } else { a };
+        Revision::ALL.into_iter().fold(Revision::Stable, more)
     }
 
     /// What a controller sees of the database.
@@ -114,10 +115,19 @@ impl World {
         self.database.as_ref()?.doing()
     }
 
-    /// Whether the old revision finds the schema it needs, with the application running.
-    pub(super) fn database_serves_stable(&self) -> bool {
+    /// Tells which code the third revision is: an older one, or a fix of the new one, which knows its schema.
+    pub fn third_is_fix(&mut self, is_fix: bool) {
+        self.settle_flow();
+        if let Some(database) = &mut self.database {
+            database.third_is_fix(is_fix);
+        }
+        self.refresh_table();
+    }
+
+    /// Whether a revision finds the schema it needs, with the application running.
+    pub(super) fn database_serves(&self, revision: Revision) -> bool {
         let (Some(spec), Some(database)) = (&self.common.spec.database, &self.database) else { return true };
-        !database.table_use(spec, self.now).stopped && database.serves(spec, Revision::Stable)
+        !database.table_use(spec, self.now).stopped && database.serves(spec, revision)
     }
 }
 
@@ -132,10 +142,10 @@ fn arrivals(common: &Common, from: SimTime, until: SimTime) -> f64 {
     rates.sum::<f64>() * seconds
 }
 
-/// Shares of the target's traffic that reach a pod of the stable and of the candidate revision.
-fn revision_shares(cluster: &Cluster, spec: &WorldSpec) -> [f64; 2] {
+/// Shares of the target's traffic that reach a pod of each revision.
+fn revision_shares(cluster: &Cluster, spec: &WorldSpec) -> [f64; Revision::COUNT] {
     let by_destination = cluster.overall_shares(spec);
-    let mut shares = [0.0; 2];
+    let mut shares = [0.0; Revision::COUNT];
     for set in SetName::ALL {
         let behind = cluster.ready_behind(spec.target, set.destination());
         let ready = cluster.sets[usize::from(spec.target.0)][set.index()].ready.len();

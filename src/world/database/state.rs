@@ -130,6 +130,10 @@ pub struct Database {
     corrupting: (f64, f64),
     first_corrupted: Option<SimTime>,
     settled_at: SimTime,
+    /// Whether the third revision is a fix of the new one, which knows its schema, and no older one.
+    third_is_fix: bool,
+    /// When whoever asked for something that takes no time hears of it.
+    answer_at: Option<SimTime>,
 }
 
 impl Database {
@@ -157,6 +161,8 @@ impl Database {
             corrupting: (0.0, first),
             first_corrupted: None,
             settled_at: SimTime::ZERO,
+            third_is_fix: false,
+            answer_at: None,
         }
     }
 
@@ -180,6 +186,7 @@ impl Database {
     pub fn next_due(&self, spec: &DatabaseSpec, now: SimTime) -> SimTime {
         let mut due = self.next_backup.min(self.next_look);
         due = due.min(self.writes_resume.unwrap_or(SimTime::NEVER));
+        due = due.min(self.answer_at.unwrap_or(SimTime::NEVER));
         if let Some(running) = &self.running {
             due = due.min(running.fails_at.unwrap_or(running.ends));
             let part = part_of_wait(spec, running);
@@ -190,7 +197,7 @@ impl Database {
     }
 
     /// Notes what was written since the last call, in which nothing changed but that.
-    pub fn settle(&mut self, spec: &DatabaseSpec, spans: [Span; 2], now: SimTime) {
+    pub fn settle(&mut self, spec: &DatabaseSpec, spans: [Span; Revision::COUNT], now: SimTime) {
         let from = std::mem::replace(&mut self.settled_at, now);
         if now <= from {
             return;
@@ -206,12 +213,12 @@ impl Database {
         if table.stopped {
             return;
         }
-        let writers = [Revision::Stable, Revision::Candidate].map(|revision| {
+        let writers = Revision::ALL.map(|revision| {
             let requests = spans[revision as usize].requests;
             let [inserts, updates] =
                 [0, 1].map(|kind| table.shares[kind] * (1.0 - table.outcomes[revision as usize][kind].fails));
             let columns = self.code(spec, revision).writes;
-            let strange = revision == Revision::Candidate && columns[Name::Original as usize];
+            let strange = self.knows_new_schema(revision) && columns[Name::Original as usize];
             let foreign = if strange { spec.unreadable.get() } else { 0.0 };
             Writes { columns, updates: requests * updates, inserts: requests * inserts, foreign }
         });
@@ -250,6 +257,10 @@ impl Database {
                 self.failed = !self.finish(spec, &running.task);
                 ended = true;
             }
+        }
+        if self.answer_at.is_some_and(|at| at <= now) {
+            self.answer_at = None;
+            ended = true;
         }
         if self.next_backup <= now {
             self.backups.push(Backup { at: now, stage: self.stage.clone(), written: self.written });
@@ -384,8 +395,22 @@ impl Database {
         }
     }
 
+    /// Which code the third revision is: an older one, or a fix of the new one.
+    pub fn third_is_fix(&mut self, is_fix: bool) {
+        self.third_is_fix = is_fix;
+    }
+
+    fn knows_new_schema(&self, revision: Revision) -> bool {
+        match revision {
+            Revision::Stable => false,
+            Revision::Candidate => true,
+            Revision::Other => self.third_is_fix,
+        }
+    }
+
     /// Does what was asked. What cannot be begun has failed at once.
     pub fn act(&mut self, spec: &DatabaseSpec, action: DatabaseAction, trouble: Trouble, now: SimTime) {
+        self.answer_at = Some(now + SHORTEST);
         match action {
             DatabaseAction::StopApplication => self.application_stopped = true,
             DatabaseAction::StartApplication => self.application_stopped = false,

@@ -71,7 +71,8 @@ impl Bench {
             let due = self.database.next_due(&self.spec, self.now);
             let next = if due > self.now { next.min(due) } else { next };
             let lasted = next.since(self.now).as_secs_f64();
-            let spans = self.rates.map(|rate| Span { requests: rate * lasted, corrupts: 0.0 });
+            let span = |rate: f64| Span { requests: rate * lasted, corrupts: 0.0 };
+            let spans = [span(self.rates[0]), span(self.rates[1]), Span::default()];
             self.now = next;
             self.database.settle(&self.spec, spans, next);
             self.database.advance(&self.spec, next);
@@ -251,7 +252,7 @@ fn the_newest_backup_may_hold_the_corruption() {
         let mut bench = Bench::new(spec, [0.0, 100.0]);
         for _ in 0..200 {
             bench.now = bench.now + SimDuration::from_secs(1);
-            let spans = [Span::default(), Span { requests: 100.0, corrupts: 0.01 }];
+            let spans = [Span::default(), Span { requests: 100.0, corrupts: 0.01 }, Span::default()];
             bench.database.settle(&bench.spec, spans, bench.now);
             bench.database.advance(&bench.spec, bench.now);
             bench.database.look(&bench.spec, Revision::Candidate, bench.now);
@@ -271,7 +272,7 @@ fn writes_that_are_refused_corrupt_nothing() {
     bench.act(DatabaseAction::StopWrites);
     assert!((bench.fails(Revision::Candidate) - 0.2).abs() < 1e-9);
     bench.now = SimTime::ZERO + SimDuration::from_secs(10);
-    let spans = [Span::default(), Span { requests: 1000.0, corrupts: 0.5 }];
+    let spans = [Span::default(), Span { requests: 1000.0, corrupts: 0.5 }, Span::default()];
     bench.database.settle(&bench.spec, spans, bench.now);
     assert_eq!(bench.damage(Revision::Candidate).corrupted, 0.0);
     bench.act(DatabaseAction::StopApplication);
@@ -349,11 +350,11 @@ proptest! {
             database.act(&spec, asked[action], Trouble { slower, fails: 0.3 }, now);
             for _ in 0..20 {
                 now = database.next_due(&spec, now).min(now + SimDuration::from_secs(100));
-                database.settle(&spec, [Span { requests, corrupts: 0.1 }; 2], now);
+                database.settle(&spec, [Span { requests, corrupts: 0.1 }; Revision::COUNT], now);
                 database.advance(&spec, now);
                 database.look(&spec, Revision::Candidate, now);
                 let table = database.table_use(&spec, now);
-                for revision in [Revision::Stable, Revision::Candidate] {
+                for revision in Revision::ALL {
                     prop_assert!((0.0..=1.0 + 1e-9).contains(&table.fails(revision)));
                     prop_assert!((0.0..=1.0 + 1e-9).contains(&table.wrong(revision)));
                 }

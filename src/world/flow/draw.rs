@@ -133,6 +133,7 @@ fn route(drawn: &mut Slot, exposure: &Exposure, key: &Key) {
     drawn.set[SetName::Baseline.index()] = take(exposure.set[SetName::Baseline.index()], 4);
     drawn.no_pod[2] = take(exposure.no_pod[2], 5);
     drawn.set[SetName::Promoted.index()] = take(exposure.set[SetName::Promoted.index()], 2);
+    drawn.set[SetName::Other.index()] = take(exposure.set[SetName::Other.index()], 6);
     drawn.no_pod[0] = take(exposure.no_pod[0], 3);
     drawn.set[SetName::Old.index()] = left;
 }
@@ -161,6 +162,7 @@ fn split(all: u64, drawn: &Slot, key: Key) -> ([u64; SetName::COUNT], [u64; Dest
     sets[SetName::Baseline.index()] = mark(drawn.set[SetName::Baseline.index()], 15);
     none[2] = mark(drawn.no_pod[2], 16);
     sets[SetName::Promoted.index()] = mark(drawn.set[SetName::Promoted.index()], 12);
+    sets[SetName::Other.index()] = mark(drawn.set[SetName::Other.index()], 17);
     none[0] = mark(drawn.no_pod[0], 13);
     sets[SetName::Old.index()] = mark(drawn.set[SetName::Old.index()], 14);
     (sets, none)

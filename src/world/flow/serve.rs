@@ -87,7 +87,7 @@ fn mirrored(set: SetName, exposure: &Exposure, drawn: &Slot, key: &Key) -> u64 {
     if set != SetName::New || exposure.mirrored <= 0.0 {
         return 0;
     }
-    let stable = [SetName::Old, SetName::Promoted].map(SetName::index);
+    let stable = [SetName::Old, SetName::Promoted, SetName::Other].map(SetName::index);
     let share = ratio(exposure.mirrored, stable.iter().map(|&i| exposure.set[i]).sum());
     binomial_quantile(stable.iter().map(|&i| drawn.set[i]).sum(), share, key.id(31).uniform())
 }

@@ -167,17 +167,19 @@ impl Context<'_> {
         self.is_target && self.naming.engine == Engine::Argo
     }
 
-    /// The version a pod runs, whatever its role: after a Flagger promotion the primary runs the new one.
+    /// The version a pod runs, whatever its role: after a Flagger promotion the primary runs the new one, after a
+    /// rollback perhaps a third one.
     fn version(&self) -> &str {
         match self.key.set {
             SetName::Promoted if self.is_target => &self.naming.candidate.version,
+            SetName::Other => "other",
             _ => &self.names.version,
         }
     }
 
     fn hash(&self) -> Cow<'static, str> {
         match self.key.set {
-            SetName::Promoted => template_hash(&self.names.workload, self.version()).into(),
+            SetName::Promoted | SetName::Other => template_hash(&self.names.workload, self.version()).into(),
             _ => Cow::Owned(self.names.pod_hash.clone()),
         }
     }

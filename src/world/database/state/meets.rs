@@ -22,7 +22,8 @@ impl Database {
     /// What the code of a revision reads and writes.
     pub(super) fn code(&self, spec: &DatabaseSpec, revision: Revision) -> Code {
         let plain = Code { reads: Name::Original, writes: [true, false] };
-        let Some(migration) = spec.migration.as_ref().filter(|_| revision == Revision::Candidate) else {
+        let knows = self.knows_new_schema(revision);
+        let Some(migration) = spec.migration.as_ref().filter(|_| knows) else {
             return plain;
         };
         let candidate = migration.candidate;
@@ -47,7 +48,7 @@ impl Database {
         let writes = spec.writes.get();
         let inserts = writes * spec.inserts.get();
         let shares = [inserts, writes - inserts, spec.reads.get().min(1.0 - writes)];
-        let mut outcomes = [Revision::Stable, Revision::Candidate].map(|revision| {
+        let mut outcomes = Revision::ALL.map(|revision| {
             [self.insert(spec, revision), self.update(spec, revision), self.read(spec, revision)]
         });
         let mut hold = |kinds: &[usize], wait: f64, fails: bool| {
@@ -103,7 +104,7 @@ impl Database {
         let original = self.stage.schema.column(Name::Original);
         let narrow = code.writes[0] && original.is_some_and(|column| !column.wide);
         let changes_type = self.changes_type(spec);
-        let too_wide = if narrow && changes_type && revision == Revision::Candidate {
+        let too_wide = if narrow && changes_type && self.knows_new_schema(revision) {
             spec.unreadable.get()
         } else {
             0.0
@@ -129,7 +130,7 @@ impl Database {
         let share = |count: f64| (count / rows).clamp(0.0, 1.0);
         let nulls = share(schema.count(name, Cell::Null) + schema.count(name, Cell::Pending));
         let stale = share(schema.count(name, Cell::Stale));
-        let strange = revision == Revision::Stable && name == Name::Original;
+        let strange = !self.knows_new_schema(revision) && name == Name::Original;
         let unreadable = if strange { share(schema.foreign()) } else { 0.0 };
         let (fails, wrong) = match spec.on_null {
             OnNull::Fails => (nulls, stale),

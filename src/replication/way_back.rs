@@ -1,0 +1,207 @@
+//! How a branch goes back: which way there is, and what becomes of it.
+//!
+//! A rollback can be followed by another: a policy that watches on and fires again, a sync that puts the new revision
+//! back, a fix forwards after a rollback that was given up. All of them are procedures towards a revision; the branch
+//! keeps the order in which revisions became current, which is what the rules for targets look at.
+
+use std::sync::Arc;
+
+use crate::effect::{Revision, SetName};
+use crate::rng::{Key, Purpose};
+use crate::rollback::kubectl_undo::KubectlUndo;
+use crate::rollback::target::{Shelf, Target, Which};
+use crate::rollback::{Ending, Execution, Order, Procedure, ProcedureSpec, RollbackConditions};
+use crate::strategy::Signal;
+use crate::time::SimTime;
+use crate::world::World;
+use crate::world::spec::TimedDisturbance;
+
+use super::branch::Branch;
+use super::record::Lane;
+
+/// What is known of the ways back of a twin before anybody goes one.
+#[derive(Clone, Debug)]
+pub struct WayBack {
+    /// What goes differently from the book.
+    pub conditions: Arc<RollbackConditions>,
+    /// The replication's key.
+    pub key: Key,
+    /// What is wrong with the revisions of the history.
+    pub of_past: Vec<Arc<[TimedDisturbance]>>,
+    /// What is wrong with a fix that mends nothing; empty in the healthy twin.
+    pub of_bad_fix: Arc<[TimedDisturbance]>,
+}
+
+impl WayBack {
+    /// What is wrong with a revision that runs as the third one.
+    fn faults_of(&self, which: Which) -> Arc<[TimedDisturbance]> {
+        match which {
+            Which::Past(past) => self.of_past.get(past).cloned().unwrap_or_default(),
+            Which::Fix if self.fix_is_bad() => Arc::clone(&self.of_bad_fix),
+            Which::Fix | Which::New => Arc::new([]),
+        }
+    }
+
+    fn fix_is_bad(&self) -> bool {
+        let luck = self.key.purpose(Purpose::RollbackStep).entity("forward fix").uniform();
+        luck < self.conditions.fix.bad.get()
+    }
+}
+
+/// A rollback on a branch.
+#[derive(Clone)]
+pub struct Rollback {
+    /// The procedure under way.
+    pub execution: Execution,
+    /// When the decision fell.
+    pub began: SimTime,
+    /// When the candidate served its last request.
+    pub drained: Option<SimTime>,
+    /// When traffic and capacity were as before, on pods of the target.
+    pub restored: Option<SimTime>,
+    /// When it wants to be asked next.
+    pub wake: Option<SimTime>,
+    /// Whether the revision it went to is broken too.
+    pub also_broken: bool,
+    /// The target the world knows of.
+    aimed_at: Option<Which>,
+}
+
+impl Rollback {
+    fn begin(execution: Execution, began: SimTime) -> Self {
+        Rollback {
+            execution,
+            began,
+            drained: None,
+            restored: None,
+            wake: None,
+            also_broken: false,
+            aimed_at: None,
+        }
+    }
+
+    /// Tells the world which revision the third one is, when that has changed.
+    fn introduce(&mut self, way: &WayBack, world: &mut World) {
+        let Some(target) = self.execution.target() else { return };
+        if self.aimed_at == Some(target.which) {
+            return;
+        }
+        self.aimed_at = Some(target.which);
+        self.also_broken = false;
+        if target.set == SetName::Other {
+            let faults = way.faults_of(target.which);
+            self.also_broken = !faults.is_empty();
+            world.adopt(faults);
+            world.third_is_fix(target.which == Which::Fix);
+        }
+    }
+}
+
+impl Branch {
+    /// Begins to roll back.
+    pub fn roll_back(&mut self, procedure: &ProcedureSpec, way: &Arc<WayBack>) {
+        if let ProcedureSpec::ForwardFix(fix) = procedure {
+            let conditions = RollbackConditions { fix: fix.clone(), ..way.conditions.as_ref().clone() };
+            let way = WayBack { conditions: Arc::new(conditions), ..way.as_ref().clone() };
+            return self.fix_forward(&Arc::new(way));
+        }
+        let view = self.view();
+        let execution = Execution::begin(procedure, Arc::clone(&way.conditions), &self.log, way.key, &view);
+        self.go_back(execution, way);
+    }
+
+    /// Begins to repair forwards.
+    pub fn fix_forward(&mut self, way: &Arc<WayBack>) {
+        let conditions = Arc::clone(&way.conditions);
+        let target = Shelf { history: &conditions.history, log: &self.log }.target(Which::Fix);
+        let order = Order::of(&ProcedureSpec::ForwardFix(conditions.fix.clone()), conditions, way.key);
+        self.go_back(Execution::towards(order.to(target), &self.view()), way);
+    }
+
+    /// Something that knows nothing of the rollback puts the new revision back.
+    fn put_back(&mut self, way: &Arc<WayBack>) {
+        let sync = RollbackConditions { history: way.conditions.history.clone(), ..Default::default() };
+        let target = Shelf { history: &sync.history, log: &self.log }.target(Which::New);
+        let order = Order {
+            name: "sync",
+            steps: KubectlUndo::default().plan(),
+            ..Order::of(&ProcedureSpec::KubectlUndo(KubectlUndo::default()), Arc::new(sync), way.key)
+        };
+        self.note(Lane::Cluster, || "a sync puts the new revision back".to_owned());
+        self.go_back(Execution::towards(order.to(target), &self.view()), way);
+    }
+
+    fn go_back(&mut self, execution: Execution, way: &Arc<WayBack>) {
+        let now = self.world.now();
+        self.strategy = None;
+        self.strategy_wake = None;
+        self.put_back_at = None;
+        self.way = Some(Arc::clone(way));
+        let begins = if execution.is_impossible() {
+            format!("{}: {}", execution.name(), execution.why_impossible())
+        } else {
+            let target = execution.target().map_or("", |target| target.name.as_str());
+            format!("{} begins, to {target}", execution.name())
+        };
+        self.note(Lane::Rollback, || begins);
+        self.earlier_rollbacks.extend(self.rollback.replace(Rollback::begin(execution, now)));
+        self.control(Signal::Start);
+    }
+
+    /// Pushes a rollback on; whether there is one.
+    pub(super) fn push_rollback(&mut self) -> bool {
+        let Some(way) = self.way.clone() else { return false };
+        if self.put_back_at.is_some_and(|at| at <= self.world.now()) {
+            self.put_back(&way);
+            return true;
+        }
+        let view = self.view();
+        let Some(rollback) = &mut self.rollback else { return false };
+        rollback.introduce(&way, &mut self.world);
+        let pending = rollback.execution.is_pending();
+        let step = rollback.execution.next(&view, &self.ledger);
+        rollback.introduce(&way, &mut self.world);
+        rollback.wake = step.wake;
+        let ended = if pending { rollback.execution.ended() } else { None };
+        self.perform(&step.actions);
+        self.stamp();
+        if let Some((at, ending)) = ended {
+            self.rollback_ended(at, ending, &way);
+        }
+        true
+    }
+
+    fn rollback_ended(&mut self, at: SimTime, ending: Ending, way: &Arc<WayBack>) {
+        let target = self.rollback.as_ref().and_then(|rollback| rollback.execution.target()).cloned();
+        if let (Ending::Done, Some(Target { which, .. })) = (ending, target) {
+            self.log.retain(|listed| *listed != which);
+            self.log.push(which);
+            let reverts = way.conditions.reverted_after.filter(|_| which != Which::New);
+            self.put_back_at = reverts.map(|after| at + after);
+        }
+        if ending == Ending::FixForward {
+            self.note(Lane::Rollback, || "the rollback is given up for a fix forwards".to_owned());
+            self.fix_forward(way);
+            return;
+        }
+        self.tell_riders_it_ended();
+    }
+
+    /// Stamps what the world shows of the rollback.
+    pub(super) fn stamp(&mut self) {
+        let Some(rollback) = &mut self.rollback else { return };
+        if rollback.execution.is_impossible() {
+            return;
+        }
+        let now = self.world.now();
+        if rollback.drained.is_none() && self.world.is_drained() {
+            rollback.drained = Some(now);
+        }
+        let set = rollback.execution.target().map_or(SetName::Old, |target| target.set);
+        let is_back = set.revision() != Revision::Candidate && self.world.is_carried_by(set);
+        if rollback.restored.is_none() && is_back {
+            rollback.restored = Some(now);
+            self.note(Lane::Rollback, || "restored: traffic and capacity as before the deploy".to_owned());
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! What the steps of a procedure ask of the cluster, again and again until the cluster shows that they are over.
+
+use super::database;
+use super::step::StepKind;
+use crate::effect::{Action, RolloutView, Routing, SetName, Split};
+use crate::rollback::check::Evidence;
+use crate::strategy::support::argo_replicas::abort_weight;
+use crate::strategy::support::replicas::{Bounds, Goal, reconcile};
+
+/// Where a step stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Something is still missing.
+    Pending,
+    /// Its end condition holds.
+    Over,
+    /// What it looked at is not as it should be.
+    Bad,
+}
+
+impl Standing {
+    /// What a person finds who looks at users.
+    pub(super) fn of_users(evidence: &dyn Evidence) -> Standing {
+        if evidence.is_harming() { Standing::Bad } else { Standing::Over }
+    }
+
+    pub(super) fn over_if(over: bool) -> Standing {
+        if over { Standing::Over } else { Standing::Pending }
+    }
+}
+
+/// Pushes a step on; `asked` says whether it has been pushed before since its command went out.
+pub(super) fn drive(
+    what: &StepKind,
+    to: SetName,
+    (asked, view): (bool, &RolloutView),
+    evidence: &dyn Evidence,
+    actions: &mut Vec<Action>,
+) -> Standing {
+    let target = view.set(to);
+    match what {
+        StepKind::Wait => Standing::Over,
+        StepKind::RestoreCapacity => {
+            if target.desired < view.replicas {
+                actions.push(Action::Scale(to, view.replicas));
+            }
+            Standing::over_if(target.ready >= view.replicas)
+        }
+        StepKind::FlipWeight => {
+            actions.push(Action::SyntheticLoad(0.0));
+            actions.push(Action::Unsplit);
+            Standing::Over
+        }
+        StepKind::WalkWeightBack => Standing::over_if(walk_back(to, view, actions)),
+        StepKind::ClearTarget => {
+            if target.desired > 0 {
+                actions.push(Action::Scale(to, 0));
+            }
+            Standing::over_if(target.created == 0 && target.terminating == 0)
+        }
+        StepKind::ScaleDown => {
+            scale_down(to, view, actions);
+            Standing::over_if(others_gone(to, view))
+        }
+        StepKind::RollBack(bounds) => {
+            roll_back(to, view, bounds, actions);
+            Standing::over_if(target.available >= view.replicas && others_gone(to, view))
+        }
+        StepKind::Verify => {
+            Standing::over_if(target.available >= view.replicas && view.split == Split::STABLE)
+        }
+        StepKind::SchemaBack
+        | StepKind::Restore { .. }
+        | StepKind::StopApplication
+        | StepKind::StartApplication => database::drive(what, asked, view, actions),
+        StepKind::Check(check) if check.as_dyn().passes(to, view, evidence) => Standing::Over,
+        StepKind::Check(_) => Standing::Bad,
+    }
+}
+
+fn others(to: SetName) -> impl Iterator<Item = SetName> {
+    SetName::ALL.into_iter().filter(move |set| *set != to)
+}
+
+fn others_gone(to: SetName, view: &RolloutView) -> bool {
+    others(to).all(|set| view.set(set).created == 0 && view.set(set).terminating == 0)
+}
+
+/// Traffic goes back as fast as stable pods become available, and never forth again.
+fn walk_back(to: SetName, view: &RolloutView, actions: &mut Vec<Action>) -> bool {
+    let target = view.set(to);
+    if target.desired < view.replicas {
+        actions.push(Action::Scale(to, view.replicas));
+    }
+    if target.available >= view.replicas {
+        if view.split != Split::STABLE {
+            actions.push(Action::SyntheticLoad(0.0));
+            actions.push(Action::Unsplit);
+        }
+        return view.split == Split::STABLE;
+    }
+    // Managed routes go at once, weights as far as there are stable pods for them.
+    if view.split.cohort {
+        actions.push(Action::Cohort(false));
+    }
+    if view.split.mirror > 0.0 {
+        actions.push(Action::Mirror(0.0));
+    }
+    let present = (view.split.candidate * 100.0).ceil() as u32;
+    let weight = f64::from(abort_weight(view.replicas, target.available, present, true)) / 100.0;
+    if weight < view.split.candidate {
+        actions.push(Action::Weight(weight));
+    }
+    false
+}
+
+fn scale_down(to: SetName, view: &RolloutView, actions: &mut Vec<Action>) {
+    for set in others(to) {
+        if view.set(set).desired > 0 {
+            actions.push(Action::Scale(set, 0));
+        }
+    }
+}
+
+/// The target's pods for the others, within the bounds; a weight that sends traffic to the candidate is taken back
+/// once the stable destination can carry it.
+fn roll_back(to: SetName, view: &RolloutView, bounds: &Bounds, actions: &mut Vec<Action>) {
+    if view.routing == Routing::Weighted {
+        // Pods behind another destination do not stand in for each other: first the target's pods, then the weight.
+        if view.set(to).desired < view.replicas {
+            actions.push(Action::Scale(to, view.replicas));
+        } else if view.set(to).available >= view.replicas {
+            if view.split != Split::STABLE {
+                actions.push(Action::Unsplit);
+            }
+            scale_down(to, view, actions);
+        }
+        return;
+    }
+    // One after the other where more than one set is left, the newest first.
+    let order = [SetName::Promoted, SetName::Other, SetName::New, SetName::Baseline, SetName::Old];
+    let mut left = order.into_iter().filter(|set| *set != to && view.set(*set).desired > 0);
+    let from = left.next().unwrap_or(if to == SetName::New { SetName::Old } else { SetName::New });
+    let goal = Goal { old: 0, new: view.replicas };
+    actions.extend(reconcile(view, goal, bounds, (from, to)));
+}

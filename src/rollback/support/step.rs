@@ -1,0 +1,128 @@
+//! The steps of a plan: what each is meant to do, and what its command really does.
+
+use std::borrow::Cow;
+
+use crate::effect::Pick;
+use crate::rng::Distribution;
+use crate::rollback::check::CheckSpec;
+use crate::strategy::support::replicas::Bounds;
+use crate::time::SimDuration;
+
+/// What the command of a step really does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Command {
+    /// What it is meant to; it may fail by chance.
+    #[default]
+    Works,
+    /// It succeeds and changes nothing.
+    DoesNothing,
+    /// It fails until a person has mended it.
+    FailsUntilMended,
+}
+
+/// One step of a procedure.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlannedStep {
+    /// What it is called in reports.
+    pub name: Cow<'static, str>,
+    /// Time from the end of the previous step until its command goes out.
+    pub command: SimDuration,
+    /// Where that time is a matter of chance (people, queues): its law, instead of `command`.
+    pub varies: Option<Distribution<SimDuration>>,
+    /// What it does and when it is over.
+    pub what: StepKind,
+    /// After a failure the controller tries again by itself after this long; `None` = somebody else must.
+    pub retry: Option<SimDuration>,
+    /// What its command really does.
+    pub working: Command,
+    /// Whether a failure counts as success.
+    pub swallows: bool,
+    /// Whether a person is needed for it even when nothing fails.
+    pub by_hand: bool,
+}
+
+impl PlannedStep {
+    /// A step whose command goes out after this time and works, and is repeated by nobody.
+    pub fn new(name: impl Into<Cow<'static, str>>, command: SimDuration, what: StepKind) -> Self {
+        PlannedStep {
+            name: name.into(),
+            command,
+            varies: None,
+            what,
+            retry: None,
+            working: Command::Works,
+            swallows: false,
+            by_hand: false,
+        }
+    }
+
+    /// The same, repeated by a controller after each failure.
+    #[must_use]
+    pub fn retried(self, after: SimDuration) -> Self {
+        PlannedStep { retry: Some(after), ..self }
+    }
+
+    /// The same, after a time of chance.
+    #[must_use]
+    pub fn after(self, law: Distribution<SimDuration>) -> Self {
+        PlannedStep { varies: Some(law), ..self }
+    }
+
+    /// The same, by a person.
+    #[must_use]
+    pub fn by_hand(self) -> Self {
+        PlannedStep { by_hand: true, ..self }
+    }
+
+    /// Whether it changes anything in production.
+    pub fn acts(&self) -> bool {
+        !matches!(self.what, StepKind::Wait | StepKind::Verify | StepKind::Check(_))
+    }
+
+    /// Whether it moves users from one destination to another.
+    pub fn moves_traffic(&self) -> bool {
+        matches!(self.what, StepKind::FlipWeight | StepKind::WalkWeightBack)
+    }
+
+    /// Whether it may have to start pods of the target.
+    pub fn starts_pods(&self) -> bool {
+        matches!(self.what, StepKind::RestoreCapacity | StepKind::WalkWeightBack | StepKind::RollBack(_))
+    }
+}
+
+/// What a step does and when it is over.
+#[derive(Clone, Debug, PartialEq)]
+pub enum StepKind {
+    /// Nothing but time passes (a queue, an approval, work at a desk).
+    Wait,
+    /// Start the target's pods that are missing; over when all of them are ready.
+    RestoreCapacity,
+    /// All traffic to the stable destination; over when the command is out.
+    FlipWeight,
+    /// Start the target's pods that are missing and hand traffic back as fast as they become available; over when the
+    /// stable destination has all of it.
+    WalkWeightBack,
+    /// Replace the other pods by the target's within the bounds; over when that is done.
+    RollBack(Bounds),
+    /// Stop the pods of an earlier target that ran where this one will run; over when they are gone.
+    ClearTarget,
+    /// Stop all pods but the target's; over when they are gone.
+    ScaleDown,
+    /// Look whether it helped; over when the target's pods are ready and no traffic reaches the new revision.
+    Verify,
+    /// Undo the steps of the migration, last one first; over when none is left, failed when one fails or nothing undoes it.
+    SchemaBack,
+    /// Put a backup in the place of the data; failed when it cannot be restored.
+    Restore {
+        /// Which one.
+        pick: Pick,
+        /// Whether into an empty database; else over the tables that are there, which does nothing and reports success.
+        into_empty: bool,
+    },
+    /// Stop the application; over when it takes no requests.
+    StopApplication,
+    /// Start it again.
+    StartApplication,
+    /// Look once; a bad finding is a failure of the step.
+    Check(CheckSpec),
+}

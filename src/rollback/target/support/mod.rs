@@ -1,0 +1,6 @@
+//! What every rule chooses from.
+
+pub mod history;
+pub mod shelf;
+#[cfg(test)]
+pub(crate) mod testing;
