@@ -467,7 +467,8 @@ impl WorldDisturbance {
             | W::ErrorsAbove { revision, .. }
             | W::CpuPerRequest { revision, .. }
             | W::ProbesFail { revision, .. }
-            | W::SlowStart { revision, .. } => *revision = whose,
+            | W::SlowStart { revision, .. }
+            | W::Corrupts { revision, .. } => *revision = whose,
             W::TrafficSpike { .. }
             | W::DependencyErrors { .. }
             | W::ColdCache { .. }
@@ -476,6 +477,7 @@ impl WorldDisturbance {
             | W::MemoryPressure { .. }
             | W::Waits { .. }
             | W::Concurrency { .. }
+            | W::Migration { .. }
             | W::Edge { .. } => {}
         }
         self
