@@ -61,6 +61,7 @@ pub const SCENARIOS: &[File] = files![
     "database/phased-dual-writes.yaml",
     "database/phased-without-dual-writes.yaml",
     "database/point-of-no-return.yaml",
+    "database/restore-from-backup.yaml",
     "database/silent-corruption.yaml",
 ];
 
