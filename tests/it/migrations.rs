@@ -530,7 +530,7 @@ fn a_failed_step_leaves_the_application_stopped() {
         let until = drive.world.now() + SimDuration::from_secs(60);
         drive.play(until, |_| (None, false));
         let tally = drive.world.tally().unwrap();
-        assert_eq!(tally.downtime.as_secs_f64() - before.as_secs_f64(), 60.0, "{procedure}");
+        assert_eq!(tally.downtime.saturating_sub(before), SimDuration::from_secs(60), "{procedure}");
     }
 }
 

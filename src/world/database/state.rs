@@ -202,13 +202,31 @@ impl Database {
         if now <= from {
             return;
         }
+        // Half of what is copied before the writes and half after them: so a row that is copied meets half of the writes of
+        // the span, on average.
+        let middle = from + now.since(from).scale(0.5);
+        self.copy((from, middle));
+        self.note_writes(spec, spans, (from, now));
+        self.copy((middle, now));
+    }
+
+    /// A running copy gets on: so much of what is left to its end.
+    fn copy(&mut self, (from, until): (SimTime, SimTime)) {
         if let Some(Running { task: Task::Up(step) | Task::Down(step), ends, .. }) = &self.running
             && step.what == StepKind::Backfill
         {
             let left = ends.since(from).as_secs_f64();
-            let share = if left > 0.0 { now.since(from).as_secs_f64() / left } else { 1.0 };
+            let share = if left > 0.0 { until.since(from).as_secs_f64() / left } else { 1.0 };
             self.stage.schema.copy(share);
         }
+    }
+
+    fn note_writes(
+        &mut self,
+        spec: &DatabaseSpec,
+        spans: [Span; Revision::COUNT],
+        (from, now): (SimTime, SimTime),
+    ) {
         let table = self.table_use(spec, from);
         if table.stopped {
             return;
