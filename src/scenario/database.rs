@@ -221,3 +221,72 @@ fn ten_seconds() -> SimDuration {
 fn five_minutes() -> SimDuration {
     SimDuration::from_mins(5)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Scenario, read};
+    use crate::diagnostic::Source;
+    use crate::world::database::schema::Name;
+    use crate::world::database::spec::{StepKind, When};
+
+    fn resolve(database: &str, change: &str) -> Result<Scenario, String> {
+        let text = format!(
+            "format: 1\nservices: {{shop: {{service_time: 20ms}}}}\ntraffic: [{{to: shop, rate: 10/s}}]\n\
+             rollouts: [{{service: shop, strategy: {{rolling: {{}}}}}}]\n{database}\nchange: {change}\n"
+        );
+        let read = read("test/database", Source::new("s.yaml", &text));
+        read.map(|resolved| resolved.scenario).map_err(|findings| findings.render(false))
+    }
+
+    #[test]
+    fn what_needs_a_database_says_so_at_its_place() {
+        let error =
+            resolve("", "{migration: {one_shot: {}}, faults: [{error_burst: {share: 1%}}]}").unwrap_err();
+        assert!(error.contains("a migration, and no database") && error.contains("s.yaml:"), "{error}");
+        let error = resolve("", "{faults: [{silent_corruption: {share: 1%}}]}").unwrap_err();
+        assert!(error.contains("`silent_corruption` does nothing without a database"), "{error}");
+    }
+
+    #[test]
+    fn ranges_are_checked() {
+        let fault = "{faults: [{error_burst: {share: 1%}}]}";
+        for (database, expected) in [
+            ("database: {rows: 0}", "0 rows are not between"),
+            ("database: {rows: 9, reads: 70%, writes: 40%}", "at most 100% together"),
+            ("database: {rows: 9, lock_timeout: 0s}", "0s is not between"),
+            ("database: {rows: 9, backup: {per_second: 0B}}", "a restore that never ends"),
+        ] {
+            let error = resolve(database, fault).unwrap_err();
+            assert!(error.contains(expected), "{database}: {error}");
+        }
+        let steps = "{migration: {steps: {up: [{step: backfill, when: after}, {step: add_column}]}}}";
+        let error = resolve("database: {rows: 9}", steps).unwrap_err();
+        assert!(error.contains("a step before the release behind one after it"), "{error}");
+        let slow = "{migration: {one_shot: {rows_per_second: 0/s}}}";
+        assert!(resolve("database: {rows: 9}", slow).unwrap_err().contains("fewer than one row a second"));
+    }
+
+    #[test]
+    fn phased_migrations_have_the_steps_their_options_ask_for() {
+        let steps = |phased: &str, constraints: &str| {
+            let database = format!("database: {{rows: 9, constraints: [{constraints}]}}");
+            let change =
+                format!("{{migration: {{phased: {{{phased}}}}}, faults: [{{error_burst: {{share: 1%}}}}]}}");
+            let scenario = resolve(&database, &change).unwrap();
+            let up = scenario.world.database.unwrap().migration.unwrap().up;
+            assert!(up[0].when == When::Before && up[1..].iter().all(|step| step.when == When::After));
+            up.into_iter().map(|step| step.what).collect::<Vec<_>>()
+        };
+        use StepKind::{AddColumn, AddConstraints, Backfill, DropColumn, Relax, SetNotNull, Switch};
+        let (original, added) = (Name::Original, Name::Added);
+        assert_eq!(
+            steps("dual_writes: true", "not_null, unique"),
+            [AddColumn, Backfill, Switch, SetNotNull(added), AddConstraints, DropColumn(original)]
+        );
+        assert_eq!(
+            steps("dual_writes: false, constraints: false, contract: false", "not_null"),
+            [AddColumn, Backfill, Relax(original), Switch]
+        );
+        assert_eq!(steps("dual_writes: false", ""), [AddColumn, Backfill, Switch, DropColumn(original)]);
+    }
+}

@@ -252,7 +252,7 @@ fn the_newest_backup_may_hold_the_corruption() {
         spec.backup.every = SimDuration::from_secs(700);
         let mut bench = Bench::new(spec, [0.0, 100.0]);
         for _ in 0..200 {
-            bench.now = bench.now + SimDuration::from_secs(1);
+            bench.now += SimDuration::from_secs(1);
             let spans = [Span::default(), Span { requests: 100.0, corrupts: 0.01 }, Span::default()];
             bench.database.settle(&bench.spec, spans, bench.now);
             bench.database.advance(&bench.spec, bench.now);
