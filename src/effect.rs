@@ -34,6 +34,9 @@ pub enum Revision {
 }
 
 impl Revision {
+    /// Every revision, in index order.
+    pub const ALL: [Revision; Revision::COUNT] = [Revision::Stable, Revision::Candidate, Revision::Other];
+
     /// How many revisions there are: the length of per-revision tables.
     pub const COUNT: usize = 3;
 }
@@ -158,6 +161,63 @@ pub enum Action {
     Scale(SetName, u32),
     /// Start (or stop) synthetic load on the candidate destination, in requests per second.
     SyntheticLoad(f64),
+    /// Do something to the service's database; nothing happens where there is none.
+    Database(DatabaseAction),
+}
+
+/// What can be asked of a database and of the application in front of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DatabaseAction {
+    /// Run the next step of the migration.
+    Forward,
+    /// Undo the last step that was run.
+    Backward,
+    /// Put a backup in the place of the data.
+    Restore {
+        /// Which backup.
+        pick: Pick,
+        /// Whether it is restored into an empty database that then takes the place of the old one. Else the dump is
+        /// played over the tables that are there, which reports success and changes nothing.
+        into_empty: bool,
+    },
+    /// Stop the application: every request is turned away.
+    StopApplication,
+    /// Start it again.
+    StartApplication,
+    /// Refuse writes.
+    StopWrites,
+    /// Accept them again.
+    AllowWrites,
+}
+
+/// Which of several backups.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pick {
+    /// The newest, whatever it holds.
+    Newest,
+    /// The newest of those taken before the deploy.
+    BeforeDeploy,
+}
+
+/// What a controller sees of the database.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DatabaseView {
+    /// Steps of the migration that are done.
+    pub applied: u16,
+    /// All of them.
+    pub steps: u16,
+    /// Those at the head of the list that are to be done before the first pod.
+    pub before: u16,
+    /// Whether a step or a restore is under way.
+    pub running: bool,
+    /// Whether the last one asked for failed.
+    pub failed: bool,
+    /// Whether the application is stopped.
+    pub application_stopped: bool,
+    /// Whether writes are refused.
+    pub writes_stopped: bool,
+    /// Whether there is a step to undo, and something undoes it.
+    pub can_step_back: bool,
 }
 
 /// What the Kubernetes API shows of one set.
@@ -196,6 +256,8 @@ pub struct RolloutView {
     pub routing: Routing,
     /// Whether somebody asks the strategy not to advance.
     pub hold: bool,
+    /// The database of the service, if it has one that matters.
+    pub database: Option<DatabaseView>,
 }
 
 impl RolloutView {
@@ -376,6 +438,20 @@ pub enum WorldDisturbance {
     },
     /// The candidate writes the keys of cache entries in another way, so it finds nothing that the old revision filled.
     NewCacheKeys,
+    /// Requests of a revision that write corrupt a row, and nobody notices.
+    Corrupts {
+        /// Which code.
+        revision: Revision,
+        /// Share of all its requests that corrupt one.
+        share: Ratio,
+    },
+    /// Steps of the migration take longer than planned, or fail.
+    Migration {
+        /// Multiplier of their duration.
+        slower: f64,
+        /// Chance that one fails in the middle, beyond its own.
+        fails: Ratio,
+    },
     /// Something happens on the way from callers to a service.
     Edge {
         /// Who calls.
@@ -402,7 +478,8 @@ impl WorldDisturbance {
             | W::ErrorsAbove { revision, .. }
             | W::CpuPerRequest { revision, .. }
             | W::ProbesFail { revision, .. }
-            | W::SlowStart { revision, .. } => *revision = whose,
+            | W::SlowStart { revision, .. }
+            | W::Corrupts { revision, .. } => *revision = whose,
             W::TrafficSpike { .. }
             | W::DependencyErrors { .. }
             | W::ColdCache { .. }
@@ -413,6 +490,7 @@ impl WorldDisturbance {
             | W::Concurrency { .. }
             | W::CacheLoss { .. }
             | W::NewCacheKeys
+            | W::Migration { .. }
             | W::Edge { .. } => {}
         }
         self

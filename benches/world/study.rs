@@ -142,6 +142,7 @@ pub(crate) fn world(services: Vec<ServiceSpec>, rate: f64) -> WorldSpec {
         slo: SloSpec { availability: Ratio::new(0.98).expect("a ratio"), latency: None },
         slot: SimDuration::from_secs(15),
         weight_propagation: SimDuration::from_secs(1),
+        database: None,
     }
 }
 

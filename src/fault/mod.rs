@@ -46,12 +46,14 @@ pub mod mem_pressure;
 pub mod memory_leak;
 pub mod metric_gap;
 pub mod metric_lag;
+pub mod migration_trouble;
 pub mod missing_candidate_label;
 pub mod neighbour_outage;
 pub mod new_cache_keys;
 pub mod node_drain;
 pub mod overload_only;
 pub mod query_errors;
+pub mod silent_corruption;
 pub mod slow_start;
 pub mod stale_series;
 pub mod traffic_spike;
@@ -220,6 +222,11 @@ pub trait Fault: Send + Sync {
     fn needs_requests(&self) -> Option<&'static str> {
         None
     }
+
+    /// Whether it does nothing where the scenario has no database.
+    fn needs_database(&self) -> bool {
+        false
+    }
 }
 
 crate::catalogue! {
@@ -239,6 +246,8 @@ crate::catalogue! {
         wrong_answers => wrong_answers::WrongAnswers,
         vulnerable_release => vulnerable_release::VulnerableRelease,
         new_cache_keys => new_cache_keys::NewCacheKeys,
+        silent_corruption => silent_corruption::SilentCorruption,
+        migration_trouble => migration_trouble::MigrationTrouble,
     }
 }
 

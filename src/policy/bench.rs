@@ -69,6 +69,7 @@ impl Bench {
             in_force: Split { candidate: 0.1, ..Split::STABLE },
             routing: Routing::Weighted,
             hold: false,
+            database: None,
         };
         let step = StepStatus { index: 1, kind: StepKind::Bake, since: at(0) };
         let status = RolloutStatus { view, step, progress: Progress::Running, progressed_at: at(0) };

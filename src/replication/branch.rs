@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use crate::effect::{Action, RolloutView, SetName};
+use crate::effect::{Action, DatabaseAction, DatabaseView, Pick, RolloutView, SetName};
 use crate::policy::{CheckOutcome, Policy, Verdict};
 use crate::rng::Key;
 use crate::rollback::target::Log;
@@ -175,6 +175,8 @@ pub struct Branch {
     pub timeline: Option<Timeline>,
     /// When the release was deployed.
     pub deploy_at: SimTime,
+    /// What was last seen of the database.
+    pub database: DatabaseView,
 }
 
 impl Branch {
@@ -215,6 +217,7 @@ impl Branch {
             cohort_harm: self.cohort_harm,
             cohort_only: self.cohort_only,
             deploy_at: self.deploy_at,
+            database: self.database,
         };
         fork.call_roll();
         fork
@@ -300,12 +303,15 @@ impl Branch {
         for action in actions {
             self.world.perform(action);
             self.note_exposure(action);
-            self.note(Lane::Cluster, || describe(action));
+            self.database = self.world.database_view().unwrap_or_default();
+            let doing = self.world.database_does();
+            self.note(Lane::Cluster, || describe(action, doing.as_deref()));
         }
     }
 
     /// Asks whoever controls the cluster what to do next, until there is nothing to do now.
     pub fn control(&mut self, signal: Signal) {
+        self.look_at_database();
         self.stamp();
         if self.push_rollback() {
             return;
@@ -335,6 +341,28 @@ impl Branch {
         }
     }
 
+    /// Halts the writes of the database: what a verdict `stop` means where there is one.
+    pub fn halt_writes(&mut self) {
+        self.strategy = None;
+        self.strategy_wake = None;
+        if self.world.database_view().is_some() {
+            self.perform(&[Action::Database(DatabaseAction::StopWrites)]);
+        }
+    }
+
+    /// Notes what has ended in the database since the last look.
+    fn look_at_database(&mut self) {
+        let Some(seen) = self.world.database_view() else { return };
+        let before = std::mem::replace(&mut self.database, seen);
+        if before.running && !seen.running {
+            let fate = if seen.failed { "failed" } else { "done" };
+            let (applied, steps) = (seen.applied, seen.steps);
+            self.note(Lane::Cluster, || {
+                format!("database: {fate}, {applied} of {steps} steps of the migration in place")
+            });
+        }
+    }
+
     /// Policies may re-arm when a rollback is over.
     pub(super) fn tell_riders_it_ended(&mut self) {
         let now = self.world.now();
@@ -357,8 +385,9 @@ fn percent(share: f64) -> String {
     format!("{:.4} %", share * 100.0).replace(".0000", "")
 }
 
-fn describe(action: &Action) -> String {
+fn describe(action: &Action, doing: Option<&str>) -> String {
     match action {
+        Action::Database(asked) => describe_database(asked, doing),
         Action::Route(crate::effect::Routing::Weighted) => "traffic is split by weight".to_owned(),
         Action::Route(crate::effect::Routing::Endpoints) => {
             "traffic goes to every ready pod alike".to_owned()
@@ -381,5 +410,23 @@ fn describe(action: &Action) -> String {
         }
         Action::SyntheticLoad(rate) if *rate > 0.0 => format!("synthetic load on the candidate, {rate:.0}/s"),
         Action::SyntheticLoad(_) => "synthetic load ends".to_owned(),
+    }
+}
+
+fn describe_database(asked: &DatabaseAction, doing: Option<&str>) -> String {
+    match asked {
+        DatabaseAction::Forward | DatabaseAction::Backward => {
+            format!("database: {}", doing.unwrap_or("nothing that could be done"))
+        }
+        DatabaseAction::Restore { pick: Pick::Newest, .. } => {
+            "database: restore the newest backup".to_owned()
+        }
+        DatabaseAction::Restore { pick: Pick::BeforeDeploy, .. } => {
+            "database: restore the newest backup from before the deploy".to_owned()
+        }
+        DatabaseAction::StopApplication => "the application is stopped".to_owned(),
+        DatabaseAction::StartApplication => "the application is started".to_owned(),
+        DatabaseAction::StopWrites => "writes are refused".to_owned(),
+        DatabaseAction::AllowWrites => "writes are accepted again".to_owned(),
     }
 }

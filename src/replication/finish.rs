@@ -9,7 +9,9 @@ use crate::world::tally::{Counts, Minute, Tally};
 use super::baseline::Baseline;
 use super::branch::{Branch, Rider};
 use super::play::Finished;
-use super::record::{BranchEnd, Player, RollbackOutcome, RollbackRecord, RollbackStep, RunRecord};
+use super::record::{
+    BranchEnd, DataRecord, Player, RollbackOutcome, RollbackRecord, RollbackStep, RunRecord,
+};
 use super::way_back::Rollback;
 
 /// A rollback that took longer than this after the decision was slow.
@@ -43,6 +45,7 @@ pub struct Fate<'a> {
     recovered_at: Option<SimTime>,
     users_harmed: f64,
     rollbacks: Vec<RollbackRecord>,
+    data: Option<DataRecord>,
 }
 
 impl<'a> Fate<'a> {
@@ -71,6 +74,7 @@ impl<'a> Fate<'a> {
                 tally.harmed_users.len() as f64
             },
             rollbacks: branch.earlier_rollbacks.iter().chain(&branch.rollback).map(rollback).collect(),
+            data: data(branch),
             tally,
         }
     }
@@ -92,7 +96,8 @@ impl<'a> Fate<'a> {
             users_harmed: self.users_harmed,
             downtime: self.tally.downtime.as_nanos(),
             metastable: None,
-            rows_lost: 0,
+            rows_lost: self.data.map_or(0, |data| data.rows()),
+            data: self.data,
             end: self.finished.end,
             ended_at: branch.world.now().as_nanos(),
             checks: rider.checks.iter().map(|c| c.summary).collect(),
@@ -123,6 +128,20 @@ fn users_harmed(harmed: [f64; 2], users: f64, matching: f64) -> f64 {
     // A matching user's mean is that of everybody and that of the cohort together.
     let both = of_cohort + of_all * matching / users;
     matching * hit(both, matching) + (users - matching) * hit(of_all, users)
+}
+
+/// Rows are counted in expectation; a record has whole ones.
+fn data(branch: &Branch) -> Option<DataRecord> {
+    let damage = branch.world.damage()?;
+    // The cast saturates.
+    let whole = |rows: f64| libm::round(rows) as u64;
+    Some(DataRecord {
+        lost_updates: whole(damage.lost_updates),
+        null_rows: whole(damage.null_rows),
+        since_backup: whole(damage.since_backup),
+        corrupted: whole(damage.corrupted),
+        constraints_lost: damage.constraints_lost,
+    })
 }
 
 fn rollback(rollback: &Rollback) -> RollbackRecord {

@@ -32,7 +32,8 @@ use std::sync::Arc;
 
 use crate::policy::{Start, Truth};
 use crate::rng::Purpose;
-use crate::strategy::Signal;
+use crate::strategy::support::migrating::Migrating;
+use crate::strategy::{Signal, Strategy};
 use crate::time::SimTime;
 use crate::world::World;
 use crate::world::spec::TimedDisturbance;
@@ -179,7 +180,7 @@ fn begin(
     let mut branch = Branch {
         world,
         station: warm.station.clone(),
-        strategy: Some(plan.strategy.as_dyn().start()),
+        strategy: Some(with_migration(plan.strategy.as_dyn().start(), setting)),
         strategy_wake: None,
         cohort_harm: 0,
         cohort_only: false,
@@ -202,9 +203,19 @@ fn begin(
         quiet: (0, setting.deploy_at),
         timeline: None,
         deploy_at: setting.deploy_at,
+        database: Default::default(),
     };
     branch.call_roll();
     branch
+}
+
+/// A rollout whose release brings a migration runs its steps too.
+fn with_migration(rollout: Box<dyn Strategy>, setting: &Setting) -> Box<dyn Strategy> {
+    let database = setting.common.spec.database.as_ref();
+    match database.and_then(|database| database.migration.as_ref()) {
+        Some(migration) => Box::new(Migrating::around(rollout, migration)),
+        None => rollout,
+    }
 }
 
 /// Looks for the first harm: both twins under `never`, without monitoring, until it has come or to the horizon.
@@ -387,10 +398,13 @@ impl Tree<'_> {
     }
 }
 
-/// Requests that were touched where nobody rolls back.
+/// Requests that were touched where nobody rolls back, those that corrupted a row among them.
 fn touched_under_never(finished: &[Finished]) -> u64 {
     let never = finished.iter().find(|one| one.branch.riders.iter().any(|rider| rider.player == 0));
-    never.and_then(|one| one.branch.world.tally()).map_or(0, |tally| tally.touched)
+    let corrupted = never.and_then(|one| one.branch.world.damage()).map_or(0.0, |damage| damage.corrupted);
+    let requests = never.and_then(|one| one.branch.world.tally()).map_or(0, |tally| tally.touched);
+    // Rows are counted in expectation.
+    requests + libm::round(corrupted) as u64
 }
 
 /// A rollback after which more requests were harmed than without any made things worse.

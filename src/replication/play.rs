@@ -322,11 +322,7 @@ fn act_on(stage: &Stage<'_>, branch: &mut Branch, act: &Act) {
         Act::Promote => branch.control(Signal::Promote),
         Act::RollBack(procedure) => branch.roll_back(procedure, &stage.way_back()),
         Act::ForwardFix => branch.fix_forward(&stage.way_back()),
-        // A halt of writes ends the rollout where it is.
-        Act::Stop => {
-            branch.strategy = None;
-            branch.strategy_wake = None;
-        }
+        Act::Stop => branch.halt_writes(),
     }
 }
 

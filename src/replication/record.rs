@@ -148,6 +148,9 @@ pub struct RunRecord {
     pub metastable: Option<MetastableRecord>,
     /// Rows lost or corrupted.
     pub rows_lost: u64,
+    /// The same by what is wrong with them, where the scenario has a database.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<DataRecord>,
     /// Why the branch was not followed further.
     pub end: BranchEnd,
     /// When.
@@ -163,6 +166,28 @@ pub struct RunRecord {
     pub timeline: Vec<TimelineEntry>,
     /// The truth, scrape by scrape, only when a timeline was asked for.
     pub trace: Vec<TracePoint>,
+}
+
+/// What is wrong with the data at the end of a run, as users see it; without the deploy nothing would be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DataRecord {
+    /// Rows of which users see an older value than the one written last.
+    pub lost_updates: u64,
+    /// Rows in which users see nothing.
+    pub null_rows: u64,
+    /// Rows written after the backup that was restored: they are gone.
+    pub since_backup: u64,
+    /// Rows with a wrong value, or one that was cut.
+    pub corrupted: u64,
+    /// Constraints of the column that the one in use does not have.
+    pub constraints_lost: u32,
+}
+
+impl DataRecord {
+    /// Rows lost or corrupted.
+    pub fn rows(&self) -> u64 {
+        self.lost_updates + self.null_rows + self.since_backup + self.corrupted
+    }
 }
 
 /// Something people were told.

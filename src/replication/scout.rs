@@ -1,7 +1,7 @@
 //! Finds the first harm before anything is scored.
 //!
 //! Both twins are played under `never`, without monitoring: the first request that is bad in the bad release and good
-//! under the same key in its healthy twin is the first harm. It fixes how long everybody is followed, and it is what
+//! under the same key in its healthy twin is the first harm, or the first corrupted row if that comes before. It fixes how long everybody is followed, and it is what
 //! the oracle knows. They are played side by side, scrape by scrape, only until it is found.
 //!
 //! Trap: a request that is bad here may not be answered there yet; then nothing after it can be the first harm before
@@ -34,9 +34,11 @@ pub fn first_harm(stages: [&Stage<'_>; 2], mut bad: Branch, mut healthy: Branch)
     loop {
         let over = play_slot(stage, &mut bad).is_some();
         let over = play_slot(healthy_stage, &mut healthy).is_some() && over;
+        // A row that is corrupted harms its users, although no request is bad.
+        let row = bad.world.first_corrupted().filter(|_| healthy.world.first_corrupted().is_none());
         match look(&bad.world, &healthy.world, seen, over, (key, onset)) {
-            Found::At(at) => return Some(at),
-            Found::NotYet(_) if over => return None,
+            Found::At(at) => return Some(row.map_or(at, |row| row.min(at))),
+            Found::NotYet(_) if over || row.is_some() => return row,
             Found::NotYet(now_seen) => seen = now_seen,
         }
     }

@@ -92,6 +92,7 @@ impl Rollback {
             let faults = way.faults_of(target.which);
             self.also_broken = !faults.is_empty();
             world.adopt(faults);
+            world.third_is_fix(target.which == Which::Fix);
         }
     }
 }

@@ -14,11 +14,14 @@ pub mod argo_abort;
 pub mod check;
 pub mod codedeploy;
 pub mod compose_rollback;
+pub mod database_rollback;
 pub mod defect;
+pub mod emergency_restore;
 pub mod flagger;
 pub mod forward_fix;
 pub mod kubectl_undo;
 pub mod load_balancer_switch;
+pub mod schema_down;
 pub mod support;
 pub mod switch_back;
 pub mod target;
@@ -60,6 +63,9 @@ crate::catalogue! {
         load_balancer_switch => load_balancer_switch::LoadBalancerSwitch,
         terraform_reapply => terraform_reapply::TerraformReapply,
         forward_fix => forward_fix::ForwardFix,
+        schema_down => schema_down::SchemaDown,
+        database_rollback => database_rollback::DatabaseRollback,
+        emergency_restore => emergency_restore::EmergencyRestore,
     }
 }
 

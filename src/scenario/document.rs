@@ -10,7 +10,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::database::Database;
 use super::history::HistoryDocument;
+use super::migrations::Migration;
 use super::noise::NoisePreset;
 use super::protection::{
     Breaker, Budget, Cache, Ejection, Growth, Jitter, OnFailure, Order, Pool, Sessions, Shed, StopAbove,
@@ -64,6 +66,9 @@ pub struct Document {
     pub traffic: Vec<Traffic>,
     /// What is rolled out; exactly one entry.
     pub rollouts: Vec<Rollout>,
+    /// The database of the service that is rolled out, where it matters.
+    #[serde(default)]
+    pub database: Option<Database>,
     /// What is wrong with the release.
     #[serde(default)]
     pub change: Change,
@@ -344,6 +349,8 @@ pub struct Change {
     pub bad: Ratio,
     /// The faults of the bad twin; all of them act.
     pub faults: Vec<FaultSpec>,
+    /// The migration of the schema that comes with the release, in both twins; it needs a `database`.
+    pub migration: Option<Migration>,
 }
 
 /// What goes differently from the book when rolling back.
@@ -424,7 +431,7 @@ impl Default for Retry {
 
 impl Default for Change {
     fn default() -> Self {
-        Change { bad: share(0.1), faults: Vec::new() }
+        Change { bad: share(0.1), faults: Vec::new(), migration: None }
     }
 }
 

@@ -76,6 +76,13 @@ pub const SCENARIOS: &[File] = files![
     "cascade/everything-ejected.yaml",
     "cascade/scaled-down-while-waiting.yaml",
     "cascade/monitoring-needs-the-gateway.yaml",
+    "database/lock-storm.yaml",
+    "database/one-shot-swap.yaml",
+    "database/phased-dual-writes.yaml",
+    "database/phased-without-dual-writes.yaml",
+    "database/point-of-no-return.yaml",
+    "database/restore-from-backup.yaml",
+    "database/silent-corruption.yaml",
 ];
 
 /// The policies, in the order in which they are listed.

@@ -11,11 +11,13 @@
 //! replications; services are numbered in the order of their names, not of the file.
 
 mod budget;
+pub mod database;
 pub mod document;
 mod doubts;
 pub mod embedded;
 pub mod history;
 pub mod limits;
+pub mod migrations;
 pub mod noise;
 mod place;
 pub mod protection;

@@ -6,7 +6,7 @@ use super::document::{Document, FORMAT, Fidelity, Traffic};
 use super::limits::{MAX_FAULTS, MAX_SPAN, MAX_TRAFFIC, MAX_USERS};
 use super::place::Places;
 use super::resolved::{FidelityChoice, Scenario};
-use super::{budget, doubts, history, noise, protection, rollouts, services, shapes};
+use super::{budget, database, doubts, history, noise, protection, rollouts, services, shapes};
 use crate::catalogue::Catalogue;
 use crate::diagnostic::{Diagnostics, Source, did_you_mean};
 use crate::effect::ServiceId;
@@ -92,6 +92,7 @@ pub fn resolve(document: &Document, name: &str, source: Source<'_>) -> Result<Re
     let services = services::resolve(&mut checker, &document.services);
     let traffic = resolve_traffic(&mut checker);
     let rollout = rollouts::resolve(&mut checker);
+    let database = database::resolve(&mut checker);
     check_faults(&mut checker);
     let telemetry = resolve_telemetry(&mut checker);
     let rollback_conditions = resolve_conditions(&mut checker);
@@ -111,6 +112,7 @@ pub fn resolve(document: &Document, name: &str, source: Source<'_>) -> Result<Re
             slo,
             slot: telemetry.scrape,
             weight_propagation: rollout.weight_propagation,
+            database,
         },
         warm_up: document.warm_up,
         horizon: document.horizon,

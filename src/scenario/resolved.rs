@@ -7,6 +7,7 @@ use crate::rollback::{ProcedureSpec, RollbackConditions};
 use crate::strategy::StrategySpec;
 use crate::telemetry::sampler::TelemetrySpec;
 use crate::time::{SimDuration, SimTime};
+use crate::world::database::spec::{Lock, StepSpec};
 use crate::world::spec::{ServiceSpec, WorldSpec};
 use crate::world::throttle;
 
@@ -107,6 +108,9 @@ impl Scenario {
                 return Some(format!("under `{name}` ({path}) {why}"));
             }
         }
+        if let Some(why) = self.why_not_locked() {
+            return Some(why);
+        }
         for (index, service) in self.world.services.iter().enumerate() {
             if !service.calls.is_empty() {
                 return Some(format!("`{}` calls other services", service.name));
@@ -148,6 +152,28 @@ impl Scenario {
         }
         let patient = self.world.traffic.iter().find(|t| t.timeout.is_some());
         patient.map(|t| format!("users of `{}` time out", t.name))
+    }
+
+    /// Why the locks of the migration need single requests: who waits for one keeps its place in a pod.
+    fn why_not_locked(&self) -> Option<String> {
+        let database = self.world.database.as_ref()?;
+        let service = &self.world.services[usize::from(self.world.target.0)];
+        let troubled = self.faults.iter().any(|(_, fault)| fault.as_dyn().needs_database());
+        let waiting = |step: &StepSpec| {
+            let share = match step.lock {
+                Lock::Nobody => 0.0,
+                Lock::Writers => database.writes.get(),
+                Lock::Everybody => database.writes.get() + database.reads.get(),
+            };
+            let longest = if troubled { database.lock_timeout } else { step.duration(database.rows) };
+            let longest = longest.min(database.lock_timeout).as_secs_f64();
+            self.peak_rate(usize::from(self.world.target.0)) * share * longest
+        };
+        let steps = database.migration.iter().flat_map(|migration| &migration.up);
+        let most = steps.map(waiting).fold(0.0, f64::max);
+        let slots = f64::from(service.most_replicas()) * f64::from(service.concurrency);
+        (most > 0.5 * slots)
+            .then(|| format!("{most:.0} requests wait for a lock of the migration, so requests queue"))
     }
 
     /// Why the limits of a service's pods need single requests.

@@ -66,6 +66,7 @@ fn run(player: Player) -> RunRecord {
         downtime: 0,
         metastable: None,
         rows_lost: 0,
+        data: None,
         end: BranchEnd::Span,
         ended_at: at(3600.0),
         checks: Vec::new(),

@@ -28,13 +28,14 @@ const POD_SIDE: [Instrument; 10] = [
     Instrument::Up,
     Instrument::InFlight,
 ];
-const SET_SIDE: [Instrument; 6] = [
+const SET_SIDE: [Instrument; 7] = [
     Instrument::SetDesired,
     Instrument::SetCreated,
     Instrument::SetReady,
     Instrument::SetAvailable,
     Instrument::SetUnavailable,
     Instrument::ClientNoPod,
+    Instrument::RowMismatches,
 ];
 
 /// What a series counts or shows.
@@ -92,6 +93,8 @@ pub enum Instrument {
     SetAvailable,
     /// Pods that exist and are not available.
     SetUnavailable,
+    /// Rows that the last comparison of the service's table with its source found wrong; no sample where there is none.
+    RowMismatches,
 }
 
 impl Instrument {
@@ -139,6 +142,7 @@ impl Instrument {
             Instrument::SetAvailable => REST + 13,
             Instrument::SetUnavailable => REST + 14,
             Instrument::ClientNoPod => REST + 15,
+            Instrument::RowMismatches => REST + 16,
         }
     }
 
@@ -181,6 +185,7 @@ impl Instrument {
                     | Instrument::SetReady
                     | Instrument::SetAvailable
                     | Instrument::SetUnavailable
+                    | Instrument::RowMismatches
             )
     }
 

@@ -165,6 +165,8 @@ impl Cluster {
                 self.scale((spec.target, set), replicas, spec, now, agenda);
             }
             Action::SyntheticLoad(rate) => self.synthetic_load = rate,
+            // No pod and no router minds.
+            Action::Database(_) => {}
         }
     }
 
@@ -448,6 +450,7 @@ impl Cluster {
             in_force: self.split,
             routing: self.routing,
             hold,
+            database: None,
         }
     }
 

@@ -11,6 +11,8 @@ pub mod special;
 
 use std::sync::Arc;
 
+use super::database::effects::TableUse;
+use super::database::state::Trouble;
 use super::spec::TimedDisturbance;
 use super::warming::Warming;
 use crate::effect::{Revision, ServiceId, WorldDisturbance};
@@ -24,6 +26,8 @@ pub struct Conditions {
     /// What is wrong with the third revision, once it exists.
     of_other: Arc<[TimedDisturbance]>,
     acting: Acting,
+    /// What the database does to requests of a service, while they feel it.
+    table: Option<(ServiceId, TableUse)>,
 }
 
 /// Slow requests of a revision.
@@ -55,6 +59,8 @@ struct Acting {
     new_cache_keys: bool,
     /// What hits some pods, users or edges only, with its place among all disturbances.
     special: Vec<(usize, WorldDisturbance)>,
+    /// What befalls steps of a migration that begin now.
+    migration: Trouble,
 }
 
 /// What is wrong with the code of a revision.
@@ -74,6 +80,8 @@ struct OfRevision {
     passes: [f64; 2],
     /// Multiplier of the time a pod takes to start.
     startup: f64,
+    /// Share of requests that leave a row as it is.
+    harmless: f64,
 }
 
 impl OfRevision {
@@ -86,6 +94,7 @@ impl OfRevision {
         cpu: None,
         passes: [1.0; 2],
         startup: 1.0,
+        harmless: 1.0,
     };
 }
 
@@ -98,6 +107,7 @@ impl Acting {
             waits: vec![(0.0, 0.0); services],
             new_cache_keys: false,
             special: Vec::new(),
+            migration: Trouble::NONE,
         }
     }
 
@@ -146,6 +156,7 @@ impl Conditions {
             faults: Arc::new([]),
             of_other: Arc::new([]),
             acting: Acting::nothing(services),
+            table: None,
         };
         conditions.refresh(SimTime::ZERO);
         conditions
@@ -197,6 +208,31 @@ impl Conditions {
         in_force
             .map(|d| if let WorldDisturbance::TrafficSpike { factor } = d.what { factor } else { 1.0 })
             .product()
+    }
+
+    /// What the database does to requests of this service from now on.
+    pub fn set_table(&mut self, service: ServiceId, table: TableUse) {
+        self.table = table.is_felt().then_some((service, table));
+    }
+
+    /// What the database does to requests of `service`; `None` while they feel nothing.
+    pub fn table(&self, service: ServiceId) -> Option<&TableUse> {
+        self.table.as_ref().filter(|(of, _)| *of == service).map(|(_, table)| table)
+    }
+
+    /// Whether the application that is rolled out is stopped, so that it takes no request.
+    pub fn is_stopped(&self) -> bool {
+        self.table.as_ref().is_some_and(|(_, table)| table.stopped)
+    }
+
+    /// Share of the requests of `revision` that corrupt a row.
+    pub fn corrupts(&self, revision: Revision) -> f64 {
+        1.0 - self.acting.revisions[revision as usize].harmless
+    }
+
+    /// What befalls steps of a migration that begin now.
+    pub fn migration_trouble(&self) -> Trouble {
+        self.acting.migration
     }
 
     /// Share of requests of `service` that a shared dependency fails, whatever the revision.

@@ -21,6 +21,8 @@ pub enum Event {
     WeightInForce(u32),
     /// A disturbance begins or ends.
     Boundary,
+    /// Something happens to the database.
+    Database,
     /// The autoscaler of this service looks.
     Autoscale(u16),
     /// A request of a traffic source arrives.

@@ -173,4 +173,6 @@ pub struct ServiceInstruments {
     pub memory_limit: f64,
     /// CPU limit of a pod, in cores.
     pub cpu_limit: f64,
+    /// Rows that the last comparison of the table with its source found wrong; `None` where nobody compares.
+    pub mismatches: Option<f64>,
 }

@@ -17,6 +17,7 @@ mod chaos;
 pub mod climate;
 pub mod cluster;
 pub mod conditions;
+pub mod database;
 pub mod event;
 pub mod flow;
 pub mod instruments;
@@ -34,7 +35,7 @@ pub mod warming;
 
 use std::sync::Arc;
 
-use crate::effect::{Action, Destination, RolloutView, ServiceId, SetName};
+use crate::effect::{Action, Destination, Revision, RolloutView, ServiceId, SetName};
 use crate::engine::{Agenda, Fingerprint};
 use crate::rng::{Key, Purpose};
 use crate::time::{SimDuration, SimTime};
@@ -42,6 +43,7 @@ use crate::time::{SimDuration, SimTime};
 use climate::Climate;
 use cluster::Cluster;
 use conditions::Conditions;
+use database::state::Database;
 use event::{Event, Process, class};
 use flow::{Flow, SlotHarm, Undisturbed};
 use instruments::{NoPod, PodInstruments, ServiceInstruments};
@@ -67,6 +69,8 @@ pub struct Common {
     /// Root of the keys of this replication.
     pub key: Key,
     service_keys: Vec<Key>,
+    /// Requests that reach the target for each request of a source.
+    visits: Vec<f64>,
 }
 
 impl Common {
@@ -74,7 +78,13 @@ impl Common {
     pub fn new(spec: WorldSpec, climate: Climate, key: Key) -> Self {
         let service_keys =
             spec.services.iter().map(|s| key.entity(&s.name).purpose(Purpose::Arrivals)).collect();
-        Common { spec, climate, key, service_keys }
+        let visits = spec.visits();
+        Common { spec, climate, key, service_keys, visits }
+    }
+
+    /// Requests that reach the target for each request of a source, by source.
+    fn visits(&self) -> &[f64] {
+        &self.visits
     }
 }
 
@@ -109,6 +119,10 @@ pub struct World {
     down_without: Arc<[(SimTime, SimTime)]>,
     /// Services that something outside depends on.
     watched: Vec<answering::Watched>,
+    /// The database of the target, where it matters.
+    database: Option<Box<Database>>,
+    /// Its next instant that is scheduled.
+    database_at: SimTime,
 }
 
 impl World {
@@ -137,6 +151,8 @@ impl World {
             stopped_at: SimTime::ZERO,
             down_without: Arc::new([]),
             watched: Vec::new(),
+            database: spec.database.as_ref().map(|d| Box::new(Database::new(d, common.key))),
+            database_at: SimTime::ZERO,
             common,
         };
         world.schedule_boundary();
@@ -215,6 +231,7 @@ impl World {
     pub fn deploy(&mut self, faults: Arc<[TimedDisturbance]>, min_ready: SimDuration) {
         self.settle_flow();
         self.conditions.deploy(faults, self.now);
+        self.deploy_database();
         self.cluster.min_ready = min_ready;
         self.cluster.startup = self.conditions.startup_factors();
         self.probes |= self.conditions.has_failing_probes();
@@ -284,8 +301,12 @@ impl World {
     pub fn perform(&mut self, action: &Action) {
         self.settle_flow();
         self.cluster.perform(action, &self.common.spec, self.now, &mut self.agenda);
-        if let Action::SyntheticLoad(_) = action {
-            self.with_requests(|requests, around| requests.start_synthetic(around));
+        match *action {
+            Action::SyntheticLoad(_) => {
+                self.with_requests(|requests, around| requests.start_synthetic(around));
+            }
+            Action::Database(action) => self.act_on_database(action),
+            _ => {}
         }
     }
 
@@ -310,14 +331,16 @@ impl World {
         let span = until.since(self.now);
         if let Some(tally) = &mut self.tally
             && !span.is_zero()
-            && self.cluster.is_down(self.common.spec.target)
+            && (self.cluster.is_down(self.common.spec.target) || self.conditions.is_stopped())
         {
             tally.note_down(self.now, until);
         }
     }
 
-    /// Flow level: adds the time up to now to the integrals, before something changes.
+    /// Adds the time up to now to what is counted over time, before something changes: the writes of the database and, at flow
+    /// level, the integrals.
     fn settle_flow(&mut self) {
+        self.settle_database();
         if let Kernel::Flow(flow) = &mut self.kernel {
             let around = flow::Surroundings::of(&self.common, &self.conditions, &self.down_without);
             flow.accumulate(self.now, &mut self.cluster, &around);
@@ -367,6 +390,7 @@ impl World {
                 self.cluster.weight_in_force(seq);
             }
             Event::Boundary => self.boundary(),
+            Event::Database => self.database_event(),
             Event::Autoscale(service) => {
                 self.cluster.autoscale(ServiceId(service), &common.spec, now, &mut self.agenda);
             }
@@ -428,6 +452,9 @@ impl World {
             self.fingerprint.record(self.now, tally.counts.succeeded << 24 ^ tally.counts.failed);
         }
         self.look_at_watched();
+        // Rows change class all the time: what requests meet is looked at anew in each slot.
+        self.settle_database();
+        self.refresh_table();
     }
 
     /// Counting ends: requests that users wait to send, and have sent without the deploy, are counted as timed out.
@@ -444,6 +471,8 @@ impl World {
             into.memory_limit = spec.memory_limit.get() as f64;
             into.cpu_limit = spec.cpu_limit;
             into.no_pod = NoPod { rejected: self.no_pod[index] };
+            let is_target = index == usize::from(self.common.spec.target.0);
+            into.mismatches = self.database.as_ref().filter(|_| is_target).map(|d| d.mismatches());
             into.sets = SetName::ALL.map(|s| self.cluster.set_view(ServiceId(index as u16), s, self.now));
             into.pods.clear();
             for set in &self.cluster.sets[index] {
@@ -471,7 +500,8 @@ impl World {
 
     /// What a controller sees of the rollout.
     pub fn view(&self, deploy_at: SimTime, hold: bool) -> RolloutView {
-        self.cluster.view(&self.common.spec, self.now, deploy_at, hold)
+        let view = self.cluster.view(&self.common.spec, self.now, deploy_at, hold);
+        RolloutView { database: self.database_view(), ..view }
     }
 
     /// What has been counted so far.
@@ -495,25 +525,28 @@ impl World {
         }
     }
 
-    /// Whether traffic and capacity are as before the deploy.
+    /// Whether traffic and capacity are as before the deploy, and the old revision finds the schema it needs.
     pub fn is_restored(&self) -> bool {
-        self.cluster.is_restored(&self.common.spec)
+        self.cluster.is_restored(&self.common.spec) && self.database_serves(Revision::Stable)
     }
 
-    /// Whether the pods of one set carry all traffic of the target.
+    /// Whether the pods of one set carry all traffic of the target, on a schema their revision can use.
     pub fn is_carried_by(&self, set: SetName) -> bool {
-        self.cluster.is_carried_by(set, &self.common.spec)
+        self.cluster.is_carried_by(set, &self.common.spec) && self.database_serves(set.revision())
     }
 
     /// Whether nothing of the deploy is left; at flow level such a world equals the one without a deploy.
     pub fn is_clean(&self) -> bool {
-        self.cluster.is_clean(&self.common.spec)
+        let at_rest = self.database.as_ref().is_none_or(|database| database.is_at_rest());
+        self.cluster.is_clean(&self.common.spec) && at_rest && self.database_serves(Revision::Stable)
     }
 
     /// Whether this world will go on exactly as if nothing had ever been deployed: it has no memory of the deploy but
     /// its pods and weights, those are as before, and the pods are the ones that always ran.
     pub fn equals_never_deployed(&self) -> bool {
-        if !(self.is_flow() && self.is_clean() && self.conditions.leaves_pods_alone(self.now)) {
+        let untouched = self.database.as_ref().is_none_or(|database| database.is_untouched());
+        let alike = self.is_flow() && self.is_clean() && untouched;
+        if !(alike && self.conditions.leaves_pods_alone(self.now)) {
             return false;
         }
         if let Kernel::Flow(Flow { undisturbed: Some(undisturbed), last_slot, .. }) = &self.kernel {

@@ -3,6 +3,7 @@
 //! Fields of type [`Distribution`] are drawn per event; everything else is fixed for a replication.
 
 use super::autoscaler::AutoscalerSpec;
+use super::database::spec::DatabaseSpec;
 use super::protection::{CallOptions, PeopleSpec, ServerOptions};
 use super::shape::Shape;
 use super::warming::Warming;
@@ -232,6 +233,8 @@ pub struct WorldSpec {
     pub slot: SimDuration,
     /// Time until a new weight is in force at the routers.
     pub weight_propagation: SimDuration,
+    /// The database of the target; `None` where it does not matter.
+    pub database: Option<Box<DatabaseSpec>>,
 }
 
 impl WorldSpec {
@@ -245,5 +248,21 @@ impl WorldSpec {
     /// Users whose requests a cohort rule matches.
     pub fn matching_users(&self) -> f64 {
         self.traffic.iter().map(|t| t.users as f64 * t.cohort.get()).sum()
+    }
+
+    /// Requests that reach the target for each request of a source, along the calls of services, failures and retries
+    /// left out; by source.
+    pub fn visits(&self) -> Vec<f64> {
+        // The graph has no circle; a service is at most as many calls deep as there are services.
+        let mut reach = vec![0.0; self.services.len()];
+        for _ in 0..=self.services.len() {
+            for (index, service) in self.services.iter().enumerate() {
+                let called =
+                    service.calls.iter().map(|call| call.mean_count() * reach[usize::from(call.to.0)]);
+                let own = f64::from(u8::from(index == usize::from(self.target.0)));
+                reach[index] = own + called.sum::<f64>();
+            }
+        }
+        self.traffic.iter().map(|source| reach[usize::from(source.to.0)]).collect()
     }
 }

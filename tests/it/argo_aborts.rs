@@ -37,6 +37,7 @@ impl Cluster {
             in_force: split,
             routing: Routing::Weighted,
             hold: false,
+            database: None,
         };
         let procedure: ProcedureSpec = studies::yaml(procedure);
         let execution =

@@ -60,6 +60,7 @@ fn play(p95: f64, success: f64) -> Story {
         in_force: Split::STABLE,
         routing: Routing::Weighted,
         hold: false,
+        database: None,
     };
     let mut story = Story::default();
     let (mut signal, mut progress) = (Signal::Start, Progress::Running);
@@ -107,7 +108,8 @@ fn play(p95: f64, success: f64) -> Story {
                     Action::SyntheticLoad(_)
                     | Action::BaselineWeight(_)
                     | Action::Mirror(_)
-                    | Action::Cohort(_) => {}
+                    | Action::Cohort(_)
+                    | Action::Database(_) => {}
                 }
             }
             view.in_force = view.split;

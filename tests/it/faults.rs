@@ -104,6 +104,7 @@ fn view(now: u64, old: u32, new: u32, weight: f64) -> RolloutView {
         in_force: Split { candidate: weight, ..Split::STABLE },
         routing: Routing::Weighted,
         hold: false,
+        database: None,
     }
 }
 

@@ -91,6 +91,7 @@ impl Play {
             in_force: Split::STABLE,
             routing: Routing::Weighted,
             hold: false,
+            database: None,
         };
         let strategy = loaded.rollout.as_ref().unwrap().as_dyn().start();
         Play {
@@ -193,6 +194,7 @@ impl Play {
             Action::Cohort(matched) => self.view.split.cohort = matched,
             Action::Unsplit => self.view.split = Split::STABLE,
             Action::SyntheticLoad(rate) => self.synthetic_load = rate,
+            Action::Database(_) => {}
         }
     }
 

@@ -31,6 +31,7 @@ fn view(replicas: u32, (old, ready_old): (u32, u32), (new, ready_new): (u32, u32
         in_force: Split::STABLE,
         routing: Routing::Endpoints,
         hold: false,
+        database: None,
     }
 }
 

@@ -22,6 +22,7 @@ mod layers;
 mod lint;
 mod matrix;
 mod metastable;
+mod migrations;
 mod noise_judges;
 mod noise_presets;
 mod overload;

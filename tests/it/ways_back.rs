@@ -58,6 +58,13 @@ const PROCEDURES: &[(&str, Power)] = &[
     ("forward_fix: {takes: 30s, bad: 0%}", Power::Whole),
 ];
 
+/// Procedures that are undefined in the worlds of this file, and why; `migrations.rs` has theirs.
+const UNDEFINED: &[(&str, &str)] = &[
+    ("schema_down", "there is no schema without a database"),
+    ("database_rollback", "there is no data without a database"),
+    ("emergency_restore", "there is no backup without a database"),
+];
+
 /// Decided in the middle of every rollout, and long after its end.
 const MIDDLE: SimDuration = SimDuration::from_secs(75);
 const LATE: SimDuration = SimDuration::from_mins(8);
@@ -117,7 +124,8 @@ fn should_help(strategy: &str, procedure: &str, power: Power, late: bool) -> boo
 #[test]
 fn every_procedure_on_every_kind_of_rollout() {
     covers(STRATEGIES.iter().copied(), StrategySpec::CARDS);
-    covers(PROCEDURES.iter().map(|(text, _)| *text), ProcedureSpec::CARDS);
+    let undefined = UNDEFINED.iter().map(|(name, _)| *name);
+    covers(PROCEDURES.iter().map(|(text, _)| *text).chain(undefined), ProcedureSpec::CARDS);
     let mut refused = 0;
     for strategy in STRATEGIES {
         let routing = studies::yaml::<StrategySpec>(strategy).as_dyn().routing();

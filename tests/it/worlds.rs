@@ -71,6 +71,7 @@ pub fn spec(services: Vec<ServiceSpec>, rate: f64) -> WorldSpec {
         slo: SloSpec { availability: Ratio::new(0.999).unwrap(), latency: None },
         slot: SimDuration::from_secs(15),
         weight_propagation: SimDuration::from_secs(1),
+        database: None,
     }
 }
 

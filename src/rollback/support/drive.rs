@@ -1,5 +1,6 @@
 //! What the steps of a procedure ask of the cluster, again and again until the cluster shows that they are over.
 
+use super::database;
 use super::step::StepKind;
 use crate::effect::{Action, RolloutView, Routing, SetName, Split};
 use crate::rollback::check::Evidence;
@@ -23,16 +24,16 @@ impl Standing {
         if evidence.is_harming() { Standing::Bad } else { Standing::Over }
     }
 
-    fn over_if(over: bool) -> Standing {
+    pub(super) fn over_if(over: bool) -> Standing {
         if over { Standing::Over } else { Standing::Pending }
     }
 }
 
-/// Pushes a step on.
+/// Pushes a step on; `asked` says whether it has been pushed before since its command went out.
 pub(super) fn drive(
     what: &StepKind,
     to: SetName,
-    view: &RolloutView,
+    (asked, view): (bool, &RolloutView),
     evidence: &dyn Evidence,
     actions: &mut Vec<Action>,
 ) -> Standing {
@@ -68,6 +69,10 @@ pub(super) fn drive(
         StepKind::Verify => {
             Standing::over_if(target.available >= view.replicas && view.split == Split::STABLE)
         }
+        StepKind::SchemaBack
+        | StepKind::Restore { .. }
+        | StepKind::StopApplication
+        | StepKind::StartApplication => database::drive(what, asked, view, actions),
         StepKind::Check(check) if check.as_dyn().passes(to, view, evidence) => Standing::Over,
         StepKind::Check(_) => Standing::Bad,
     }

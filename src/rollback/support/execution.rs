@@ -70,6 +70,8 @@ pub struct Execution {
     index: usize,
     attempt: u64,
     phase: Phase,
+    /// Whether the present command has been followed up at least once.
+    asked: bool,
     conditions: Arc<RollbackConditions>,
     /// What is left to fall back to, with how often the first has been used.
     fallbacks: (Vec<Fallback>, u32),
@@ -169,6 +171,7 @@ impl Execution {
             index: 0,
             attempt: 0,
             phase: Phase::Impossible,
+            asked: false,
             fallbacks: (conditions.on_failure.clone(), 0),
             conditions,
             targets,
@@ -259,8 +262,9 @@ impl Execution {
                     let before = actions.len();
                     let standing = match &step.what {
                         StepKind::Check(_) if self.attended => Standing::of_users(evidence),
-                        what => drive(what, self.goes_to(), view, evidence, &mut actions),
+                        what => drive(what, self.goes_to(), (self.asked, view), evidence, &mut actions),
                     };
+                    self.asked = true;
                     self.judge(&step, standing, evidence);
                     if standing == Standing::Bad {
                         self.fail(&step, view.now);
@@ -290,6 +294,7 @@ impl Execution {
             self.end_step(view.now);
         } else {
             self.phase = Phase::Waiting;
+            self.asked = false;
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::effect::Pick;
 use crate::rng::Distribution;
 use crate::rollback::check::CheckSpec;
 use crate::strategy::support::replicas::Bounds;
@@ -109,6 +110,19 @@ pub enum StepKind {
     ScaleDown,
     /// Look whether it helped; over when the target's pods are ready and no traffic reaches the new revision.
     Verify,
+    /// Undo the steps of the migration, last one first; over when none is left, failed when one fails or nothing undoes it.
+    SchemaBack,
+    /// Put a backup in the place of the data; failed when it cannot be restored.
+    Restore {
+        /// Which one.
+        pick: Pick,
+        /// Whether into an empty database; else over the tables that are there, which does nothing and reports success.
+        into_empty: bool,
+    },
+    /// Stop the application; over when it takes no requests.
+    StopApplication,
+    /// Start it again.
+    StartApplication,
     /// Look once; a bad finding is a failure of the step.
     Check(CheckSpec),
 }

@@ -41,6 +41,7 @@ impl Bench {
             in_force: Split::STABLE,
             routing: Routing::Weighted,
             hold: false,
+            database: None,
         };
         Bench { strategy: Running::new(spec), view, said: Vec::new(), progress: Progress::Running }
     }

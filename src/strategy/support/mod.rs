@@ -2,4 +2,5 @@
 
 pub mod argo_replicas;
 pub mod flagger_ticks;
+pub mod migrating;
 pub mod replicas;

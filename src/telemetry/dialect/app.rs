@@ -42,6 +42,10 @@ const PROBED: Labels = &[
     ("role", Text::RoleWord),
 ];
 
+/// A job of its own compares the table with its source; it knows the service, no pod and no revision.
+const COMPARED: Labels =
+    &[("namespace", Text::Namespace), ("job", Text::Word("reconciliation")), ("app", Text::Apex)];
+
 const COUNTS: &[Part] = &[part(Signal::Requests, WITH_CODE)];
 
 /// The metrics.
@@ -62,5 +66,6 @@ pub const FAMILIES: &[Family] = &[
     Family { name: "process_cpu_seconds_total", parts: &[part(Signal::Cpu, SCRAPED)] },
     Family { name: "process_resident_memory_bytes", parts: &[part(Signal::Memory, SCRAPED)] },
     Family { name: "up", parts: &[part(Signal::Up, SCRAPED)] },
+    Family { name: "backout_reconciliation_mismatches", parts: &[part(Signal::RowMismatches, COMPARED)] },
     Family { name: "probe_success", parts: &[changed(Signal::ReplicasReady, Transform::Positive, PROBED)] },
 ];

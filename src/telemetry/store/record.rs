@@ -354,6 +354,8 @@ impl SampleStore {
                 _ if !answers => None,
                 Instrument::ClientMean => mean,
                 Instrument::ClientNoPod => no_pod(set, found),
+                // The table is one for all sets; its figure is kept with the one that is always there.
+                Instrument::RowMismatches => found.mismatches.filter(|_| set == SetName::Old),
                 _ => read.value(instrument).or_else(|| set_value(instrument, &view)),
             };
             let value = value.filter(|_| !(hidden && instrument.counts_requests()));

@@ -54,6 +54,12 @@ impl Acting {
                 passes[1] *= if liveness { part } else { 1.0 };
             }
             WorldDisturbance::SlowStart { revision, factor } => self.of(revision).startup *= factor,
+            WorldDisturbance::Corrupts { revision, share } => self.of(revision).harmless *= 1.0 - share.get(),
+            WorldDisturbance::Migration { slower, fails } => {
+                let known = &mut self.migration;
+                known.slower *= slower;
+                known.fails = 1.0 - (1.0 - known.fails) * (1.0 - fails.get());
+            }
             _ => self.special.push((place, what.clone())),
         }
     }
@@ -117,7 +123,8 @@ impl Conditions {
     /// Whether nothing hinders pods of `service` but what is in their speed and their errors.
     pub fn is_plain(&self, service: ServiceId) -> bool {
         let cpu = self.acting.revisions.iter().any(|revision| revision.cpu.is_some());
-        !cpu && self.acting.special.is_empty() && self.wait(service).0 <= 0.0
+        let database = self.table(service).is_some();
+        !cpu && !database && self.acting.special.is_empty() && self.wait(service).0 <= 0.0
     }
 
     fn special(&self) -> impl Iterator<Item = (usize, &WorldDisturbance)> {

@@ -220,7 +220,8 @@ fn draw_slow(
             continue;
         }
         let latency = Latency::of(spec, service, set, exposure, window.weather, around.climate);
-        let is_plain = latency.multiplier == plain.multiplier && latency.slow_share == 0.0;
+        let is_plain =
+            latency.multiplier == plain.multiplier && latency.slow_share == 0.0 && latency.wait == plain.wait;
         let here = if is_plain { without } else { latency.above(limit) };
         let common = binomial_quantile(left, without.min(here), key.id(i as u64).uniform());
         // The same pods without the deploy differ by rounding only; that is no harm.

@@ -1,10 +1,8 @@
 //! Integrals over a slot: which share of the traffic went where, and what it met there.
 
 use super::super::cluster::Cluster;
-use super::super::conditions::Conditions;
 use super::super::instruments::PodKey;
 use super::super::pod::PodState;
-use super::super::spec::WorldSpec;
 use super::{Surroundings, ratio};
 use crate::effect::{Destination, ServiceId, SetName};
 use crate::time::{SimDuration, SimTime};
@@ -38,6 +36,10 @@ pub(super) struct Exposure {
     pub(super) waiting: f64,
     /// Integral of the seconds they wait.
     pub(super) wait: f64,
+    /// Integral of the share of requests that wait for the database, over the arrivals of a set.
+    pub(super) held: [f64; SetName::COUNT],
+    /// Integral of the seconds they wait.
+    pub(super) held_wait: [f64; SetName::COUNT],
     /// Arrivals without a pod that would have found none without the deploy either.
     pub(super) excused: f64,
     /// Arrivals while something hinders some of the pods that always run.
@@ -84,9 +86,17 @@ pub(super) struct Share {
 }
 
 /// Where the traffic of a service goes right now.
-pub(super) fn shares(cluster: &Cluster, service: ServiceId, spec: &WorldSpec) -> [Share; Destination::COUNT] {
-    let shares = if service == spec.target { cluster.overall_shares(spec) } else { [1.0, 0.0, 0.0] };
-    Destination::ALL.map(|d| Share { share: shares[d.index()], ready: cluster.ready_behind(service, d) })
+pub(super) fn shares(
+    cluster: &Cluster,
+    service: ServiceId,
+    around: &Surroundings<'_>,
+) -> [Share; Destination::COUNT] {
+    let is_target = service == around.spec.target;
+    let shares = if is_target { cluster.overall_shares(around.spec) } else { [1.0, 0.0, 0.0] };
+    // Pods of an application that is stopped are there and take nothing.
+    let stopped = is_target && around.conditions.is_stopped();
+    let ready = |d: Destination| if stopped { 0 } else { cluster.ready_behind(service, d) };
+    Destination::ALL.map(|d| Share { share: shares[d.index()], ready: ready(d) })
 }
 
 /// Whether requests that no user feels reach the candidate.
@@ -127,16 +137,25 @@ pub(super) fn accumulate_set(
     set: SetName,
     part: f64,
     served: &Served,
-    conditions: &Conditions,
+    around: &Surroundings<'_>,
 ) {
+    let conditions = around.conditions;
     let i = set.index();
     let mut fault = conditions.fault_errors(set.revision());
+    let mut wrong = conditions.wrong(set.revision());
+    if let Some(table) = conditions.table(around.spec.target) {
+        fault = 1.0 - (1.0 - fault) * (1.0 - table.fails(set.revision()));
+        wrong = 1.0 - (1.0 - wrong) * (1.0 - table.wrong(set.revision()));
+        let (share, wait) = table.waits(set.revision());
+        exposure.held[i] += part * share;
+        exposure.held_wait[i] += part * share * wait;
+    }
     if conditions.any_special() {
         let special = conditions.special_errors(set.revision(), served.matched, served.load);
         fault = 1.0 - (1.0 - fault) * (1.0 - special);
     }
     exposure.fault[i] += part * fault;
-    exposure.wrong[i] += part * conditions.wrong(set.revision());
+    exposure.wrong[i] += part * wrong;
     let slow = conditions.slowness(set.revision());
     exposure.slow[i] += part * slow.share;
     exposure.slow_factor[i] += part * slow.share * slow.factor;

@@ -41,7 +41,7 @@ impl Flow {
         }
         let (service, set) = (state.key.service, state.key.set);
         let spec = &around.spec.services[service.0 as usize];
-        let share = shares(cluster, service, around.spec)[set.destination() as usize];
+        let share = shares(cluster, service, around)[set.destination() as usize];
         if share.ready == 0 {
             return;
         }
@@ -49,7 +49,9 @@ impl Flow {
         let slow = around.conditions.slowness(set.revision());
         let is_target = service == around.spec.target;
         let (slower, faults) = if is_target {
-            (1.0 + slow.share * (slow.factor - 1.0), around.conditions.fault_errors(set.revision()))
+            let refused = around.conditions.table(service).map_or(0.0, |table| table.fails(set.revision()));
+            let good = (1.0 - around.conditions.fault_errors(set.revision())) * (1.0 - refused);
+            (1.0 + slow.share * (slow.factor - 1.0), 1.0 - good)
         } else {
             (1.0, 0.0)
         };

@@ -149,7 +149,7 @@ impl Flow {
             };
             self.surroundings(service, weight, cluster, around);
             let exposure = &mut self.exposures[index];
-            let shares = shares(cluster, service, around.spec);
+            let shares = shares(cluster, service, around);
             for (d, share) in shares.iter().enumerate() {
                 if share.ready == 0 {
                     exposure.no_pod[d] += weight * share.share;
@@ -170,7 +170,7 @@ impl Flow {
                 if is_target {
                     let load = rate * factor * felt / share.ready as f64;
                     let served = served(set, load, cluster, around);
-                    accumulate_set(exposure, set, part, &served, around.conditions);
+                    accumulate_set(exposure, set, part, &served, around);
                 }
                 exposure.set[set.index()] += part;
                 if share.share > 0.0 && set != SetName::Old && self.harm_from.is_none() {
@@ -192,6 +192,9 @@ impl Flow {
                     exposure.throttled[set.index()] += part * multiplier * slowed;
                     self.slowdowns[index][set.index()] = slowed;
                 }
+            }
+            if is_target && self.harm_from.is_none() && around.conditions.table(service).is_some() {
+                self.harm_from = Some(from);
             }
             let unserved = |share: &Share| share.share > 0.0 && share.ready == 0;
             if shares[1..].iter().any(unserved) && self.harm_from.is_none() {

@@ -130,8 +130,23 @@ impl<'a> Latency<'a> {
             work: exposure.work_of(set) * service_time,
             slow_share,
             slow_factor,
-            wait: Latency::wait_of(exposure),
+            wait: Latency::wait_in(exposure, i),
         }
+    }
+
+    /// The same in a set whose requests may wait for the database too. Two kinds of waits at once are taken together with their
+    /// mean.
+    fn wait_in(exposure: &Exposure, set: usize) -> (f64, f64) {
+        let (outside, mass) = (Latency::wait_of(exposure), exposure.set[set]);
+        if exposure.held[set] <= 0.0 || mass <= 0.0 {
+            return outside;
+        }
+        let held = (ratio(exposure.held[set], mass), exposure.held_wait[set] / exposure.held[set]);
+        if outside.0 <= 0.0 {
+            return held;
+        }
+        let share = 1.0 - (1.0 - outside.0) * (1.0 - held.0);
+        (share, (outside.0 * outside.1 + held.0 * held.1) / share)
     }
 
     /// Share of the requests of a slot that wait, and how long each of them does.

@@ -28,6 +28,7 @@ mod people;
 mod queue;
 mod route;
 mod sharing;
+mod table;
 
 use std::collections::VecDeque;
 
@@ -109,6 +110,8 @@ struct Way {
     aborted: Option<Code>,
     /// The connection breaks before the answer is through.
     reset: bool,
+    /// The database refuses what it asks.
+    denied: bool,
 }
 
 /// The request-level kernel.
@@ -246,6 +249,9 @@ impl Requests {
 
     /// Finds a pod for a call; a call without one is rejected.
     fn dispatch(&mut self, slot: u32, around: &mut Around<'_>) {
+        if around.conditions.is_stopped() && self.calls[slot as usize].service == around.spec.target {
+            return self.turned_away(slot, around);
+        }
         let destination = self.destination(&self.calls[slot as usize], around);
         if destination == Destination::Stable && around.cluster.split.mirror > 0.0 {
             let call = self.calls[slot as usize];
@@ -333,7 +339,8 @@ impl Requests {
         let at = if plain {
             around.now + SimDuration::from_secs_f64(seconds)
         } else {
-            edge::serve_hindered(call, pod_index, (seconds, cpu), around)
+            let seconds = seconds + self.wait_for_table(slot, pod_index, around);
+            edge::serve_hindered(&self.calls[slot as usize], pod_index, (seconds, cpu), around)
         };
         let handle = around.agenda.schedule(at, class::TRAFFIC, Event::Call(CallEvent::Served, slot));
         let call = &mut self.calls[slot as usize];
@@ -402,7 +409,8 @@ impl Requests {
         }
         let revision = around.cluster.pods[pod as usize].revision();
         let fault = around.conditions.fault_errors(revision);
-        let hit = fault > 0.0 && call.key.purpose(Purpose::Fault).uniform() < fault
+        let hit = call.way.denied
+            || fault > 0.0 && call.key.purpose(Purpose::Fault).uniform() < fault
             || around.conditions.any_special() && self.fails_specially(call, pod, around);
         if hit {
             fate::touch(call, around.tally);

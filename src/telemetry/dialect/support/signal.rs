@@ -61,6 +61,8 @@ pub enum Signal {
     ReplicasAvailable,
     /// Pods that are not available.
     ReplicasUnavailable,
+    /// Rows that the last comparison of the table with its source found wrong.
+    RowMismatches,
 }
 
 impl Signal {
@@ -93,6 +95,7 @@ impl Signal {
             Signal::ReplicasReady => vec![Instrument::SetReady],
             Signal::ReplicasAvailable => vec![Instrument::SetAvailable],
             Signal::ReplicasUnavailable => vec![Instrument::SetUnavailable],
+            Signal::RowMismatches => vec![Instrument::RowMismatches],
         }
     }
 
@@ -136,6 +139,7 @@ impl Signal {
             Signal::ReplicasReady => "ready pods",
             Signal::ReplicasAvailable => "available pods",
             Signal::ReplicasUnavailable => "unavailable pods",
+            Signal::RowMismatches => "rows found wrong by a comparison",
         }
     }
 }
