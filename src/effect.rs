@@ -111,6 +111,15 @@ impl Destination {
     pub const fn index(self) -> usize {
         self as usize
     }
+
+    /// The sets that are reached here, in index order: those whose [`SetName::destination`] this is.
+    pub const fn sets(self) -> &'static [SetName] {
+        match self {
+            Destination::Stable => &[SetName::Old, SetName::Promoted, SetName::Other],
+            Destination::Candidate => &[SetName::New],
+            Destination::Baseline => &[SetName::Baseline],
+        }
+    }
 }
 
 /// What the routers do with the traffic of the rolled-out service, beyond finding pods.
@@ -535,4 +544,17 @@ pub enum RollbackDisturbance {
 pub enum PeopleDisturbance {
     /// A person takes this long to act on a page or a pause.
     ReactsAfter(SimDuration),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_set_is_reached_at_its_destination_and_nowhere_else() {
+        for destination in Destination::ALL {
+            let reached = SetName::ALL.into_iter().filter(|set| set.destination() == destination);
+            assert_eq!(destination.sets(), reached.collect::<Vec<_>>());
+        }
+    }
 }

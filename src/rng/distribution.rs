@@ -124,13 +124,9 @@ impl<T: Unit> Distribution<T> {
         Self::positive("p99", p99)?;
         check(p99 >= p50, "p99", T::show(p99), format_args!("at least p50, which is {}", T::show(p50)))?;
         let sigma = libm::log(p99 / p50) / Z99;
-        let shape = Shape::Lognormal { p50, p99, mu: libm::log(p50), sigma };
-        check(
-            shape.mean() <= LARGEST,
-            "p99",
-            T::show(p99),
-            "so close to p50 that the mean is at most 1e100",
-        )?;
+        let mean = p50 * libm::exp(0.5 * sigma * sigma);
+        let shape = Shape::Lognormal { p50, p99, mu: libm::log(p50), sigma, mean };
+        check(mean <= LARGEST, "p99", T::show(p99), "so close to p50 that the mean is at most 1e100")?;
         Ok(Self::from_shape(shape))
     }
 

@@ -13,12 +13,32 @@ pub(super) const Z99: f64 = 2.326_347_874_040_841;
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Shape {
     Fixed(f64),
-    Uniform { low: f64, high: f64 },
-    Exponential { mean: f64 },
-    Lognormal { p50: f64, p99: f64, mu: f64, sigma: f64 },
-    Gamma { mean: f64, shape: f64 },
-    Poisson { mean: f64 },
-    Binomial { n: u64, p: f64 },
+    Uniform {
+        low: f64,
+        high: f64,
+    },
+    Exponential {
+        mean: f64,
+    },
+    /// `mean` follows from the others; it is asked for every window.
+    Lognormal {
+        p50: f64,
+        p99: f64,
+        mu: f64,
+        sigma: f64,
+        mean: f64,
+    },
+    Gamma {
+        mean: f64,
+        shape: f64,
+    },
+    Poisson {
+        mean: f64,
+    },
+    Binomial {
+        n: u64,
+        p: f64,
+    },
     Empirical(Empirical),
     Mixture(Vec<Part>),
 }
@@ -128,8 +148,10 @@ impl Shape {
         match self {
             Shape::Fixed(value) => *value,
             Shape::Uniform { low, high } => low + 0.5 * (high - low),
-            Shape::Exponential { mean } | Shape::Gamma { mean, .. } | Shape::Poisson { mean } => *mean,
-            Shape::Lognormal { p50, sigma, .. } => p50 * libm::exp(0.5 * sigma * sigma),
+            Shape::Exponential { mean }
+            | Shape::Gamma { mean, .. }
+            | Shape::Poisson { mean }
+            | Shape::Lognormal { mean, .. } => *mean,
             Shape::Binomial { n, p } => *n as f64 * p,
             Shape::Empirical(empirical) => empirical.mean(),
             Shape::Mixture(parts) => parts.iter().map(|part| part.share * part.of.mean()).sum(),

@@ -368,11 +368,8 @@ impl Cluster {
 
     /// Ready pods behind a destination of a service.
     pub fn ready_behind(&self, service: ServiceId, destination: Destination) -> usize {
-        SetName::ALL
-            .iter()
-            .filter(|s| s.destination() == destination)
-            .map(|s| self.sets[service.0 as usize][s.index()].ready.len())
-            .sum()
+        let sets = &self.sets[service.0 as usize];
+        destination.sets().iter().map(|set| sets[set.index()].ready.len()).sum()
     }
 
     /// Whether no request of a service can be served.

@@ -87,25 +87,28 @@ impl RequestCounters {
 
     /// Adds a share of other counts, rounded down per counter.
     pub fn add(&mut self, other: &RequestCounters, share: f64) {
-        let part = |n: u64| if share >= 1.0 { n } else { (n as f64 * share) as u64 };
-        for (own, &n) in self.buckets.iter_mut().zip(&other.buckets) {
-            *own += part(n);
-        }
+        add_share(&mut self.buckets, &other.buckets, share);
         self.add_answers(other, share);
     }
 
     /// As [`RequestCounters::add`], where no latency buckets are kept.
     pub fn add_answers(&mut self, other: &RequestCounters, share: f64) {
-        let part = |n: u64| if share >= 1.0 { n } else { (n as f64 * share) as u64 };
-        for (own, &n) in self.by_code.iter_mut().zip(&other.by_code) {
-            *own += part(n);
-        }
+        add_share(&mut self.by_code, &other.by_code, share);
         self.seconds += other.seconds * share;
     }
 
     /// All answers.
     pub fn total(&self) -> u64 {
         self.by_code.iter().sum()
+    }
+}
+
+fn add_share<const N: usize>(sums: &mut [u64; N], counts: &[u64; N], share: f64) {
+    let pairs = sums.iter_mut().zip(counts);
+    if share >= 1.0 {
+        pairs.for_each(|(sum, &n)| *sum += n);
+    } else {
+        pairs.for_each(|(sum, &n)| *sum += (n as f64 * share) as u64);
     }
 }
 

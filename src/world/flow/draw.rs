@@ -14,29 +14,53 @@ use crate::time::{SimDuration, SimTime};
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Slot {
     pub(super) arrivals: u64,
-    pub(super) set: [u64; SetName::COUNT],
+    /// By [`SetName::index`].
+    pub(super) sets: [Fates; SetName::COUNT],
     pub(super) no_pod: [u64; Destination::COUNT],
-    pub(super) background: [u64; SetName::COUNT],
-    pub(super) fault: [u64; SetName::COUNT],
-    pub(super) lost: [u64; SetName::COUNT],
-    pub(super) slow: [u64; SetName::COUNT],
-    pub(super) wrong: [u64; SetName::COUNT],
-    pub(super) harm_failed: u64,
-    pub(super) harm_slow: u64,
-    pub(super) harm_rejected: u64,
-    pub(super) background_no_pod: [u64; Destination::COUNT],
-    pub(super) slow_total: u64,
+    background_no_pod: u64,
+    harm_slow: u64,
+    harm_rejected: u64,
+    slow: u64,
+}
+
+/// The fates of the requests of one set.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Fates {
+    pub(super) requests: u64,
+    /// Failed as some do without any fault.
+    pub(super) background: u64,
+    pub(super) fault: u64,
+    /// Failed with the pod that had them.
+    pub(super) lost: u64,
+    wrong: u64,
+}
+
+impl Fates {
+    /// Requests that nothing has hit so far.
+    fn left(&self) -> u64 {
+        self.requests - self.background - self.fault - self.lost - self.wrong
+    }
+
+    fn failed(&self) -> u64 {
+        self.background + self.fault + self.lost
+    }
 }
 
 impl Slot {
     /// Wrong answers; all of them harm.
-    fn wrong_total(&self) -> u64 {
-        self.wrong.iter().sum()
+    fn wrong(&self) -> u64 {
+        self.sets.iter().map(|fates| fates.wrong).sum()
+    }
+
+    /// Failed requests that would not have without the deploy; what old pods lose is not its doing.
+    fn harm_failed(&self) -> u64 {
+        let harmed: u64 = self.sets.iter().map(|fates| fates.fault + fates.lost).sum();
+        harmed - self.sets[SetName::Old.index()].lost
     }
 
     /// Requests bad here that would be good without the deploy.
     pub(super) fn harmed(&self) -> u64 {
-        self.harm_failed + self.harm_slow + self.harm_rejected + self.wrong_total()
+        self.harm_failed() + self.harm_slow + self.harm_rejected + self.wrong()
     }
 }
 
@@ -60,7 +84,7 @@ pub(super) fn draw(
     key: &Key,
     around: &Surroundings<'_>,
 ) -> Slot {
-    let mut drawn = Slot { ..Slot::default() };
+    let mut drawn = Slot::default();
     drawn.arrivals = poisson_quantile(rate * exposure.total, key.purpose(Purpose::Arrivals).uniform_open());
     route(&mut drawn, exposure, key);
     let spec = &around.spec.services[service.0 as usize];
@@ -68,37 +92,27 @@ pub(super) fn draw(
     let dependency = ratio(exposure.dependency, exposure.total);
     let share = 1.0 - (1.0 - background) * (1.0 - dependency);
     let all = binomial_quantile(drawn.arrivals, share, key.purpose(Purpose::BackgroundErrors).uniform());
-    let (sets, none) = split(all, &drawn, key.purpose(Purpose::BackgroundErrors));
-    drawn.background = sets;
-    drawn.background_no_pod = none;
+    split(all, &mut drawn, key.purpose(Purpose::BackgroundErrors));
     for set in SetName::ALL {
-        let i = set.index();
-        let left = drawn.set[i] - drawn.background[i];
-        if left == 0 || exposure.fault[i] <= 0.0 {
-            continue;
+        let (fates, met) = (&mut drawn.sets[set.index()], &exposure.sets[set.index()]);
+        if fates.requests > 0 && met.fault > 0.0 {
+            let key = key.purpose(Purpose::Fault).id(set.index() as u64);
+            fates.fault = binomial_quantile(fates.left(), ratio(met.fault, met.arrivals), key.uniform());
         }
-        let share = ratio(exposure.fault[i], exposure.set[i]);
-        drawn.fault[i] = binomial_quantile(left, share, key.purpose(Purpose::Fault).id(i as u64).uniform());
     }
     for loss in losses.iter_mut().filter(|loss| loss.service == service) {
-        let i = loss.set.index();
-        let left = drawn.set[i] - drawn.background[i] - drawn.fault[i] - drawn.lost[i];
-        loss.count = loss.count.min(left);
-        drawn.lost[i] += loss.count;
+        let fates = &mut drawn.sets[loss.set.index()];
+        loss.count = loss.count.min(fates.left());
+        fates.lost += loss.count;
     }
-    let lost: u64 = drawn.lost.iter().sum();
     for set in SetName::ALL {
-        let i = set.index();
-        let left = drawn.set[i] - drawn.background[i] - drawn.fault[i] - drawn.lost[i];
-        if left == 0 || exposure.wrong[i] <= 0.0 {
-            continue;
+        let (fates, met) = (&mut drawn.sets[set.index()], &exposure.sets[set.index()]);
+        if fates.requests > 0 && met.wrong > 0.0 {
+            let key = key.purpose(Purpose::Fault).id(8 + set.index() as u64);
+            fates.wrong = binomial_quantile(fates.left(), ratio(met.wrong, met.arrivals), key.uniform());
         }
-        let share = ratio(exposure.wrong[i], exposure.set[i]);
-        let key = key.purpose(Purpose::Fault).id(8 + i as u64);
-        drawn.wrong[i] = binomial_quantile(left, share, key.uniform());
     }
-    drawn.harm_failed = drawn.fault.iter().sum::<u64>() + lost - drawn.lost[SetName::Old.index()];
-    let rejected = drawn.no_pod.iter().sum::<u64>() - none.iter().sum::<u64>();
+    let rejected = drawn.no_pod.iter().sum::<u64>() - drawn.background_no_pod;
     drawn.harm_rejected = rejected - excused(exposure, rejected, key);
     if let Some(limit) = around.spec.slo.latency {
         draw_slow(&mut drawn, exposure, window, (service, limit), key, around);
@@ -128,44 +142,58 @@ fn route(drawn: &mut Slot, exposure: &Exposure, key: &Key) {
         mass -= part;
         count
     };
-    drawn.set[SetName::New.index()] = take(exposure.set[SetName::New.index()], 0);
+    drawn.sets[SetName::New.index()].requests = take(exposure.sets[SetName::New.index()].arrivals, 0);
     drawn.no_pod[1] = take(exposure.no_pod[1], 1);
-    drawn.set[SetName::Baseline.index()] = take(exposure.set[SetName::Baseline.index()], 4);
+    drawn.sets[SetName::Baseline.index()].requests =
+        take(exposure.sets[SetName::Baseline.index()].arrivals, 4);
     drawn.no_pod[2] = take(exposure.no_pod[2], 5);
-    drawn.set[SetName::Promoted.index()] = take(exposure.set[SetName::Promoted.index()], 2);
-    drawn.set[SetName::Other.index()] = take(exposure.set[SetName::Other.index()], 6);
+    drawn.sets[SetName::Promoted.index()].requests =
+        take(exposure.sets[SetName::Promoted.index()].arrivals, 2);
+    drawn.sets[SetName::Other.index()].requests = take(exposure.sets[SetName::Other.index()].arrivals, 6);
     drawn.no_pod[0] = take(exposure.no_pod[0], 3);
-    drawn.set[SetName::Old.index()] = left;
+    drawn.sets[SetName::Old.index()].requests = left;
 }
 
-/// Spreads `all` marked requests over the places the arrivals went, without replacement.
-fn split(all: u64, drawn: &Slot, key: Key) -> ([u64; SetName::COUNT], [u64; Destination::COUNT]) {
-    let mut sets = [0; SetName::COUNT];
-    let mut none = [0; Destination::COUNT];
+/// Spreads `all` requests that fail anyway over the places the arrivals went, without replacement.
+fn split(all: u64, drawn: &mut Slot, key: Key) {
+    if drawn.sets[SetName::Old.index()].requests == drawn.arrivals {
+        drawn.sets[SetName::Old.index()].background = all;
+        return;
+    }
     let (mut left, mut pool) = (all, drawn.arrivals);
     // The numbers are those of the keys.
     let mut mark = |size: u64, id: u64| {
         if size == 0 || left == 0 {
             return 0;
         }
-        // Between the least that the other places leave over and the most that fits.
-        let least = left.saturating_sub(pool - size);
-        let most = left.min(size);
-        let share = if pool > 0 { size as f64 / pool as f64 } else { 0.0 };
-        let marked = binomial_quantile(left, share, key.id(id).uniform()).clamp(least, most);
+        let marked = if size == pool { left } else { marked(left, size, pool, key.id(id)) };
         left -= marked;
         pool -= size;
         marked
     };
-    sets[SetName::New.index()] = mark(drawn.set[SetName::New.index()], 10);
-    none[1] = mark(drawn.no_pod[1], 11);
-    sets[SetName::Baseline.index()] = mark(drawn.set[SetName::Baseline.index()], 15);
-    none[2] = mark(drawn.no_pod[2], 16);
-    sets[SetName::Promoted.index()] = mark(drawn.set[SetName::Promoted.index()], 12);
-    sets[SetName::Other.index()] = mark(drawn.set[SetName::Other.index()], 17);
-    none[0] = mark(drawn.no_pod[0], 13);
-    sets[SetName::Old.index()] = mark(drawn.set[SetName::Old.index()], 14);
-    (sets, none)
+    // Each set, and the destination that follows it.
+    let places = [
+        (SetName::New, 10, Some((1, 11))),
+        (SetName::Baseline, 15, Some((2, 16))),
+        (SetName::Promoted, 12, None),
+        (SetName::Other, 17, Some((0, 13))),
+        (SetName::Old, 14, None),
+    ];
+    for (set, id, without) in places {
+        let fates = &mut drawn.sets[set.index()];
+        fates.background = mark(fates.requests, id);
+        if let Some((destination, id)) = without {
+            drawn.background_no_pod += mark(drawn.no_pod[destination], id);
+        }
+    }
+}
+
+/// How many of `left` marked requests among `pool` fall on a place that has `size` of them.
+fn marked(left: u64, size: u64, pool: u64, key: Key) -> u64 {
+    // Between the least that the other places leave over and the most that fits.
+    let least = left.saturating_sub(pool - size);
+    let most = left.min(size);
+    binomial_quantile(left, size as f64 / pool as f64, key.uniform()).clamp(least, most)
 }
 
 /// Mean multiplier of the pods that have always run: what the service has without a deploy.
@@ -215,7 +243,7 @@ fn draw_slow(
     let key = key.purpose(Purpose::ServiceTime);
     for set in SetName::ALL {
         let i = set.index();
-        let left = drawn.set[i] - drawn.background[i] - drawn.fault[i] - drawn.lost[i] - drawn.wrong[i];
+        let left = drawn.sets[i].left();
         if left == 0 {
             continue;
         }
@@ -227,27 +255,27 @@ fn draw_slow(
         // The same pods without the deploy differ by rounding only; that is no harm.
         let extra = if here - without > 1e-9 { ratio(here - without, 1.0 - without) } else { 0.0 };
         let harmed = binomial_quantile(left - common, extra, key.id(20 + i as u64).uniform());
-        drawn.slow[i] = common + harmed;
         drawn.harm_slow += harmed;
-        drawn.slow_total += common + harmed;
+        drawn.slow += common + harmed;
     }
 }
 
 /// Counts one slot of one service for users.
 pub(super) fn count(tally: &mut Tally, drawn: &Slot, now: SimTime) {
     let rejected: u64 = drawn.no_pod.iter().sum();
-    let failed: u64 = [drawn.background, drawn.fault, drawn.lost].as_flattened().iter().sum();
+    let failed: u64 = drawn.sets.iter().map(Fates::failed).sum();
+    let wrong = drawn.wrong();
     let counts = &mut tally.counts;
     counts.issued += drawn.arrivals;
     counts.rejected += rejected;
     counts.failed += failed;
     counts.succeeded += drawn.arrivals - rejected - failed;
-    counts.slow += drawn.slow_total;
-    counts.wrong += drawn.wrong_total();
-    tally.harm.failed += drawn.harm_failed;
+    counts.slow += drawn.slow;
+    counts.wrong += wrong;
+    tally.harm.failed += drawn.harm_failed();
     tally.harm.slow += drawn.harm_slow;
     tally.harm.rejected += drawn.harm_rejected;
-    tally.harm.wrong += drawn.wrong_total();
+    tally.harm.wrong += wrong;
     tally.touched += drawn.harmed();
-    tally.answered(now, drawn.arrivals, rejected + failed + drawn.wrong_total(), drawn.slow_total);
+    tally.answered(now, drawn.arrivals, rejected + failed + wrong, drawn.slow);
 }

@@ -12,34 +12,18 @@ use crate::time::{SimDuration, SimTime};
 pub(super) struct Exposure {
     /// All arrivals.
     pub(super) total: f64,
-    /// Arrivals sent to a set.
-    pub(super) set: [f64; SetName::COUNT],
+    /// What those meet that are sent to a set, by [`SetName::index`].
+    pub(super) sets: [OfSet; SetName::COUNT],
     /// Arrivals sent to a destination without a pod.
     pub(super) no_pod: [f64; Destination::COUNT],
     /// Integral of the dependency error share over all arrivals.
     pub(super) dependency: f64,
-    /// Integral of the fault error share over the arrivals of a set.
-    pub(super) fault: [f64; SetName::COUNT],
-    /// Integral of the slow share.
-    pub(super) slow: [f64; SetName::COUNT],
-    /// Integral of the slow factor over slow arrivals.
-    pub(super) slow_factor: [f64; SetName::COUNT],
-    /// Integral of the multiplier (cold caches, replica noise) over the arrivals of a set.
-    pub(super) multiplier: [f64; SetName::COUNT],
-    /// Integral of multiplier x slow-down by the CPU limit; only where there is throttling.
-    pub(super) throttled: [f64; SetName::COUNT],
     /// Requests copied to the candidate.
     pub(super) mirrored: f64,
-    /// Integral of the share of wrong answers over the arrivals of a set.
-    pub(super) wrong: [f64; SetName::COUNT],
     /// Integral of the share of requests that wait for something outside, over all arrivals.
     pub(super) waiting: f64,
     /// Integral of the seconds they wait.
     pub(super) wait: f64,
-    /// Integral of the share of requests that wait for the database, over the arrivals of a set.
-    pub(super) held: [f64; SetName::COUNT],
-    /// Integral of the seconds they wait.
-    pub(super) held_wait: [f64; SetName::COUNT],
     /// Arrivals without a pod that would have found none without the deploy either.
     pub(super) excused: f64,
     /// Arrivals while something hinders some of the pods that always run.
@@ -48,18 +32,62 @@ pub(super) struct Exposure {
     pub(super) undisturbed: f64,
 }
 
-impl Exposure {
-    /// Mean service-time multiplier of a set: noise, warm-up and the CPU limit.
-    pub(super) fn multiplier_of(&self, set: SetName) -> f64 {
-        let (i, mass) = (set.index(), self.set[set.index()]);
-        let integral = if self.throttled[i] > 0.0 { self.throttled[i] } else { self.multiplier[i] };
-        if mass > 0.0 { integral / mass } else { 1.0 }
+/// Integrals over the arrivals of one set.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct OfSet {
+    /// The arrivals themselves.
+    pub(super) arrivals: f64,
+    /// Integral of the fault error share.
+    pub(super) fault: f64,
+    /// Integral of the share of wrong answers.
+    pub(super) wrong: f64,
+    /// Integral of the slow share.
+    pub(super) slow: f64,
+    /// Integral of the slow factor over slow arrivals.
+    pub(super) slow_factor: f64,
+    /// Integral of the multiplier (cold caches, replica noise).
+    pub(super) multiplier: f64,
+    /// Integral of multiplier x slow-down by the CPU limit; only where there is throttling.
+    pub(super) throttled: f64,
+    /// Integral of the share that waits for the database.
+    pub(super) held: f64,
+    /// Integral of the seconds they wait.
+    pub(super) held_wait: f64,
+}
+
+impl OfSet {
+    /// Mean service-time multiplier: noise, warm-up and the CPU limit.
+    pub(super) fn mean_multiplier(&self) -> f64 {
+        let integral = if self.throttled > 0.0 { self.throttled } else { self.multiplier };
+        if self.arrivals > 0.0 { integral / self.arrivals } else { 1.0 }
     }
 
     /// The same without the CPU limit: what a request costs in CPU time.
-    pub(super) fn work_of(&self, set: SetName) -> f64 {
-        let (i, mass) = (set.index(), self.set[set.index()]);
-        if mass > 0.0 { self.multiplier[i] / mass } else { 1.0 }
+    pub(super) fn mean_work(&self) -> f64 {
+        if self.arrivals > 0.0 { self.multiplier / self.arrivals } else { 1.0 }
+    }
+
+    /// Adds what is wrong with the code that the set runs.
+    pub(super) fn add_code(&mut self, set: SetName, part: f64, served: &Served, around: &Surroundings<'_>) {
+        let (revision, conditions) = (set.revision(), around.conditions);
+        let mut fault = conditions.fault_errors(revision);
+        let mut wrong = conditions.wrong(revision);
+        if let Some(table) = conditions.table(around.spec.target) {
+            fault = 1.0 - (1.0 - fault) * (1.0 - table.fails(revision));
+            wrong = 1.0 - (1.0 - wrong) * (1.0 - table.wrong(revision));
+            let (share, wait) = table.waits(revision);
+            self.held += part * share;
+            self.held_wait += part * share * wait;
+        }
+        if conditions.any_special() {
+            let special = conditions.special_errors(revision, served.matched, served.load);
+            fault = 1.0 - (1.0 - fault) * (1.0 - special);
+        }
+        self.fault += part * fault;
+        self.wrong += part * wrong;
+        let slow = conditions.slowness(revision);
+        self.slow += part * slow.share;
+        self.slow_factor += part * slow.share * slow.factor;
     }
 }
 
@@ -131,36 +159,6 @@ pub(super) fn served(set: SetName, load: f64, cluster: &Cluster, around: &Surrou
     Served { matched, load }
 }
 
-/// Adds what a set of the target gets to the integrals of what is wrong with its code.
-pub(super) fn accumulate_set(
-    exposure: &mut Exposure,
-    set: SetName,
-    part: f64,
-    served: &Served,
-    around: &Surroundings<'_>,
-) {
-    let conditions = around.conditions;
-    let i = set.index();
-    let mut fault = conditions.fault_errors(set.revision());
-    let mut wrong = conditions.wrong(set.revision());
-    if let Some(table) = conditions.table(around.spec.target) {
-        fault = 1.0 - (1.0 - fault) * (1.0 - table.fails(set.revision()));
-        wrong = 1.0 - (1.0 - wrong) * (1.0 - table.wrong(set.revision()));
-        let (share, wait) = table.waits(set.revision());
-        exposure.held[i] += part * share;
-        exposure.held_wait[i] += part * share * wait;
-    }
-    if conditions.any_special() {
-        let special = conditions.special_errors(set.revision(), served.matched, served.load);
-        fault = 1.0 - (1.0 - fault) * (1.0 - special);
-    }
-    exposure.fault[i] += part * fault;
-    exposure.wrong[i] += part * wrong;
-    let slow = conditions.slowness(set.revision());
-    exposure.slow[i] += part * slow.share;
-    exposure.slow_factor[i] += part * slow.share * slow.factor;
-}
-
 /// Mean multiplier of the pods that always run, as far as the surroundings let them, without cold caches; `None` while
 /// nothing hinders any of them.
 ///
@@ -172,15 +170,14 @@ pub(super) fn undisturbed_pods(
     around: &Surroundings<'_>,
 ) -> Option<f64> {
     let members = &cluster.sets[service.0 as usize][SetName::Old.index()].members;
-    let is_down = |&&m: &&u32| {
-        let pod = &cluster.pods[m as usize];
-        pod.leaving || pod.state == PodState::Backoff
+    let down = || {
+        let pods = members.iter().map(|&m| &cluster.pods[m as usize]);
+        pods.filter(|pod| pod.leaving || pod.state == PodState::Backoff).map(|pod| pod.key.ordinal)
     };
-    let down: Vec<u16> =
-        members.iter().filter(is_down).map(|&m| cluster.pods[m as usize].key.ordinal).collect();
-    if down.is_empty() && !around.conditions.any_special() {
+    if !around.conditions.any_special() && down().next().is_none() {
         return None;
     }
+    let down: Vec<u16> = down().collect();
     let replicas = around.spec.services[service.0 as usize].replicas.max(1) as u16;
     let up: Vec<u16> = (0..replicas).filter(|ordinal| !down.contains(ordinal)).collect();
     let multiplier = |ordinal: u16| {

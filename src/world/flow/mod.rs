@@ -32,13 +32,11 @@ use super::tally::Tally;
 use super::throttle::slowdown;
 use crate::effect::{Destination, ServiceId, SetName};
 use crate::rng::Key;
-use crate::time::SimTime;
+use crate::time::{SimDuration, SimTime};
 
 use bounds::Below;
 use draw::{Window, count, draw};
-use exposure::{
-    Exposure, Piece, Share, accumulate_set, felt, pods_multiplier, served, shares, undisturbed_pods,
-};
+use exposure::{Exposure, Piece, Share, felt, pods_multiplier, served, shares, undisturbed_pods};
 use losses::Loss;
 
 pub use undisturbed::Undisturbed;
@@ -79,6 +77,22 @@ impl<'a> Surroundings<'a> {
             down_without,
         }
     }
+}
+
+/// What a service gets in a stretch of time in which nothing changes.
+struct Stretch {
+    service: ServiceId,
+    is_target: bool,
+    from: SimTime,
+    span: SimDuration,
+    seconds: f64,
+    /// Multiplier of the arrival rate, without the shape of the traffic.
+    factor: f64,
+    /// Seconds weighted with both.
+    weight: f64,
+    /// Arrivals per second before either; zero where nobody asks.
+    rate: f64,
+    shares: [Share; Destination::COUNT],
 }
 
 /// The flow-level kernel.
@@ -131,91 +145,48 @@ impl Flow {
 
     /// Adds the time since the last call, during which nothing changed, to the integrals.
     pub(super) fn accumulate(&mut self, now: SimTime, cluster: &mut Cluster, around: &Surroundings<'_>) {
-        let dt = now.since(self.last).as_secs_f64();
-        if dt <= 0.0 {
+        let span = now.since(self.last);
+        if span.is_zero() {
             return;
         }
-        let from = self.last;
-        let factor = around.conditions.arrival_factor(from);
-        for index in 0..around.spec.services.len() {
+        let factor = around.conditions.arrival_factor(self.last);
+        for (index, spec) in around.spec.services.iter().enumerate() {
             let service = ServiceId(index as u16);
             let is_target = service == around.spec.target;
-            let shape = shape_mean(around, service, (from, now), self.weather);
-            let weight = dt * factor * shape;
-            let rate = if is_target || around.spec.services[index].depends_on_load() {
-                arrival_rate(around.spec, around.climate, service, self.weather)
-            } else {
-                0.0
+            let shape = shape_mean(around, service, (self.last, now), self.weather);
+            let stretch = Stretch {
+                service,
+                is_target,
+                from: self.last,
+                span,
+                seconds: span.as_secs_f64(),
+                factor,
+                weight: span.as_secs_f64() * factor * shape,
+                rate: if is_target || spec.depends_on_load() {
+                    arrival_rate(around.spec, around.climate, service, self.weather)
+                } else {
+                    0.0
+                },
+                shares: shares(cluster, service, around),
             };
-            self.surroundings(service, weight, cluster, around);
-            let exposure = &mut self.exposures[index];
-            let shares = shares(cluster, service, around);
-            for (d, share) in shares.iter().enumerate() {
-                if share.ready == 0 {
-                    exposure.no_pod[d] += weight * share.share;
-                    if is_target {
-                        let part = overlap(around.down_without, from, now) / dt;
-                        exposure.excused += weight * share.share * part;
-                    }
-                }
+            self.accumulate_all(&stretch, cluster, around);
+            if is_target && around.conditions.table(service).is_some() {
+                self.harm_from.get_or_insert(stretch.from);
             }
             for set in SetName::ALL {
-                let share = &shares[set.destination() as usize];
                 let ready = cluster.sets[index][set.index()].ready.len();
-                if ready == 0 || share.ready == 0 {
-                    continue;
+                // Where the application is stopped its pods are there and nobody reaches them.
+                if ready > 0 && stretch.shares[set.destination() as usize].ready > 0 {
+                    self.accumulate_set(&stretch, (set, ready), cluster, around);
                 }
-                let felt = felt(share.share, set, is_target, cluster);
-                let part = weight * felt * ready as f64 / share.ready as f64;
-                if is_target {
-                    let load = rate * factor * felt / share.ready as f64;
-                    let served = served(set, load, cluster, around);
-                    accumulate_set(exposure, set, part, &served, around);
-                }
-                exposure.set[set.index()] += part;
-                if share.share > 0.0 && set != SetName::Old && self.harm_from.is_none() {
-                    self.harm_from = Some(from);
-                }
-                let extra = unfelt(cluster, service, set, (weight * rate, dt), &shares, around.spec);
-                let piece = Piece {
-                    part: part / ready as f64,
-                    requests: (part * rate + extra) / ready as f64,
-                    from,
-                    span: now.since(from),
-                    weather: self.weather,
-                };
-                let multiplier = pods_multiplier(cluster, (service, set), &piece, around);
-                exposure.multiplier[set.index()] += part * multiplier;
-                if around.spec.services[index].throttled {
-                    let offered = (piece.requests / dt, multiplier);
-                    let slowed = throttled((service, set), offered, self.weather, around);
-                    exposure.throttled[set.index()] += part * multiplier * slowed;
-                    self.slowdowns[index][set.index()] = slowed;
-                }
-            }
-            if is_target && self.harm_from.is_none() && around.conditions.table(service).is_some() {
-                self.harm_from = Some(from);
-            }
-            let unserved = |share: &Share| share.share > 0.0 && share.ready == 0;
-            if shares[1..].iter().any(unserved) && self.harm_from.is_none() {
-                self.harm_from = Some(from);
-            }
-            if is_target && shares[Destination::Candidate.index()].ready > 0 {
-                let stable = &shares[Destination::Stable.index()];
-                exposure.mirrored += weight * stable.share * cluster.split.mirror;
             }
         }
         self.last = now;
     }
 
-    /// Adds what all arrivals at a service meet, wherever they go.
-    fn surroundings(
-        &mut self,
-        service: ServiceId,
-        weight: f64,
-        cluster: &Cluster,
-        around: &Surroundings<'_>,
-    ) {
+    /// Adds what arrivals at a service meet wherever they go, and those that find no pod.
+    fn accumulate_all(&mut self, stretch: &Stretch, cluster: &Cluster, around: &Surroundings<'_>) {
+        let Stretch { service, weight, .. } = *stretch;
         let exposure = &mut self.exposures[service.0 as usize];
         exposure.total += weight;
         exposure.dependency += weight * around.conditions.dependency_errors(service);
@@ -225,6 +196,63 @@ impl Flow {
         if let Some(multiplier) = undisturbed_pods(cluster, service, self.weather, around) {
             exposure.disturbed += weight;
             exposure.undisturbed += weight * multiplier;
+        }
+        for (d, share) in stretch.shares.iter().enumerate() {
+            if share.ready == 0 && share.share > 0.0 {
+                exposure.no_pod[d] += weight * share.share;
+                if stretch.is_target {
+                    let until = stretch.from + stretch.span;
+                    let part = overlap(around.down_without, stretch.from, until) / stretch.seconds;
+                    exposure.excused += weight * share.share * part;
+                }
+                if d != Destination::Stable.index() {
+                    self.harm_from.get_or_insert(stretch.from);
+                }
+            }
+        }
+        if stretch.is_target && stretch.shares[Destination::Candidate.index()].ready > 0 {
+            let stable = &stretch.shares[Destination::Stable.index()];
+            exposure.mirrored += weight * stable.share * cluster.split.mirror;
+        }
+    }
+
+    /// Adds what the arrivals at a set with this many ready pods meet.
+    // Apart, so that the sets that are not there cost nothing but the question.
+    #[inline(never)]
+    fn accumulate_set(
+        &mut self,
+        stretch: &Stretch,
+        (set, ready): (SetName, usize),
+        cluster: &mut Cluster,
+        around: &Surroundings<'_>,
+    ) {
+        let Stretch { service, weight, rate, .. } = *stretch;
+        let share = &stretch.shares[set.destination() as usize];
+        let felt = felt(share.share, set, stretch.is_target, cluster);
+        let part = weight * felt * ready as f64 / share.ready as f64;
+        let met = &mut self.exposures[service.0 as usize].sets[set.index()];
+        if stretch.is_target {
+            let load = rate * stretch.factor * felt / share.ready as f64;
+            met.add_code(set, part, &served(set, load, cluster, around), around);
+        }
+        met.arrivals += part;
+        if share.share > 0.0 && set != SetName::Old {
+            self.harm_from.get_or_insert(stretch.from);
+        }
+        let piece = Piece {
+            part: part / ready as f64,
+            requests: (part * rate + unfelt(cluster, set, stretch)) / ready as f64,
+            from: stretch.from,
+            span: stretch.span,
+            weather: self.weather,
+        };
+        let multiplier = pods_multiplier(cluster, (service, set), &piece, around);
+        met.multiplier += part * multiplier;
+        if around.spec.services[service.0 as usize].throttled {
+            let offered = (piece.requests / stretch.seconds, multiplier);
+            let slowed = throttled((service, set), offered, self.weather, around);
+            met.throttled += part * multiplier * slowed;
+            self.slowdowns[service.0 as usize][set.index()] = slowed;
         }
     }
 
@@ -248,22 +276,25 @@ impl Flow {
         };
         let mut harm = 0;
         let mut tally = tally;
-        for (index, turned_away) in no_pod.iter_mut().enumerate() {
+        // Lent out while `self` serves, and not copied: they are the largest thing here.
+        let mut exposures = std::mem::take(&mut self.exposures);
+        for (index, (turned_away, exposure)) in no_pod.iter_mut().zip(&mut exposures).enumerate() {
             let service = ServiceId(index as u16);
-            let exposure = std::mem::take(&mut self.exposures[index]);
             let rate = arrival_rate(around.spec, around.climate, service, self.weather);
             let key = around.keys[index].id(slot as u64).id(part);
-            let drawn = draw(&exposure, (rate, &mut self.losses), &window, service, &key, around);
+            let drawn = draw(exposure, (rate, &mut self.losses), &window, service, &key, around);
             turned_away.iter_mut().zip(drawn.no_pod).for_each(|(sum, more)| *sum += more);
             if let Some(tally) = tally.as_deref_mut() {
                 count(tally, &drawn, now);
             }
             harm += drawn.harmed();
-            self.serve(service, &window, &exposure, &drawn, &key, cluster, around);
+            self.serve((service, &key), &window, exposure, &drawn, cluster, around);
             if service == around.spec.target {
-                self.stable_multiplier = exposure.multiplier_of(SetName::Old);
+                self.stable_multiplier = exposure.sets[SetName::Old.index()].mean_multiplier();
             }
+            *exposure = Exposure::default();
         }
+        self.exposures = exposures;
         self.report_losses(cluster);
         self.last_slot = slot;
         if tally.is_some() {
@@ -330,20 +361,14 @@ fn shape_mean(
     if plain > 0.0 { shaped / plain } else { 1.0 }
 }
 
-/// Requests of a piece that no user feels but that keep the candidate's processors busy: synthetic load and copies.
-fn unfelt(
-    cluster: &Cluster,
-    service: ServiceId,
-    set: SetName,
-    (arrivals, seconds): (f64, f64),
-    shares: &[Share; Destination::COUNT],
-    spec: &WorldSpec,
-) -> f64 {
-    if service != spec.target || set != SetName::New {
+/// Requests of a stretch that no user feels but that keep the candidate's processors busy: synthetic load and copies.
+fn unfelt(cluster: &Cluster, set: SetName, stretch: &Stretch) -> f64 {
+    if !stretch.is_target || set != SetName::New {
         return 0.0;
     }
-    let copied = arrivals * shares[Destination::Stable.index()].share * cluster.split.mirror;
-    cluster.synthetic_load * seconds + copied
+    let stable = stretch.shares[Destination::Stable.index()].share;
+    let copied = stretch.weight * stretch.rate * stable * cluster.split.mirror;
+    cluster.synthetic_load * stretch.seconds + copied
 }
 
 /// Seconds of the span in which nobody could serve.

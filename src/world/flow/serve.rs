@@ -7,59 +7,76 @@ use super::super::pod::Pod;
 use super::super::spec::ServiceSpec;
 use super::bounds::Below;
 use super::draw::{Slot, Window};
-use super::exposure::Exposure;
+use super::exposure::{Exposure, OfSet};
 use super::{Flow, Surroundings, ratio};
 use crate::effect::{ServiceId, SetName};
 use crate::rng::{Key, binomial_quantile, poisson_quantile};
 
 impl Flow {
     /// Spreads what the sets served over their pods' counters.
-    #[allow(clippy::too_many_arguments)]
     pub(super) fn serve(
         &mut self,
-        service: ServiceId,
+        (service, key): (ServiceId, &Key),
         window: &Window,
         exposure: &Exposure,
         drawn: &Slot,
-        key: &Key,
+        cluster: &mut Cluster,
+        around: &Surroundings<'_>,
+    ) {
+        for set in SetName::ALL {
+            if !cluster.sets[service.0 as usize][set.index()].members.is_empty() {
+                self.serve_set((service, set, key), window, exposure, drawn, cluster, around);
+            }
+        }
+    }
+
+    // Apart, so that the sets that are not there cost nothing but the question.
+    #[inline(never)]
+    fn serve_set(
+        &mut self,
+        (service, set, key): (ServiceId, SetName, &Key),
+        window: &Window,
+        exposure: &Exposure,
+        drawn: &Slot,
         cluster: &mut Cluster,
         around: &Surroundings<'_>,
     ) {
         let spec = &around.spec.services[service.0 as usize];
-        for set in SetName::ALL {
-            let i = set.index();
-            // What was lost with a pod is counted by its callers only.
-            let real = drawn.set[i] - drawn.lost[i];
-            if spec.memory_per_request.get() > 0 {
-                forget_load(cluster, service, set);
-            }
-            let extra =
-                synthetic(cluster, around, service, set, exposure, key) + mirrored(set, exposure, drawn, key);
-            if real + extra == 0 {
-                continue;
-            }
-            let fault_share = if exposure.set[i] > 0.0 { exposure.fault[i] / exposure.set[i] } else { 0.0 };
-            let synthetic = match extra {
-                0 => 0,
-                _ => binomial_quantile(extra, fault_share, key.id(40 + i as u64).uniform()),
-            };
-            let bad = drawn.background[i] + drawn.fault[i] + synthetic;
-            let latency = Latency::of(spec, service, set, exposure, window.weather, around.climate);
-            let mut whole = RequestCounters::default();
-            whole.by_code[Code::Failed as usize] = bad.min(real + extra);
-            whole.by_code[Code::Ok as usize] = real + extra - whole.by_code[Code::Failed as usize];
-            if self.histograms {
-                let below = &mut self.below[service.0 as usize][i];
-                below.look_at(&latency);
-                latency.histogram(below, &mut whole, key.id(50 + i as u64));
-            }
-            whole.seconds = latency.mean() * (real + extra) as f64;
-            let cpu = spec.cpu_per_request * latency.work;
-            // Little's law: requests in a pod are its rate times the time one stays.
-            let stay = if spec.memory_per_request.get() > 0 { latency.mean() / window.seconds } else { 0.0 };
-            let whole = Served { whole, cpu_per_request: cpu, stay, histograms: self.histograms };
-            spread(cluster, service, set, &whole, key.id(60 + i as u64));
+        let i = set.index();
+        let (fates, met) = (&drawn.sets[i], &exposure.sets[i]);
+        // What was lost with a pod is counted by its callers only.
+        let real = fates.requests - fates.lost;
+        if spec.memory_per_request.get() > 0 {
+            forget_load(cluster, service, set);
         }
+        let extra =
+            synthetic(cluster, around, service, set, exposure, key) + mirrored(set, exposure, drawn, key);
+        if real + extra == 0 {
+            return;
+        }
+        let synthetic = if extra == 0 || met.arrivals <= 0.0 {
+            0
+        } else {
+            binomial_quantile(extra, met.fault / met.arrivals, key.id(40 + i as u64).uniform())
+        };
+        let failed = (fates.background + fates.fault + synthetic).min(real + extra);
+        let latency = Latency::of(spec, service, set, exposure, window.weather, around.climate);
+        let mut served = Served {
+            whole: RequestCounters::default(),
+            cpu_per_request: spec.cpu_per_request * latency.work,
+            // Little's law: requests in a pod are its rate times the time one stays.
+            stay: if spec.memory_per_request.get() > 0 { latency.mean() / window.seconds } else { 0.0 },
+            histograms: self.histograms,
+        };
+        served.whole.by_code[Code::Failed as usize] = failed;
+        served.whole.by_code[Code::Ok as usize] = real + extra - failed;
+        served.whole.seconds = latency.mean() * (real + extra) as f64;
+        if self.histograms {
+            let below = &mut self.below[service.0 as usize][i];
+            below.look_at(&latency);
+            latency.histogram(below, &mut served.whole, key.id(50 + i as u64));
+        }
+        spread(cluster, service, set, &served, key.id(60 + i as u64));
     }
 }
 
@@ -88,8 +105,8 @@ fn mirrored(set: SetName, exposure: &Exposure, drawn: &Slot, key: &Key) -> u64 {
         return 0;
     }
     let stable = [SetName::Old, SetName::Promoted, SetName::Other].map(SetName::index);
-    let share = ratio(exposure.mirrored, stable.iter().map(|&i| exposure.set[i]).sum());
-    binomial_quantile(stable.iter().map(|&i| drawn.set[i]).sum(), share, key.id(31).uniform())
+    let share = ratio(exposure.mirrored, stable.iter().map(|&i| exposure.sets[i].arrivals).sum());
+    binomial_quantile(stable.iter().map(|&i| drawn.sets[i].requests).sum(), share, key.id(31).uniform())
 }
 
 /// The latency of a set in a slot: a mixture of plain and slow requests.
@@ -114,34 +131,27 @@ impl<'a> Latency<'a> {
         slot: usize,
         climate: &Climate,
     ) -> Self {
-        let i = set.index();
-        let mass = exposure.set[i];
-        let (slow_share, slow_factor) = if mass > 0.0 {
-            let factor =
-                if exposure.slow[i] > 0.0 { exposure.slow_factor[i] / exposure.slow[i] } else { 1.0 };
-            (ratio(exposure.slow[i], mass), factor)
-        } else {
-            (0.0, 1.0)
-        };
+        let met = &exposure.sets[set.index()];
+        let slow_factor = if met.slow > 0.0 { met.slow_factor / met.slow } else { 1.0 };
         let service_time = climate.service_time(service, slot);
         Latency {
             spec,
-            multiplier: exposure.multiplier_of(set) * service_time,
-            work: exposure.work_of(set) * service_time,
-            slow_share,
+            multiplier: met.mean_multiplier() * service_time,
+            work: met.mean_work() * service_time,
+            slow_share: ratio(met.slow, met.arrivals),
             slow_factor,
-            wait: Latency::wait_in(exposure, i),
+            wait: Latency::wait_in(exposure, met),
         }
     }
 
-    /// The same in a set whose requests may wait for the database too. Two kinds of waits at once are taken together with their
-    /// mean.
-    fn wait_in(exposure: &Exposure, set: usize) -> (f64, f64) {
-        let (outside, mass) = (Latency::wait_of(exposure), exposure.set[set]);
-        if exposure.held[set] <= 0.0 || mass <= 0.0 {
+    /// The same in a set whose requests may wait for the database too. Two kinds of waits at once are taken together
+    /// with their mean.
+    fn wait_in(exposure: &Exposure, met: &OfSet) -> (f64, f64) {
+        let outside = Latency::wait_of(exposure);
+        if met.held <= 0.0 || met.arrivals <= 0.0 {
             return outside;
         }
-        let held = (ratio(exposure.held[set], mass), exposure.held_wait[set] / exposure.held[set]);
+        let held = (ratio(met.held, met.arrivals), met.held_wait / met.held);
         if outside.0 <= 0.0 {
             return held;
         }
@@ -235,19 +245,28 @@ fn spread(cluster: &mut Cluster, service: ServiceId, set: SetName, served: &Serv
     }
     let offset = key.uniform();
     let mut done = 0.0;
+    let mut before = RequestCounters::default();
     for &member in members {
         let pod = &mut pods[member as usize];
         let part = weight(pod);
         if part <= 0.0 {
             continue;
         }
-        let span = (done / total, (done + part) / total);
+        let (low, high) = (done / total, (done + part) / total);
         done += part;
+        let own;
+        let counts = if low == 0.0 && high >= 1.0 {
+            &served.whole
+        } else {
+            let upto = served.upto(high, offset);
+            own = served.between(&before, &upto, high - low);
+            before = upto;
+            &own
+        };
         let kept = pod.exposure / part;
-        let counts = served.part(span, offset);
         let add = if served.histograms { RequestCounters::add } else { RequestCounters::add_answers };
-        add(&mut pod.client, &counts, 1.0);
-        add(&mut pod.server, &counts, kept);
+        add(&mut pod.client, counts, 1.0);
+        add(&mut pod.server, counts, kept);
         pod.cpu_seconds += counts.total() as f64 * kept * served.cpu_per_request;
         if served.stay > 0.0 && pod.is_up() {
             let mean = counts.total() as f64 * kept * served.stay;
@@ -257,26 +276,28 @@ fn spread(cluster: &mut Cluster, service: ServiceId, set: SetName, served: &Serv
 }
 
 impl Served {
-    /// The counts that fall on the part from `low` to `high` of the whole, by systematic sampling: the differences of
-    /// floor(n * edge + offset) sum to n over the parts.
-    fn part(&self, (low, high): (f64, f64), offset: f64) -> RequestCounters {
-        let whole = &self.whole;
-        if low == 0.0 && high >= 1.0 {
-            return *whole;
-        }
+    /// The counts that fall below an edge of the whole, by systematic sampling: floor(n * edge + offset).
+    fn upto(&self, edge: f64, offset: f64) -> RequestCounters {
         let cut = |n: u64| {
             // Nothing is negative here, so the conversion is the floor; through `i64`, for which there is an
             // instruction.
-            let n = n as i64 as f64;
-            ((n * high + offset) as i64 - (n * low + offset) as i64) as u64
+            (n as i64 as f64 * edge + offset) as i64 as u64
         };
-        let mut counts = RequestCounters {
-            seconds: whole.seconds * (high - low),
-            by_code: whole.by_code.map(cut),
-            ..Default::default()
-        };
+        let mut counts =
+            RequestCounters { by_code: self.whole.by_code.map(cut), ..RequestCounters::default() };
         if self.histograms {
-            counts.buckets = whole.buckets.map(cut);
+            counts.buckets = self.whole.buckets.map(cut);
+        }
+        counts
+    }
+
+    /// The counts between two edges with this share of the whole between them. Parts that touch add up to the whole.
+    fn between(&self, low: &RequestCounters, high: &RequestCounters, share: f64) -> RequestCounters {
+        let mut counts = *high;
+        counts.seconds = self.whole.seconds * share;
+        counts.by_code.iter_mut().zip(&low.by_code).for_each(|(n, before)| *n -= before);
+        if self.histograms {
+            counts.buckets.iter_mut().zip(&low.buckets).for_each(|(n, before)| *n -= before);
         }
         counts
     }
