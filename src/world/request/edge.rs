@@ -189,7 +189,7 @@ pub(super) fn serve_hindered(
 fn held_back(now: SimTime, until: SimTime) -> SimDuration {
     let (mut held, mut pause) = (SimDuration::ZERO, SimDuration::from_secs_f64(RETRANSMIT));
     while now + held < until && until < SimTime::NEVER {
-        held = held + pause;
+        held += pause;
         pause = (pause * 2).min(RETRANSMIT_LONGEST);
     }
     if until == SimTime::NEVER { CONNECT } else { held }
