@@ -67,7 +67,7 @@ pub struct Finished {
 /// What a group of riders does that others do not.
 #[derive(Clone, Debug, PartialEq)]
 enum Act {
-    RollBack(ProcedureSpec),
+    RollBack(Box<ProcedureSpec>),
     ForwardFix,
     Stop,
     Advance,
@@ -496,7 +496,7 @@ fn decide(stage: &Stage<'_>, rider: &mut Rider, now: SimTime, verdict: Verdict) 
     match verdict {
         Verdict::RollBack { reasons } => {
             record(DecisionKind::RollBack, reasons);
-            Some(Act::RollBack(stage.players[rider.player].procedure.clone()))
+            Some(Act::RollBack(Box::new(stage.players[rider.player].procedure.clone())))
         }
         Verdict::ForwardFix { reasons } => {
             record(DecisionKind::ForwardFix, reasons);

@@ -84,8 +84,8 @@ pub(super) fn draw(
     key: &Key,
     around: &Surroundings<'_>,
 ) -> Slot {
-    let mut drawn = Slot::default();
-    drawn.arrivals = poisson_quantile(rate * exposure.total, key.purpose(Purpose::Arrivals).uniform_open());
+    let arrivals = poisson_quantile(rate * exposure.total, key.purpose(Purpose::Arrivals).uniform_open());
+    let mut drawn = Slot { arrivals, ..Slot::default() };
     route(&mut drawn, exposure, key);
     let spec = &around.spec.services[service.0 as usize];
     let background = (spec.error_ratio.get() * around.climate.errors(service, window.weather)).min(1.0);
