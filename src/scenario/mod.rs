@@ -17,6 +17,7 @@ pub mod embedded;
 pub mod history;
 pub mod limits;
 pub mod noise;
+mod people;
 mod place;
 pub mod protection;
 pub mod quick;

@@ -3,4 +3,5 @@
 pub mod conditions;
 mod drive;
 pub mod execution;
+pub mod hands;
 pub mod step;
