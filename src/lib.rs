@@ -178,6 +178,7 @@ pub mod expr;
 pub mod fault;
 pub mod import;
 pub mod lint;
+pub mod people;
 pub mod policy;
 pub mod promql;
 pub mod quantity;

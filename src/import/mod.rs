@@ -17,6 +17,7 @@ mod deployment;
 mod flagger;
 mod load_test;
 mod native;
+mod native_tree;
 mod placeholder;
 mod query_book;
 mod unread;

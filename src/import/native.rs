@@ -3,13 +3,14 @@
 use super::line;
 use promql_parser::parser::{self, Expr, token};
 
+use super::native_tree;
 use super::query_book::QueryBook;
 use super::{ImportOptions, SourceText, stem};
 use crate::diagnostic::{Diagnostic, Source};
 use crate::document::{self, Node, Reader};
 use crate::policy::loaded::{CheckDef, Limits, Loaded};
 use crate::policy::native::{
-    AfterDecision, Native, NativeFile, OnTrouble, Rearm, Rule, Then, TriggerDef, TriggerSpec,
+    AfterDecision, Native, NativeFile, OnTrouble, Phase, Rearm, Rule, Then, TriggerDef, TriggerSpec, paces,
 };
 use crate::telemetry::naming::{Engine, LabelRole, MetricBinding, Naming};
 use crate::time::SimDuration;
@@ -42,17 +43,19 @@ pub(super) fn load(source: SourceText<'_>, options: &ImportOptions) -> Result<Lo
         triggers.push(def);
         checks.push(check);
     }
+    let trees = native_tree::load(&file.decide, &root, &mut book, &mut checks, &mut reading)?;
     reading.push(after_sentence(file.after_decision));
     let name = stem(source.name).to_owned();
     let service = file.bind.service.as_deref().or(options.service.as_deref()).unwrap_or("app");
-    let summary = file.summary.clone().unwrap_or_else(|| format!("{} native triggers", triggers.len()));
+    let summary =
+        file.summary.clone().unwrap_or_else(|| format!("{} native triggers", triggers.len() + trees.len()));
     Ok(Loaded {
         identity: format!("native/{name}"),
         name,
         source: source.name.to_owned(),
         engine: Engine::Native,
         summary,
-        prototype: Box::new(Native::new(triggers, file.after_decision)),
+        prototype: Box::new(Native::new(triggers, file.after_decision).with_trees(trees)),
         queries: book.into_queries(),
         checks,
         rollout: None,
@@ -90,7 +93,7 @@ fn check_file(file: &NativeFile, root: &Reader<'_>) -> Result<(), Diagnostic> {
         let at = root.get("format").unwrap_or_else(|| root.clone());
         return Err(at.diagnostic_at(format!("format {} is not known", file.format), "write `format: 1`"));
     }
-    if file.triggers.is_empty() {
+    if file.triggers.is_empty() && file.decide.is_empty() {
         let at = root.get("triggers").unwrap_or_else(|| root.clone());
         return Err(at.diagnostic_at("there are no triggers", "write at least one"));
     }
@@ -108,11 +111,7 @@ fn check_trigger(
         let fact = format!("there are two triggers `{}`", spec.name);
         return Err(place("name").diagnostic_at(fact, "give each its own name"));
     }
-    if spec.every < SimDuration::from_secs(1) {
-        return Err(
-            place("every").diagnostic_at("evaluations must be at least 1s apart", "write `every: 15s`")
-        );
-    }
+    check_schedule(spec.every, &spec.evaluate, at)?;
     let counts = [
         ("for", spec.hold_for.is_some()),
         ("consecutive", spec.consecutive.is_some()),
@@ -152,6 +151,51 @@ fn check_trigger(
     Ok(())
 }
 
+/// Either one interval, or phases of which only the last has no end.
+pub(super) fn check_schedule(
+    every: SimDuration,
+    phases: &[Phase],
+    at: &Reader<'_>,
+) -> Result<(), Diagnostic> {
+    let place = |key: &str| at.get(key).unwrap_or_else(|| at.clone());
+    let second = SimDuration::from_secs(1);
+    let written = at.get("every").is_some();
+    if written && !phases.is_empty() {
+        let fact = "`every` and `evaluate` cannot be in one";
+        return Err(place("every").diagnostic_at(fact, "write the last phase without `for`"));
+    }
+    if every < second {
+        let help = "write `every: 15s`";
+        return Err(place("every").diagnostic_at("evaluations must be at least 1s apart", help));
+    }
+    for (index, phase) in phases.iter().enumerate() {
+        let is_last = index + 1 == phases.len();
+        let here = || at.at(&format!("evaluate[{index}]")).unwrap_or_else(|| place("evaluate"));
+        if phase.every < second {
+            let fact = "evaluations must be at least 1s apart";
+            return Err(here().diagnostic_at(fact, "write `{every: 10s, for: 1h}`"));
+        }
+        if phase.lasts.is_none() != is_last {
+            let fact = if is_last { "the last phase has an end" } else { "a phase without an end" };
+            let help = "write `for` in every phase but the last: `[{every: 10s, for: 1h}, {every: 60s}]`";
+            return Err(here().diagnostic_at(fact, help));
+        }
+    }
+    Ok(())
+}
+
+/// `10s for 1h, then every 60s`.
+pub(super) fn pace_words(every: SimDuration, phases: &[Phase]) -> String {
+    if phases.is_empty() {
+        return every.to_string();
+    }
+    let words = |phase: &Phase| match phase.lasts {
+        Some(lasts) => format!("{} for {lasts}", phase.every),
+        None => phase.every.to_string(),
+    };
+    phases.iter().map(words).collect::<Vec<_>>().join(", then every ")
+}
+
 fn trigger(
     spec: &TriggerSpec,
     at: &Reader<'_>,
@@ -161,28 +205,34 @@ fn trigger(
     let line = line(&place);
     let query = book.add(&spec.expr, &place)?;
     let comparison = comparison(&spec.expr);
-    let mut sides = Vec::new();
-    if let Some(c) = &comparison {
-        for side in [&c.left, &c.right].into_iter().flatten() {
-            if book.reads(side) {
-                sides.push(book.insert(side.clone(), line));
-            }
-        }
-    }
-    let check = check(spec, comparison.as_ref(), line, book);
+    let sides = sides(comparison.as_ref(), line, book);
+    let check = check(&spec.name, &spec.expr, comparison.as_ref(), line, book);
+    let (every, later) = paces(spec.every, &spec.evaluate);
     let def = TriggerDef {
         name: spec.name.clone(),
         reason: spec.reason.clone().unwrap_or_else(|| spec.name.clone()),
         query,
         sides,
         rule: rule(spec),
-        every: spec.every,
+        every,
+        later,
         start_after: spec.start_after,
         then: spec.then.clone(),
         on_no_data: spec.on_no_data,
         on_error: spec.on_error,
     };
     Ok((def, check))
+}
+
+/// The queries of the sides of a comparison.
+pub(super) fn sides(comparison: Option<&Comparison>, line: usize, book: &mut QueryBook) -> Vec<usize> {
+    let mut sides = Vec::new();
+    for side in comparison.into_iter().flat_map(|c| [&c.left, &c.right]).flatten() {
+        if book.reads(side) {
+            sides.push(book.insert(side.clone(), line));
+        }
+    }
+    sides
 }
 
 fn rule(spec: &TriggerSpec) -> Rule {
@@ -198,7 +248,7 @@ fn rule(spec: &TriggerSpec) -> Rule {
 }
 
 /// A comparison at the top of an expression, its number (if one side is one) on the right.
-struct Comparison {
+pub(super) struct Comparison {
     /// The left side, unless it is a number.
     left: Option<String>,
     /// The right side, unless it is a number.
@@ -208,7 +258,7 @@ struct Comparison {
 }
 
 /// Reads a text that is known to be PromQL.
-fn comparison(text: &str) -> Option<Comparison> {
+pub(super) fn comparison(text: &str) -> Option<Comparison> {
     let mut tree = parser::parse(text.trim()).ok()?;
     while let Expr::Paren(inner) = tree {
         tree = *inner.expr;
@@ -246,11 +296,17 @@ fn number(side: &Expr) -> Option<f64> {
 }
 
 /// The check behind a trigger: its left side against a number, or the difference of two sides against zero.
-fn check(spec: &TriggerSpec, comparison: Option<&Comparison>, line: usize, book: &mut QueryBook) -> CheckDef {
-    let name = spec.name.clone();
+pub(super) fn check(
+    name: &str,
+    expr: &str,
+    comparison: Option<&Comparison>,
+    line: usize,
+    book: &mut QueryBook,
+) -> CheckDef {
+    let name = name.to_owned();
     let whole = || CheckDef {
         name: name.clone(),
-        query: Some(spec.expr.trim().to_owned()),
+        query: Some(expr.trim().to_owned()),
         good: "without a result".to_owned(),
         limits: Limits { min: None, max: None, strict: false },
         line,
@@ -301,7 +357,7 @@ fn sentence(spec: &TriggerSpec, def: &TriggerDef) -> String {
     };
     format!(
         "Every {}{grace}, `{}`: {} when `{expr}`{bad}{}{}.",
-        spec.every,
+        pace_words(spec.every, &spec.evaluate),
         spec.name,
         then_words(&spec.then),
         trouble("no data", spec.on_no_data),
@@ -309,11 +365,12 @@ fn sentence(spec: &TriggerSpec, def: &TriggerDef) -> String {
     )
 }
 
-fn then_words(then: &Then) -> String {
+pub(super) fn then_words(then: &Then) -> String {
     match then {
         Then::RollBack => "rolls back".to_owned(),
         Then::Hold => "holds the rollout".to_owned(),
         Then::Page => "pages a person".to_owned(),
+        Then::Investigate => "holds and pages a person, who rolls back if it still stands,".to_owned(),
         Then::Stop => "halts writes".to_owned(),
         Then::ForwardFix => "repairs forwards".to_owned(),
         Then::Defer => "schedules a fix".to_owned(),

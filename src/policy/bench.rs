@@ -2,7 +2,8 @@
 
 use crate::effect::{RolloutView, Routing, SetName, SetView, Split};
 use crate::policy::{
-    CheckOutcome, Notice, Observation, Policy, Queries, QueryError, RolloutStatus, Start, Truth, Verdict,
+    CheckOutcome, Facts, Notice, Observation, Policy, Queries, QueryError, RolloutStatus, Start, Truth,
+    Verdict,
 };
 use crate::promql::{Labels, Sample, Value};
 use crate::strategy::{Progress, StepKind, StepStatus};
@@ -46,6 +47,7 @@ pub(crate) struct Bench {
     pub(crate) status: RolloutStatus,
     pub(crate) chance: f64,
     pub(crate) truth: Option<Truth>,
+    pub(crate) facts: Facts,
     pub(crate) findings: Vec<(usize, CheckOutcome)>,
     pub(crate) notices: Vec<Notice>,
     pub(crate) log: Vec<String>,
@@ -80,6 +82,7 @@ impl Bench {
             status,
             chance: 0.5,
             truth: None,
+            facts: Facts::default(),
             findings: Vec::new(),
             notices: Vec::new(),
             log: Vec::new(),
@@ -94,6 +97,7 @@ impl Bench {
             rollout: self.status,
             chance: self.chance,
             truth: self.truth,
+            facts: self.facts,
             queries: &mut self.script,
             findings: &mut self.findings,
             notices: &mut self.notices,

@@ -12,6 +12,7 @@
 pub(crate) mod bench;
 
 pub mod argo;
+pub mod facts;
 pub mod flagger;
 pub mod loaded;
 pub mod native;
@@ -24,6 +25,7 @@ use std::sync::Arc;
 use crate::strategy::StepStatus;
 use crate::time::SimTime;
 
+pub use facts::Facts;
 pub use observation::{
     CheckOutcome, Notice, Observation, Queries, QueryError, RolloutStatus, Severity, Truth,
 };

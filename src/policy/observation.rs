@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::facts::Facts;
 use crate::effect::RolloutView;
 use crate::promql::Value;
 use crate::strategy::{Progress, StepStatus};
@@ -70,6 +71,8 @@ pub enum CheckOutcome {
     NoData,
     /// The query or the evaluation failed.
     Error,
+    /// It is good and there is nothing to show for it; counted nowhere.
+    Nothing,
 }
 
 /// How bad an event is.
@@ -107,6 +110,8 @@ pub struct Observation<'a> {
     pub chance: f64,
     /// What an oracle knows; `None` for every policy that is not marked as needing it.
     pub truth: Option<Truth>,
+    /// What people know about the change, whatever monitoring shows.
+    pub facts: Facts,
     /// The metrics.
     pub queries: &'a mut dyn Queries,
     /// What the checks found, by index in the policy's list of checks.

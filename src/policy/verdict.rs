@@ -4,8 +4,8 @@ use crate::time::SimDuration;
 
 /// The verdict of a policy on one observation.
 ///
-/// When triggers of one policy disagree the order is: stop > roll back > forward fix > inconclusive > hold > defer >
-/// page > promote > advance > continue ([`Verdict::precedence`]).
+/// When triggers of one policy disagree the order is: stop > roll back > forward fix > investigate > inconclusive > hold >
+/// defer > page > promote > advance > continue ([`Verdict::precedence`]).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Verdict {
     /// No opinion.
@@ -29,6 +29,11 @@ pub enum Verdict {
     Hold,
     /// Pause until somebody resumes.
     Inconclusive {
+        /// Why.
+        reasons: Vec<String>,
+    },
+    /// Tell a person, who looks and rolls back if it still stands; the rollout is held until then.
+    Investigate {
         /// Why.
         reasons: Vec<String>,
     },
@@ -69,9 +74,10 @@ impl Verdict {
             Verdict::Defer { .. } => 4,
             Verdict::Hold => 5,
             Verdict::Inconclusive { .. } => 6,
-            Verdict::ForwardFix { .. } => 7,
-            Verdict::RollBack { .. } => 8,
-            Verdict::Stop { .. } => 9,
+            Verdict::Investigate { .. } => 7,
+            Verdict::ForwardFix { .. } => 8,
+            Verdict::RollBack { .. } => 9,
+            Verdict::Stop { .. } => 10,
             Verdict::After { meanwhile, .. } => meanwhile.precedence(),
         }
     }
@@ -107,7 +113,7 @@ impl Verdict {
     pub fn holds(&self) -> bool {
         match self {
             Verdict::After { meanwhile, .. } => meanwhile.holds(),
-            _ => matches!(self, Verdict::Hold | Verdict::Inconclusive { .. }),
+            _ => matches!(self, Verdict::Hold | Verdict::Inconclusive { .. } | Verdict::Investigate { .. }),
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::time::SimTime;
 use crate::world::World;
 
 use super::ledger::Ledger;
+use super::person::Call;
 use super::record::{CheckSummary, DecisionRecord, Lane, NoticeRecord, TimelineEntry, TracePoint};
 use super::station::Station;
 use super::sweep::Sweep;
@@ -43,6 +44,10 @@ pub struct Rider {
     pub notices: Vec<NoticeRecord>,
     /// What its checks found.
     pub checks: Vec<CheckAccount>,
+    /// The person at work on a page of it.
+    pub call: Option<Call>,
+    /// How many pages of it were taken up.
+    pub calls: u64,
     /// It asked for a tick that is not in the future: it is not asked again.
     pub silenced: bool,
     /// When its policy wants to be asked next, as of [`Rider::look_ahead`].
@@ -72,11 +77,32 @@ pub struct CheckAccount {
     pub summary: CheckSummary,
     /// Bad findings in a row up to now.
     pub streak: u32,
+    /// The last finding, also before the onset; not kept in a sweep, where nobody looks at it.
+    pub latest: Option<Latest>,
+}
+
+/// What whoever looks at a check sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Latest {
+    /// It is good.
+    Good,
+    /// It is bad.
+    Bad,
+    /// It has no value, or failed.
+    Unanswered,
 }
 
 impl CheckAccount {
     /// Notes a finding.
     pub fn note(&mut self, outcome: CheckOutcome, after_onset: bool) {
+        self.latest = Some(match outcome {
+            CheckOutcome::Good(_) | CheckOutcome::Nothing => Latest::Good,
+            CheckOutcome::Bad(_) => Latest::Bad,
+            CheckOutcome::NoData | CheckOutcome::Error => Latest::Unanswered,
+        });
+        if outcome == CheckOutcome::Nothing {
+            return;
+        }
         let summary = &mut self.summary;
         summary.evaluations += 1;
         if !after_onset {
@@ -109,7 +135,8 @@ impl Rider {
     pub fn look_ahead(&mut self) {
         let pending = self.pending.iter().map(|(at, _)| *at).min().unwrap_or(SimTime::NEVER);
         self.tick = if self.silenced { SimTime::NEVER } else { self.policy.next_tick() };
-        self.due = self.tick.min(pending);
+        let person = self.call.as_ref().map_or(SimTime::NEVER, |call| call.acts_at);
+        self.due = self.tick.min(pending).min(person);
     }
 }
 
@@ -276,6 +303,7 @@ impl Branch {
                 CheckOutcome::Bad(value) => (format!("{name}: {value:.6} bad"), Some(value)),
                 CheckOutcome::NoData => (format!("{name}: no data"), None),
                 CheckOutcome::Error => (format!("{name}: error"), None),
+                CheckOutcome::Nothing => return,
             };
             let value = value.filter(|v| v.is_finite());
             timeline.entries.push(TimelineEntry {

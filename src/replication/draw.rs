@@ -6,12 +6,15 @@ use crate::effect::{
     Disturbance, MonitoringDisturbance, PeopleDisturbance, Revision, RollbackDisturbance, ServiceId,
 };
 use crate::fault::{Effect, Fault, Resolution};
+use crate::people::Reaction;
 use crate::quantity::Ratio;
 use crate::rng::Key;
 use crate::rollback::RollbackConditions;
 use crate::scenario::Scenario;
 use crate::time::SimTime;
 use crate::world::spec::{Timed, TimedDisturbance};
+
+use super::person::FAILED_COMMAND;
 
 /// Everything drawn once for a replication.
 #[derive(Clone, Debug)]
@@ -72,6 +75,9 @@ impl Draw {
         let of_past = of_past.collect();
         let onset = faults.iter().map(|f| f.from).min();
         let mut rollback = scenario.rollback_conditions.clone();
+        if let Some(people) = &scenario.people {
+            rollback.person_after = Reaction::draw(people, key, FAILED_COMMAND).total();
+        }
         confounders.iter().for_each(|effect| bend(&mut rollback, &effect.what));
         let mut rollback_when_bad = rollback.clone();
         faults.iter().for_each(|effect| bend(&mut rollback_when_bad, &effect.what));

@@ -10,7 +10,7 @@ use super::baseline::Baseline;
 use super::branch::{Branch, Rider};
 use super::play::Finished;
 use super::record::{
-    BranchEnd, DataRecord, Player, RollbackOutcome, RollbackRecord, RollbackStep, RunRecord,
+    BranchEnd, DataRecord, DecidedBy, Player, RollbackOutcome, RollbackRecord, RollbackStep, RunRecord, Told,
 };
 use super::way_back::Rollback;
 
@@ -35,6 +35,8 @@ pub struct Twin<'a> {
     pub users: f64,
     /// Those of them whose requests a cohort rule matches.
     pub matching: f64,
+    /// When somebody hears of a rollback, after the decision, if anything is known about that.
+    pub told_after: Option<Option<SimDuration>>,
 }
 
 /// What all riders of a finished branch have in common.
@@ -46,6 +48,7 @@ pub struct Fate<'a> {
     users_harmed: f64,
     rollbacks: Vec<RollbackRecord>,
     data: Option<DataRecord>,
+    told_after: Option<Option<SimDuration>>,
 }
 
 impl<'a> Fate<'a> {
@@ -76,13 +79,14 @@ impl<'a> Fate<'a> {
             rollbacks: branch.earlier_rollbacks.iter().chain(&branch.rollback).map(rollback).collect(),
             data: data(branch),
             tally,
+            told_after: twin.told_after,
         }
     }
 
     /// The record of one rider, miss and false causes left open.
     pub fn record(&self, rider: &Rider, player: &Player) -> RunRecord {
         let branch = &self.finished.branch;
-        RunRecord {
+        let mut run = RunRecord {
             player: player.clone(),
             rollback: self.rollbacks.first().cloned().filter(|_| rider.decision.is_some()),
             further: self.rollbacks.iter().skip(1).cloned().collect(),
@@ -91,6 +95,7 @@ impl<'a> Fate<'a> {
             recovered_at: self.recovered_at.map(SimTime::as_nanos),
             pages: rider.pages,
             notices: rider.notices.clone(),
+            told: None,
             counts: self.counts,
             harmed: self.tally.harm,
             users_harmed: self.users_harmed,
@@ -105,7 +110,9 @@ impl<'a> Fate<'a> {
             false_cause: None,
             timeline: branch.timeline.as_ref().map(|t| t.entries.clone()).unwrap_or_default(),
             trace: branch.timeline.as_ref().map(|t| t.trace.clone()).unwrap_or_default(),
-        }
+        };
+        run.told = told(&run, self.told_after);
+        run
     }
 }
 
@@ -142,6 +149,20 @@ fn data(branch: &Branch) -> Option<DataRecord> {
         corrupted: whole(damage.corrupted),
         constraints_lost: damage.constraints_lost,
     })
+}
+
+/// When somebody was told of a decision: whoever made it, by an alert of the engine, or as the people of the scenario hear
+/// of such things; `None` where neither alerts nor people are known.
+fn told(run: &RunRecord, told_after: Option<Option<SimDuration>>) -> Option<Told> {
+    let decision = run.decision.as_ref()?;
+    if decision.decided_by == Some(DecidedBy::Person) {
+        return Some(Told { at: Some(decision.at) });
+    }
+    let heard = told_after.map(|after| after.map(|after| decision.at + after.as_nanos()));
+    let alerted = (!run.notices.is_empty()).then(|| run.notified_at());
+    let ways = [heard, alerted];
+    let first = ways.iter().flatten().flatten().min().copied();
+    ways.iter().any(Option::is_some).then_some(Told { at: first })
 }
 
 fn rollback(rollback: &Rollback) -> RollbackRecord {

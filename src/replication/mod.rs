@@ -16,6 +16,7 @@ pub mod finish;
 pub mod ledger;
 pub mod metastable;
 pub mod panel;
+pub mod person;
 pub mod play;
 pub mod prepared;
 pub mod question;
@@ -258,6 +259,8 @@ fn rider(index: usize, player: &PlayerSpec, setting: &Setting, end: SimTime) -> 
         pages: 0,
         notices: Vec::new(),
         checks: vec![Default::default(); player.checks.len()],
+        call: None,
+        calls: 0,
         silenced: false,
         tick: SimTime::NEVER,
         due: SimTime::NEVER,
@@ -301,6 +304,8 @@ impl Tree<'_> {
         };
         // Whether a verdict gets through is a matter of its own policy.
         let delivered = !stage.sampler().ever_drops_verdicts();
+        // So is what becomes of a page.
+        let delivered = delivered && !self.setting.has_people;
         let together = !self.options.no_sweep && !self.options.timeline && delivered;
         let everybody: Vec<usize>;
         let alone = if together {
@@ -380,6 +385,7 @@ impl Tree<'_> {
             availability: spec.slo.availability.get(),
             users,
             matching: spec.matching_users(),
+            told_after: self.setting.told_after(),
         };
         let mut runs: Vec<(usize, RunRecord)> = Vec::with_capacity(plan.players.len());
         for one in finished {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::policy::{CheckOutcome, Notice, Observation, RolloutStatus, Severity, Truth, Verdict};
+use crate::policy::{CheckOutcome, Facts, Notice, Observation, RolloutStatus, Severity, Truth, Verdict};
 use crate::rng::Purpose;
 use crate::rollback::ProcedureSpec;
 use crate::strategy::Signal;
@@ -11,8 +11,9 @@ use crate::time::{SimDuration, SimTime};
 use crate::world::Stop;
 
 use super::branch::{Branch, Rider};
+use super::person;
 use super::prepared::{PlayerSpec, Prepared};
-use super::record::{BranchEnd, DecisionKind, DecisionRecord, Lane, NoticeRecord, Player};
+use super::record::{BranchEnd, DecidedBy, DecisionKind, DecisionRecord, Lane, NoticeRecord, Player};
 use super::setting::Setting;
 use super::station::{Answers, Spare, is_cut_off};
 use super::sweep::Instant;
@@ -51,8 +52,18 @@ impl Stage<'_> {
         self.setting.sampler(self.bad)
     }
 
+    /// What people know about the change at an instant.
+    fn facts(&self, after_onset: bool) -> Facts {
+        let facts = self.prepared.scenario.facts;
+        if self.bad && after_onset { facts } else { facts.without_a_fault() }
+    }
+
     fn way_back(&self) -> Arc<WayBack> {
         Arc::new(self.setting.way_back(self.bad))
+    }
+
+    fn way_back_by_hand(&self) -> Arc<WayBack> {
+        Arc::new(person::by_hand(self, self.setting.way_back(self.bad)))
     }
 }
 
@@ -68,6 +79,7 @@ pub struct Finished {
 #[derive(Clone, Debug, PartialEq)]
 enum Act {
     RollBack(Box<ProcedureSpec>),
+    RollBackByHand(Box<ProcedureSpec>),
     ForwardFix,
     Stop,
     Advance,
@@ -77,7 +89,7 @@ enum Act {
 impl Act {
     /// Whether the rollout is over for those who act like this: nothing but the end of a rollback is told them.
     fn ends_rollout(&self) -> bool {
-        matches!(self, Act::RollBack(_) | Act::ForwardFix | Act::Stop)
+        matches!(self, Act::RollBack(_) | Act::RollBackByHand(_) | Act::ForwardFix | Act::Stop)
     }
 }
 
@@ -321,6 +333,7 @@ fn act_on(stage: &Stage<'_>, branch: &mut Branch, act: &Act) {
         Act::Advance => branch.control(Signal::Advance),
         Act::Promote => branch.control(Signal::Promote),
         Act::RollBack(procedure) => branch.roll_back(procedure, &stage.way_back()),
+        Act::RollBackByHand(procedure) => branch.roll_back(procedure, &stage.way_back_by_hand()),
         Act::ForwardFix => branch.fix_forward(&stage.way_back()),
         Act::Stop => branch.halt_writes(),
     }
@@ -363,7 +376,18 @@ impl Desk {
 
     /// Asks one rider that is due, notes what it says, and returns what it does.
     fn question(&mut self, stage: &Stage<'_>, branch: &mut Branch, rider: &mut Rider) -> Option<Act> {
+        let act = self.policy(stage, branch, rider);
+        let act = self.person(stage, branch, rider, act);
+        rider.look_ahead();
+        act
+    }
+
+    /// What the policy says, and does by that.
+    fn policy(&mut self, stage: &Stage<'_>, branch: &mut Branch, rider: &mut Rider) -> Option<Act> {
         let now = self.now;
+        if rider.tick > now && !rider.pending.iter().any(|(at, _)| *at <= now) {
+            return None;
+        }
         let mut verdict = Verdict::Continue;
         if !rider.pending.is_empty() {
             verdict = due_verdict(rider, now);
@@ -375,9 +399,34 @@ impl Desk {
             }
             rider.silenced = rider.policy.next_tick() <= now;
         }
-        let act = self.weigh(stage, branch, rider, verdict);
-        rider.look_ahead();
-        act
+        self.weigh(stage, branch, rider, verdict)
+    }
+
+    /// What the person does who was paged, beside what the policy does; a decision of the policy needs nobody.
+    fn person(
+        &self,
+        stage: &Stage<'_>,
+        branch: &mut Branch,
+        rider: &mut Rider,
+        act: Option<Act>,
+    ) -> Option<Act> {
+        if act.as_ref().is_some_and(Act::ends_rollout) {
+            rider.call = None;
+            return act;
+        }
+        let Some(call) = rider.call.take_if(|call| call.acts_at <= self.now) else {
+            rider.holding |= rider.call.as_ref().is_some_and(|call| call.holds);
+            return act;
+        };
+        let Some(verdict) = person::act(stage, rider, &call) else {
+            rider.holding &= !call.holds;
+            branch.note(Lane::Policy, || "a person looks: everything is fine again".to_owned());
+            return act;
+        };
+        note_verdict(branch, &verdict);
+        let Verdict::RollBack { reasons } = verdict else { return act };
+        record(rider, self.now, DecisionKind::RollBack, reasons, Some(DecidedBy::Person));
+        Some(Act::RollBackByHand(Box::new(stage.players[rider.player].procedure.clone())))
     }
 
     fn weigh(
@@ -420,6 +469,7 @@ impl Desk {
                 rollout: self.status,
                 chance: rider.chance.id(self.now.as_nanos()).uniform(),
                 truth: player.needs_truth.then_some(stage.truth),
+                facts: stage.facts(self.after_onset),
                 queries: &mut answers,
                 findings: &mut self.findings,
                 notices: &mut self.notices,
@@ -438,6 +488,10 @@ impl Desk {
         }
         for sentence in self.sentences.drain(..) {
             branch.note(Lane::Policy, || sentence);
+        }
+        let alarm = |notice: &&Notice| notice.severity > Severity::Info;
+        if let Some(alert) = self.notices.iter().find(alarm).filter(|_| stage.setting.acts_on_pages()) {
+            person::summon(stage, rider, self.now, std::slice::from_ref(&alert.text), false);
         }
         for notice in self.notices.drain(..) {
             branch.note(Lane::Policy, || format!("alert to {}: {}", notice.whom, notice.text));
@@ -481,6 +535,7 @@ fn note_verdict(branch: &mut Branch, verdict: &Verdict) {
         Verdict::ForwardFix { reasons } => ("forward fix", reasons),
         Verdict::Stop { reasons } => ("stop", reasons),
         Verdict::Page { reasons } => ("page", reasons),
+        Verdict::Investigate { reasons } => ("investigate", reasons),
         Verdict::Defer { reasons } => ("defer", reasons),
         Verdict::Inconclusive { reasons } => ("inconclusive", reasons),
         _ => return,
@@ -488,26 +543,42 @@ fn note_verdict(branch: &mut Branch, verdict: &Verdict) {
     branch.note(Lane::Policy, || format!("verdict: {word}: {}", reasons.join("; ")));
 }
 
+/// Keeps a rider's first decision.
+fn record(
+    rider: &mut Rider,
+    now: SimTime,
+    kind: DecisionKind,
+    reasons: Vec<String>,
+    decided_by: Option<DecidedBy>,
+) {
+    rider.decision.get_or_insert(DecisionRecord { at: now.as_nanos(), kind, reasons, decided_by });
+}
+
 /// Turns a verdict into what the branch does.
 fn decide(stage: &Stage<'_>, rider: &mut Rider, now: SimTime, verdict: Verdict) -> Option<Act> {
-    let mut record = |kind, reasons: Vec<String>| {
-        rider.decision.get_or_insert(DecisionRecord { at: now.as_nanos(), kind, reasons });
-    };
     match verdict {
         Verdict::RollBack { reasons } => {
-            record(DecisionKind::RollBack, reasons);
+            record(rider, now, DecisionKind::RollBack, reasons, None);
             Some(Act::RollBack(Box::new(stage.players[rider.player].procedure.clone())))
         }
         Verdict::ForwardFix { reasons } => {
-            record(DecisionKind::ForwardFix, reasons);
+            record(rider, now, DecisionKind::ForwardFix, reasons, None);
             Some(Act::ForwardFix)
         }
         Verdict::Stop { reasons } => {
-            record(DecisionKind::Stop, reasons);
+            record(rider, now, DecisionKind::Stop, reasons, None);
             Some(Act::Stop)
         }
-        Verdict::Page { .. } => {
+        Verdict::Page { reasons } => {
             rider.pages += 1;
+            if stage.setting.acts_on_pages() {
+                person::summon(stage, rider, now, &reasons, false);
+            }
+            None
+        }
+        Verdict::Investigate { reasons } => {
+            rider.pages += 1;
+            person::summon(stage, rider, now, &reasons, true);
             None
         }
         Verdict::Advance => Some(Act::Advance),

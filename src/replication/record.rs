@@ -134,6 +134,9 @@ pub struct RunRecord {
     /// Who was told what by alerts of the engine itself (Flagger's), in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notices: Vec<NoticeRecord>,
+    /// When somebody was told of the decision; absent where nothing is known of people and no engine sent an alert.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told: Option<Told>,
     /// Requests over the whole span.
     pub counts: Counts,
     /// Requests bad here and good without the deploy.
@@ -190,6 +193,13 @@ impl DataRecord {
     }
 }
 
+/// Whether and when people were told of a decision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Told {
+    /// When; `None` if nobody ever was.
+    pub at: Option<Nanos>,
+}
+
 /// Something people were told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NoticeRecord {
@@ -230,6 +240,17 @@ pub struct DecisionRecord {
     pub kind: DecisionKind,
     /// Why, in the engine's own words.
     pub reasons: Vec<String>,
+    /// Who decided, if it was not the policy by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decided_by: Option<DecidedBy>,
+}
+
+/// Who decides beside policies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DecidedBy {
+    /// Somebody who was paged.
+    Person,
 }
 
 /// Kinds of decisions.

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use crate::people::{People, reaction};
 use crate::rng::Key;
 use crate::scenario::Scenario;
 use crate::telemetry::sampler::Sampler;
-use crate::time::SimTime;
+use crate::time::{SimDuration, SimTime};
 use crate::world::{Common, climate::Climate};
 
 use super::draw::Draw;
@@ -21,6 +22,10 @@ pub struct Setting {
     pub sampler: Sampler,
     /// The same scrapes at the same instants in the bad twin, where the change may also hurt monitoring.
     pub sampler_when_bad: Sampler,
+    /// Those who are paged.
+    pub people: Arc<People>,
+    /// Whether the scenario says who that is; if not, they only come when a policy asks for somebody who investigates.
+    pub has_people: bool,
     /// Its world's description and weather.
     pub common: Arc<Common>,
     /// When the release is deployed.
@@ -43,12 +48,35 @@ impl Setting {
         let end = horizon_at + scenario.watch;
         let climate = Climate::new(&scenario.world, key, end);
         let common = Arc::new(Common::new(scenario.world.clone(), climate, key));
-        Setting { key, draw, sampler, sampler_when_bad, common, deploy_at, horizon_at, end }
+        let people = Arc::new(scenario.people.clone().unwrap_or_default());
+        let has_people = scenario.people.is_some();
+        Setting {
+            key,
+            people,
+            has_people,
+            draw,
+            sampler,
+            sampler_when_bad,
+            common,
+            deploy_at,
+            horizon_at,
+            end,
+        }
     }
 
     /// The scrapes of a twin.
     pub fn sampler(&self, bad: bool) -> &Sampler {
         if bad { &self.sampler_when_bad } else { &self.sampler }
+    }
+
+    /// Whether somebody who is paged acts.
+    pub fn acts_on_pages(&self) -> bool {
+        self.has_people && self.people.act_on_pages
+    }
+
+    /// When somebody hears of a rollback, after the decision; `None` if nothing is known about that.
+    pub fn told_after(&self) -> Option<Option<SimDuration>> {
+        if self.has_people { reaction::told_after(&self.people, self.key) } else { None }
     }
 
     /// The ways back of a twin.

@@ -6,11 +6,13 @@
 
 use std::sync::Arc;
 
+use crate::catalogue::Entry;
 use crate::effect::{Revision, SetName};
 use crate::rng::{Key, Purpose};
+use crate::rollback::forward_fix::ForwardFix;
 use crate::rollback::kubectl_undo::KubectlUndo;
 use crate::rollback::target::{Shelf, Target, Which};
-use crate::rollback::{Ending, Execution, Order, Procedure, ProcedureSpec, RollbackConditions};
+use crate::rollback::{Ending, Execution, Fallback, Order, Procedure, ProcedureSpec, RollbackConditions};
 use crate::strategy::Signal;
 use crate::time::SimTime;
 use crate::world::World;
@@ -114,7 +116,16 @@ impl Branch {
     pub fn fix_forward(&mut self, way: &Arc<WayBack>) {
         let conditions = Arc::clone(&way.conditions);
         let target = Shelf { history: &conditions.history, log: &self.log }.target(Which::Fix);
-        let order = Order::of(&ProcedureSpec::ForwardFix(conditions.fix.clone()), conditions, way.key);
+        let fix = ProcedureSpec::ForwardFix(conditions.fix.clone());
+        // Whoever sees that the fix mends nothing rolls back, instead of what follows a failed rollback.
+        let conditions = match conditions.fix.falls_back {
+            Some(_) => Arc::new(RollbackConditions {
+                on_failure: vec![Fallback::GiveUp],
+                ..conditions.as_ref().clone()
+            }),
+            None => conditions,
+        };
+        let order = Order::of(&fix, conditions, way.key);
         self.go_back(Execution::towards(order.to(target), &self.view()), way);
     }
 
@@ -182,6 +193,14 @@ impl Branch {
         if ending == Ending::FixForward {
             self.note(Lane::Rollback, || "the rollback is given up for a fix forwards".to_owned());
             self.fix_forward(way);
+            return;
+        }
+        let was_fix =
+            self.rollback.as_ref().is_some_and(|rollback| rollback.execution.name() == ForwardFix::NAME);
+        if ending == Ending::GivenUp && was_fix && way.conditions.fix.falls_back.is_some() {
+            self.note(Lane::Rollback, || "the fix mends nothing: back to the old revision".to_owned());
+            // The fix came by a rolling update, so that is what is undone.
+            self.roll_back(&ProcedureSpec::KubectlUndo(KubectlUndo::default()), way);
             return;
         }
         self.tell_riders_it_ended();

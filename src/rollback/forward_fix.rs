@@ -4,11 +4,13 @@
 //! the while.
 //!
 //! Traps: a fix that does not mend shows the same faults as the release it replaces, and is deployed to everybody;
-//! what follows then is a [`Fallback`](super::Fallback), best a rollback.
+//! what follows then is a [`Fallback`](super::Fallback), or a rollback if somebody looks (`falls_back`).
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::check::CheckSpec;
+use super::check::error_ratio::ErrorRatio;
 use super::{PlannedStep, Procedure, StepKind};
 use crate::catalogue::Entry;
 use crate::quantity::Ratio;
@@ -26,6 +28,9 @@ pub struct ForwardFix {
     pub bad: Ratio,
     /// Bounds of the rolling update that brings it.
     pub bounds: Bounds,
+    /// How long after the fix has arrived somebody looks whether users are still harmed and rolls back if they are; nobody
+    /// looks if absent.
+    pub falls_back: Option<SimDuration>,
 }
 
 /// Chance that a fix mends nothing, if nobody says otherwise: the share of changes that fail, for high performers
@@ -38,6 +43,7 @@ impl Default for ForwardFix {
             takes: Distribution::certain(3600.0),
             bad: Ratio::new(BAD).unwrap_or(Ratio::HALF),
             bounds: Bounds::default(),
+            falls_back: None,
         }
     }
 }
@@ -51,11 +57,17 @@ impl Entry for ForwardFix {
 impl Procedure for ForwardFix {
     fn plan(&self) -> Vec<PlannedStep> {
         let desk = SimDuration::from_secs(2);
-        vec![
+        let mut plan = vec![
             PlannedStep::new("write, review and build the fix", desk, StepKind::Wait)
                 .after(self.takes.clone())
                 .by_hand(),
             PlannedStep::new("deploy the fix", desk, StepKind::RollBack(self.bounds)),
-        ]
+        ];
+        if let Some(after) = self.falls_back {
+            let look = CheckSpec::ErrorRatio(ErrorRatio { after, ..ErrorRatio::default() });
+            let step = PlannedStep::new("look whether the fix helped", after, StepKind::Check(look));
+            plan.push(step.by_hand());
+        }
+        plan
     }
 }

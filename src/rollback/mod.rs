@@ -33,6 +33,7 @@ use crate::strategy::{StrategySpec, Undo};
 
 pub use support::conditions::{Fallback, RollbackConditions};
 pub use support::execution::{Ending, Execution, Order, StepLog};
+pub use support::hands::Hands;
 pub use support::step::{Command, PlannedStep, StepKind};
 
 /// A way to roll back, with its parameters.

@@ -21,6 +21,8 @@ use super::protection::{
 use super::resources::{Autoscaler, Cpu, Memory, WarmUp};
 use super::shapes::TrafficShape;
 use crate::fault::{ConfounderSpec, FaultSpec, SurroundingSpec};
+use crate::people::People;
+use crate::policy::Facts;
 use crate::quantity::{Rate, Ratio};
 use crate::rng::{Cycle, Distribution, Quick, Spikes};
 use crate::rollback::check::CheckSpec;
@@ -88,6 +90,9 @@ pub struct Document {
     /// How a release is repaired forwards, when a policy or a failed rollback asks for it.
     #[serde(default)]
     pub forward_fix: ForwardFix,
+    /// Who is paged, how long they take and what they do wrong; if absent pages are only counted.
+    #[serde(default)]
+    pub people: Option<People>,
     /// Scraping and queries.
     #[serde(default)]
     pub telemetry: Telemetry,
@@ -351,6 +356,8 @@ pub struct Change {
     pub faults: Vec<FaultSpec>,
     /// The migration of the schema that comes with the release, in both twins; it needs a `database`.
     pub migration: Option<Migration>,
+    /// What people know about the change that no metric shows; decision trees ask for it.
+    pub facts: Facts,
 }
 
 /// What goes differently from the book when rolling back.
@@ -431,7 +438,7 @@ impl Default for Retry {
 
 impl Default for Change {
     fn default() -> Self {
-        Change { bad: share(0.1), faults: Vec::new(), migration: None }
+        Change { bad: share(0.1), faults: Vec::new(), migration: None, facts: Facts::default() }
     }
 }
 

@@ -83,6 +83,8 @@ pub const SCENARIOS: &[File] = files![
     "database/point-of-no-return.yaml",
     "database/restore-from-backup.yaml",
     "database/silent-corruption.yaml",
+    "people/asleep-and-unpractised.yaml",
+    "people/wrong-hypothesis.yaml",
 ];
 
 /// The policies, in the order in which they are listed.
@@ -91,9 +93,12 @@ pub const POLICIES: &[File] = files![
     "policies/burn-rate.yaml",
     "policies/compare-with-stable.yaml",
     "policies/cpu-95pct-5m.yaml",
+    "policies/decision-tree-procedures.yaml",
+    "policies/decision-tree-strategies.yaml",
     "policies/error-5pct-or-latency-1s.yaml",
     "policies/five-xx-10pct-2m.yaml",
     "policies/flagger-checkout.yaml",
+    "policies/forward-fix-table.yaml",
     "policies/golden-signals.yaml",
     "policies/health-check-3-fails.yaml",
     "policies/mean-latency-20pct-over-stable.yaml",

@@ -19,6 +19,7 @@ pub mod history;
 pub mod limits;
 pub mod migrations;
 pub mod noise;
+mod people;
 mod place;
 pub mod protection;
 pub mod quick;

@@ -6,7 +6,7 @@ use super::document::{Document, FORMAT, Fidelity, Traffic};
 use super::limits::{MAX_FAULTS, MAX_SPAN, MAX_TRAFFIC, MAX_USERS};
 use super::place::Places;
 use super::resolved::{FidelityChoice, Scenario};
-use super::{budget, database, doubts, history, noise, protection, rollouts, services, shapes};
+use super::{budget, database, doubts, history, noise, people, protection, rollouts, services, shapes};
 use crate::catalogue::Catalogue;
 use crate::diagnostic::{Diagnostics, Source, did_you_mean};
 use crate::effect::ServiceId;
@@ -96,6 +96,7 @@ pub fn resolve(document: &Document, name: &str, source: Source<'_>) -> Result<Re
     check_faults(&mut checker);
     let telemetry = resolve_telemetry(&mut checker);
     let rollback_conditions = resolve_conditions(&mut checker);
+    let people = people::resolve(&mut checker);
     let slo = resolve_slo(&mut checker);
     let Some(rollout) = rollout.filter(|_| !checker.findings.has_errors()) else {
         return Err(checker.findings);
@@ -124,6 +125,8 @@ pub fn resolve(document: &Document, name: &str, source: Source<'_>) -> Result<Re
         rollout: rollout.strategy,
         rollback: rollout.rollback,
         rollback_conditions,
+        people,
+        facts: document.change.facts,
         telemetry,
         fidelity: match document.fidelity {
             Fidelity::Auto => FidelityChoice::Auto,
@@ -300,6 +303,7 @@ fn resolve_conditions(checker: &mut Checker<'_>) -> RollbackConditions {
         on_failure: conditions.on_failure.clone(),
         defects: conditions.defects.clone(),
         reverted_after: conditions.reverted_after,
+        hands: None,
         fix: fix.clone(),
     }
 }

@@ -2,6 +2,8 @@
 
 use crate::catalogue::Catalogue;
 use crate::fault::{ConfounderSpec, Fault, FaultSpec, SurroundingSpec};
+use crate::people::People;
+use crate::policy::Facts;
 use crate::quantity::Ratio;
 use crate::rollback::{ProcedureSpec, RollbackConditions};
 use crate::strategy::StrategySpec;
@@ -56,6 +58,10 @@ pub struct Scenario {
     pub rollback: Option<ProcedureSpec>,
     /// What goes differently from the book when rolling back.
     pub rollback_conditions: RollbackConditions,
+    /// Who is paged, if the file says so.
+    pub people: Option<People>,
+    /// What people know about the change.
+    pub facts: Facts,
     /// Scraping and queries.
     pub telemetry: TelemetrySpec,
     /// The fidelity asked for.

@@ -60,6 +60,8 @@ pub struct Rollback {
     pub outcome: RollbackOutcome,
     /// Whether no human step was needed.
     pub unattended: bool,
+    /// Decision to somebody having been told of it; `None` where nothing is known about that.
+    pub told: Option<Timed>,
 }
 
 /// Costs of the frame in one twin: what each reference player did there.
@@ -220,6 +222,7 @@ fn rollback(run: &RunRecord, counted_until: Nanos) -> Option<Rollback> {
         verified: until(record.began, record.verified, counted_until),
         outcome: record.outcome,
         unattended: record.unattended,
+        told: run.told.map(|told| until(record.began, told.at, counted_until)),
     })
 }
 

@@ -39,6 +39,11 @@ pub struct Rollbacks {
     pub unverified: Estimate,
     /// Share that needed no human step.
     pub unattended: Estimate,
+    /// Decision to somebody having been told of it, in seconds; those nobody was told of are censored. Only where the
+    /// scenario or an alert of the engine says anything about that.
+    pub notify: Times,
+    /// Share of these that nobody was told of.
+    pub silent: Estimate,
 }
 
 /// Roll-outs of healthy releases.
@@ -72,7 +77,16 @@ pub fn rollbacks(strata: &[&Stratum]) -> Rollbacks {
         unfinished: ended(RollbackOutcome::Unfinished),
         unverified: of(&|rollback| !rollback.verified.ended),
         unattended: of(&|rollback| rollback.unattended),
+        notify: durations(strata, &told),
+        silent: rate(strata, &|case| told(case).is_some_and(|told| !told.ended), &|case| {
+            told(case).is_some()
+        }),
     }
+}
+
+/// When somebody was told of a rollback, where that is known.
+fn told(case: &Case) -> Option<Timed> {
+    case.rollback.and_then(|rollback| rollback.told)
 }
 
 /// First harm to recovery, in seconds.

@@ -60,6 +60,7 @@ fn run(player: Player) -> RunRecord {
         recovered_at: None,
         pages: 0,
         notices: Vec::new(),
+        told: None,
         counts: Counts::default(),
         harmed: Harm::default(),
         users_harmed: 0.0,
@@ -85,8 +86,12 @@ fn harming(mut run: RunRecord, failed: u64) -> RunRecord {
 
 fn decided(mut run: RunRecord, seconds: f64, outcome: RollbackOutcome) -> RunRecord {
     let began = at(seconds);
-    run.decision =
-        Some(DecisionRecord { at: began, kind: DecisionKind::RollBack, reasons: vec!["five_xx".into()] });
+    run.decision = Some(DecisionRecord {
+        at: began,
+        kind: DecisionKind::RollBack,
+        reasons: vec!["five_xx".into()],
+        decided_by: None,
+    });
     let restored = matches!(outcome, RollbackOutcome::Worked).then(|| at(seconds + 40.0));
     run.rollback = Some(RollbackRecord {
         target: None,

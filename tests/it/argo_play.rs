@@ -70,6 +70,7 @@ fn play(p95: f64, success: f64) -> Story {
             let (mut findings, mut said) = (Vec::new(), Vec::new());
             let mut notices = Vec::new();
             let verdict = policy.observe(&mut Observation {
+                facts: Default::default(),
                 notices: &mut notices,
                 now: view.now,
                 rollout: status,

@@ -118,6 +118,7 @@ impl Play {
             progressed_at: self.view.now,
         };
         let mut observation = Observation {
+            facts: Default::default(),
             now: self.view.now,
             rollout: status,
             chance: 0.5,

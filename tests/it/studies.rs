@@ -150,6 +150,8 @@ pub fn canary(fidelity: FidelityChoice, rate: f64) -> Scenario {
         rollout,
         rollback: None,
         rollback_conditions: Default::default(),
+        people: None,
+        facts: Default::default(),
         telemetry: TelemetrySpec {
             scrape: SimDuration::from_secs(15),
             jitter: SimDuration::ZERO,

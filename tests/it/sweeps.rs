@@ -58,6 +58,7 @@ fn loaded(name: String, variant: &Variant) -> Loaded {
         sides: vec![1],
         rule: variant.rule,
         every: SimDuration::from_secs(variant.every),
+        later: Vec::new(),
         start_after: SimDuration::from_secs(variant.start_after),
         then: variant.then.clone(),
         on_no_data: variant.on_no_data,

@@ -134,9 +134,14 @@ fn decides(judged: &Judged) -> bool {
     })
 }
 
+/// Whether the file decides by trees as well, of which nothing is claimed here.
+fn has_trees(subject: &Subject<'_>) -> bool {
+    subject.own_file().is_some_and(|root| root.get("decide").is_some())
+}
+
 fn page_only(subject: &Subject<'_>) -> Vec<Mistake> {
     let all = &subject.judged;
-    if all.is_empty() || all.iter().any(decides) || !all.iter().any(pages) {
+    if all.is_empty() || has_trees(subject) || all.iter().any(decides) || !all.iter().any(pages) {
         return Vec::new();
     }
     let fact =
@@ -149,7 +154,8 @@ fn never(subject: &Subject<'_>) -> Vec<Mistake> {
     let policy = subject.policy;
     let dead = match policy.engine {
         Engine::Native => {
-            !subject.judged.iter().any(decides)
+            !has_trees(subject)
+                && !subject.judged.iter().any(decides)
                 && !subject.judged.iter().any(pages)
                 && !subject.judged.is_empty()
         }

@@ -9,7 +9,7 @@ use super::values::{Reading, Values};
 use crate::document::parse_typed;
 use crate::lint::Facts;
 use crate::policy::loaded::{CheckDef, Loaded};
-use crate::policy::native::{NativeFile, Then, TriggerSpec};
+use crate::policy::native::{NativeFile, Then, TriggerSpec, paces};
 use crate::strategy::StrategySpec;
 use crate::telemetry::naming::Engine;
 use crate::time::SimDuration;
@@ -117,6 +117,8 @@ fn native(policy: &Loaded, files: &[File<'_>], facts: &Facts) -> Vec<Judged> {
     let Ok(file) = parse_typed::<NativeFile>(&policy.source, root.source_text()) else { return Vec::new() };
     let items = root.get("triggers").into_iter().flat_map(|list| list.items());
     let judged = |(spec, item): (TriggerSpec, At<'_>)| {
+        // Where the pace changes, the first one is judged.
+        let spec = TriggerSpec { every: paces(spec.every, &spec.evaluate).0, ..spec };
         let expr = item.get("expr").unwrap_or(item);
         let tree = query::tree(&spec.expr);
         let comparisons = tree.as_ref().map(query::comparisons).unwrap_or_default();
@@ -143,7 +145,7 @@ fn own<'f>(policy: &Loaded, files: &'f [File<'_>]) -> Option<At<'f>> {
 /// Whether a verdict is a decision, at once or later.
 pub(crate) fn acts(then: &Then) -> bool {
     match then {
-        Then::RollBack | Then::Stop | Then::ForwardFix => true,
+        Then::RollBack | Then::Stop | Then::ForwardFix | Then::Investigate => true,
         Then::After(delayed) => acts(&delayed.then),
         Then::Hold | Then::Page | Then::Defer | Then::Promote | Then::Advance => false,
     }

@@ -4,24 +4,30 @@
 //! when it has a result (a comparison filters) or, for a number, when it is not zero. Being bad *fires* the trigger
 //! at once, after a time (`for`, exactly as Prometheus does it, per series), after so many evaluations in a row, k
 //! times in the last n, or so many times in all. When several triggers say something at once the strongest verdict
-//! wins ([`Verdict::stronger`]) and reasons of equal verdicts are all given.
+//! wins ([`Verdict::stronger`]) and reasons of equal verdicts are all given. [Trees](TreeDef) of questions stand beside
+//! the triggers and are heard alike.
 //!
 //! Traps: comparisons are IEEE, so a NaN (0/0 without traffic) is never bad and is not "no data" either; an
 //! expression without a result is good *or* without data, which is told apart by looking at its left side alone;
 //! `advance` starts its trigger over, so that one good spell does not run through all the steps.
 
 mod pending;
+mod schedule;
 mod spec;
+mod tree;
 mod trigger;
 
+pub use schedule::{Later, Phase, paces};
 pub use spec::{
-    AfterDecision, Bind, Delayed, KOfN, LabelRoleSpec, MetricSpec, NativeFile, OnTrouble, Rearm, Then,
-    TriggerSpec,
+    AfterDecision, AskSpec, Bind, Delayed, KOfN, LabelRoleSpec, MetricSpec, NativeFile, NodeSpec, OnTrouble,
+    Rearm, Then, TreeSpec, TriggerSpec,
 };
+pub use tree::{Ask, Node, Test, TreeDef};
 pub use trigger::{Rule, TriggerDef};
 
 use std::sync::Arc;
 
+use self::tree::Tree;
 use self::trigger::Trigger;
 use super::{Observation, Policy, Start, Verdict};
 use crate::time::{SimDuration, SimTime};
@@ -30,6 +36,7 @@ use crate::time::{SimDuration, SimTime};
 #[derive(Clone, Debug)]
 pub struct Native {
     triggers: Vec<Trigger>,
+    trees: Vec<Tree>,
     after: AfterDecision,
     /// Nothing is evaluated before this instant; [`SimTime::NEVER`] after a decision that is final or under way.
     resume_at: SimTime,
@@ -39,7 +46,19 @@ impl Native {
     /// The triggers in the order of their file.
     pub fn new(triggers: Vec<TriggerDef>, after: AfterDecision) -> Self {
         let triggers = triggers.into_iter().map(|def| Trigger::new(Arc::new(def))).collect();
-        Native { triggers, after, resume_at: SimTime::ZERO }
+        Native { triggers, trees: Vec::new(), after, resume_at: SimTime::ZERO }
+    }
+
+    /// The same with decision trees.
+    #[must_use]
+    pub fn with_trees(self, trees: Vec<TreeDef>) -> Self {
+        Native { trees: trees.into_iter().map(|def| Tree::new(Arc::new(def))).collect(), ..self }
+    }
+
+    /// The verdicts of other instants that still stand.
+    fn standing(&self) -> Verdict {
+        let triggers = self.triggers.iter().map(Trigger::standing);
+        triggers.chain(self.trees.iter().map(Tree::standing)).fold(Verdict::Continue, Verdict::stronger)
     }
 }
 
@@ -48,6 +67,7 @@ impl Policy for Native {
         for trigger in &mut self.triggers {
             trigger.start(start);
         }
+        self.trees.iter_mut().for_each(|tree| tree.start(start));
         self.resume_at = SimTime::ZERO;
     }
 
@@ -55,12 +75,13 @@ impl Policy for Native {
         if self.resume_at == SimTime::NEVER {
             return SimTime::NEVER;
         }
-        self.triggers.iter().map(Trigger::next_tick).min().unwrap_or(SimTime::NEVER)
+        let triggers = self.triggers.iter().map(Trigger::next_tick);
+        triggers.chain(self.trees.iter().map(Tree::next_tick)).min().unwrap_or(SimTime::NEVER)
     }
 
     fn observe(&mut self, observation: &mut Observation<'_>) -> Verdict {
         if observation.now < self.next_tick() {
-            return self.triggers.iter().map(Trigger::standing).fold(Verdict::Continue, Verdict::stronger);
+            return self.standing();
         }
         let mut verdict = Verdict::Continue;
         for (index, trigger) in self.triggers.iter_mut().enumerate() {
@@ -69,6 +90,11 @@ impl Policy for Native {
             } else {
                 trigger.standing()
             };
+            verdict = merge(verdict, said);
+        }
+        for tree in &mut self.trees {
+            let is_due = tree.next_tick() <= observation.now;
+            let said = if is_due { tree.evaluate(observation) } else { tree.standing() };
             verdict = merge(verdict, said);
         }
         if verdict.is_decision() {
@@ -86,6 +112,8 @@ impl Policy for Native {
                 for trigger in &mut self.triggers {
                     trigger.restart(self.resume_at);
                 }
+                let at = self.resume_at;
+                self.trees.iter_mut().for_each(|tree| tree.restart(at));
             }
         }
     }
@@ -96,7 +124,7 @@ impl Policy for Native {
 
     fn only_trigger(&self) -> Option<Arc<TriggerDef>> {
         match self.triggers.as_slice() {
-            [only] if self.after == AfterDecision::Stop => Some(only.def()),
+            [only] if self.after == AfterDecision::Stop && self.trees.is_empty() => Some(only.def()),
             _ => None,
         }
     }
@@ -122,6 +150,7 @@ fn reasons_of(verdict: &mut Verdict) -> Option<&mut Vec<String>> {
     match verdict {
         Verdict::Page { reasons }
         | Verdict::Defer { reasons }
+        | Verdict::Investigate { reasons }
         | Verdict::Inconclusive { reasons }
         | Verdict::ForwardFix { reasons }
         | Verdict::RollBack { reasons }

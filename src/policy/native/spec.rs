@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::schedule::Phase;
+use crate::policy::Facts;
 use crate::telemetry::dialect::{Signal, Unit};
 use crate::time::SimDuration;
 
@@ -16,7 +18,11 @@ pub struct NativeFile {
     #[serde(default)]
     pub summary: Option<String>,
     /// The triggers; when several fire at once the strongest verdict wins.
+    #[serde(default)]
     pub triggers: Vec<TriggerSpec>,
+    /// Decision trees; their verdicts compete with each other and with those of the triggers.
+    #[serde(default)]
+    pub decide: Vec<TreeSpec>,
     /// How names in the expressions mean the simulated service.
     #[serde(default)]
     pub bind: Bind,
@@ -51,6 +57,9 @@ pub struct TriggerSpec {
     /// Time between evaluations.
     #[serde(default = "fifteen_seconds")]
     pub every: SimDuration,
+    /// Other intervals as the release grows older, instead of `every`: every 10 s for the first hour, then every 60.
+    #[serde(default)]
+    pub evaluate: Vec<Phase>,
     /// Time from the deploy to the first evaluation: pods that are still starting are no news.
     #[serde(default)]
     pub start_after: SimDuration,
@@ -70,6 +79,87 @@ pub struct TriggerSpec {
 
 fn fifteen_seconds() -> SimDuration {
     SimDuration::from_secs(15)
+}
+
+/// A decision tree.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TreeSpec {
+    /// Its name, unique in the file.
+    pub name: String,
+    /// The same leaf must be reached at every evaluation for this long.
+    #[serde(default, rename = "for")]
+    pub hold_for: Option<SimDuration>,
+    /// Time between evaluations.
+    #[serde(default = "fifteen_seconds")]
+    pub every: SimDuration,
+    /// Other intervals as the release grows older, instead of `every`.
+    #[serde(default)]
+    pub evaluate: Vec<Phase>,
+    /// Time from the deploy to the first evaluation.
+    #[serde(default)]
+    pub start_after: SimDuration,
+    /// The first question.
+    pub tree: NodeSpec,
+}
+
+/// A place in a decision tree: a question, or what follows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NodeSpec {
+    /// A question.
+    Ask(Box<AskSpec>),
+    /// Nothing.
+    Continue,
+    /// Go back to the stable revision.
+    RollBack,
+    /// Repair forwards.
+    ForwardFix,
+    /// Halt writes.
+    Stop,
+    /// Schedule a fix.
+    Defer,
+    /// Tell a person.
+    Page,
+    /// Tell a person, who looks and rolls back if it still stands.
+    Investigate,
+    /// Do not advance.
+    Hold,
+}
+
+/// A question of a decision tree: to monitoring (`expr`) or to people who know the change (`facts`), never both.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AskSpec {
+    /// The question in words, with its question mark.
+    pub question: String,
+    /// PromQL: yes when it has a result, or as a number when it is not zero.
+    #[serde(default)]
+    pub expr: Option<String>,
+    /// What the scenario says of the change: yes when all of it is so.
+    #[serde(default)]
+    pub facts: Option<Facts>,
+    /// Where yes leads.
+    pub then: NodeSpec,
+    /// Where no leads.
+    #[serde(rename = "else")]
+    pub otherwise: NodeSpec,
+}
+
+impl NodeSpec {
+    /// What follows at a leaf; `None` for a question and where nothing follows.
+    pub fn then(&self) -> Option<Then> {
+        match self {
+            NodeSpec::Ask(_) | NodeSpec::Continue => None,
+            NodeSpec::RollBack => Some(Then::RollBack),
+            NodeSpec::ForwardFix => Some(Then::ForwardFix),
+            NodeSpec::Stop => Some(Then::Stop),
+            NodeSpec::Defer => Some(Then::Defer),
+            NodeSpec::Page => Some(Then::Page),
+            NodeSpec::Investigate => Some(Then::Investigate),
+            NodeSpec::Hold => Some(Then::Hold),
+        }
+    }
 }
 
 /// k of the last n evaluations.
@@ -93,6 +183,8 @@ pub enum Then {
     Hold,
     /// Tell a person, once.
     Page,
+    /// Tell a person, once, who looks and rolls back if it still stands; the rollout is held until then.
+    Investigate,
     /// Halt writes.
     Stop,
     /// Repair forwards.

@@ -13,6 +13,7 @@ fn def(rule: Rule) -> TriggerDef {
         sides: vec![],
         rule,
         every: SimDuration::from_secs(15),
+        later: Vec::new(),
         start_after: SimDuration::ZERO,
         then: Then::RollBack,
         on_no_data: OnTrouble::Ignore,

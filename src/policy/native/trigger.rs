@@ -4,8 +4,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::pending::Alerts;
+use super::schedule::{Clock, Later};
 use super::spec::{OnTrouble, Then};
-use super::{Observation, Start, Verdict, on_grid};
+use super::{Observation, Start, Verdict};
 use crate::policy::CheckOutcome;
 use crate::promql::{Labels, Value};
 use crate::time::{SimDuration, SimTime};
@@ -26,6 +27,8 @@ pub struct TriggerDef {
     pub rule: Rule,
     /// Time between evaluations.
     pub every: SimDuration,
+    /// Other intervals later on.
+    pub later: Vec<Later>,
     /// Time from the deploy to the first evaluation.
     pub start_after: SimDuration,
     /// What follows.
@@ -67,7 +70,7 @@ pub enum Rule {
 }
 
 /// What an evaluation found.
-enum Seen {
+pub(super) enum Seen {
     Bad(Vec<Labels>),
     Good,
     NoData,
@@ -141,8 +144,7 @@ pub(super) struct Trigger {
     firing: bool,
     /// Whether trouble at the last evaluation was worth a page, so that one is sent once a spell.
     has_paged: bool,
-    origin: SimTime,
-    next_tick: SimTime,
+    clock: Clock,
     standing: Verdict,
 }
 
@@ -150,27 +152,24 @@ impl Trigger {
     pub(super) fn new(def: Arc<TriggerDef>) -> Self {
         Trigger {
             count: Count::new(def.rule),
+            clock: Clock::new(def.every, &def.later),
             def,
             firing: false,
             has_paged: false,
-            origin: SimTime::ZERO,
-            next_tick: SimTime::NEVER,
             standing: Verdict::Continue,
         }
     }
 
     pub(super) fn start(&mut self, start: &Start) {
         *self = Trigger::new(Arc::clone(&self.def));
-        self.origin = start.deploy_at + self.def.every.scale(start.phase);
-        self.next_tick = on_grid(self.origin, self.def.every, start.deploy_at + self.def.start_after);
+        self.clock.start(start.deploy_at, start.phase, self.def.start_after);
     }
 
     /// Forgets everything; the next evaluation is the first of the grid at or after `at`.
     pub(super) fn restart(&mut self, at: SimTime) {
-        let origin = self.origin;
-        *self = Trigger::new(Arc::clone(&self.def));
-        self.origin = origin;
-        self.next_tick = on_grid(origin, self.def.every, at);
+        let clock = self.clock.clone();
+        *self = Trigger { clock, ..Trigger::new(Arc::clone(&self.def)) };
+        self.clock.resume(at);
     }
 
     pub(super) fn def(&self) -> Arc<TriggerDef> {
@@ -178,7 +177,7 @@ impl Trigger {
     }
 
     pub(super) fn next_tick(&self) -> SimTime {
-        self.next_tick
+        self.clock.next()
     }
 
     /// What the last evaluation said that still stands: a hold, until the next one.
@@ -187,8 +186,8 @@ impl Trigger {
     }
 
     pub(super) fn evaluate(&mut self, check: usize, o: &mut Observation<'_>) -> Verdict {
-        self.next_tick = o.now + self.def.every;
-        let seen = self.look(check, o);
+        self.clock.tick(o.now);
+        let seen = look(self.def.query, &self.def.sides, check, o);
         let verdict = self.conclude(seen, o);
         self.standing = if verdict == Verdict::Hold { Verdict::Hold } else { Verdict::Continue };
         verdict
@@ -246,42 +245,40 @@ impl Trigger {
             _ => Verdict::Continue,
         }
     }
+}
 
-    /// Evaluates the expression, notes what was found, and tells "good" from "no data".
-    fn look(&self, check: usize, o: &mut Observation<'_>) -> Seen {
-        let found = match o.queries.value(self.def.query) {
-            Ok(value) => bad_series(value),
-            Err(_) => None,
-        };
-        let Some((series, worst)) = found else {
-            o.found(check, CheckOutcome::Error);
-            return Seen::Error;
-        };
-        if !series.is_empty() {
-            o.found(check, CheckOutcome::Bad(worst.unwrap_or(f64::NAN)));
-            return Seen::Bad(series);
-        }
-        let mut shown = worst;
-        for (place, &side) in self.def.sides.iter().enumerate() {
-            match o.queries.value(side).map(first_number) {
-                Ok(Some(value)) if place == 0 => shown = Some(value),
-                Ok(Some(_)) => {}
-                Ok(None) => {
-                    o.found(check, CheckOutcome::NoData);
-                    return Seen::NoData;
-                }
-                Err(_) => {
-                    o.found(check, CheckOutcome::Error);
-                    return Seen::Error;
-                }
+/// Evaluates the expression, notes what was found, and tells "good" from "no data".
+pub(super) fn look(query: usize, sides: &[usize], check: usize, o: &mut Observation<'_>) -> Seen {
+    let found = match o.queries.value(query) {
+        Ok(value) => bad_series(value),
+        Err(_) => None,
+    };
+    let Some((series, worst)) = found else {
+        o.found(check, CheckOutcome::Error);
+        return Seen::Error;
+    };
+    if !series.is_empty() {
+        o.found(check, CheckOutcome::Bad(worst.unwrap_or(f64::NAN)));
+        return Seen::Bad(series);
+    }
+    let mut shown = worst;
+    for (place, &side) in sides.iter().enumerate() {
+        match o.queries.value(side).map(first_number) {
+            Ok(Some(value)) if place == 0 => shown = Some(value),
+            Ok(Some(_)) => {}
+            Ok(None) => {
+                o.found(check, CheckOutcome::NoData);
+                return Seen::NoData;
+            }
+            Err(_) => {
+                o.found(check, CheckOutcome::Error);
+                return Seen::Error;
             }
         }
-        // An expression that is no comparison and has no result is good, and there is no number to show.
-        if let Some(value) = shown {
-            o.found(check, CheckOutcome::Good(value));
-        }
-        Seen::Good
     }
+    // An expression that is no comparison and has no result is good, and there is no number to show.
+    o.found(check, shown.map_or(CheckOutcome::Nothing, CheckOutcome::Good));
+    Seen::Good
 }
 
 /// The series that make the expression bad, and a number to show; `None` if the value is of no use as a condition.
@@ -307,12 +304,13 @@ fn first_number(value: &Value) -> Option<f64> {
     }
 }
 
-fn verdict_of(then: &Then, reason: &str) -> Verdict {
+pub(super) fn verdict_of(then: &Then, reason: &str) -> Verdict {
     let reasons = vec![reason.to_owned()];
     match then {
         Then::RollBack => Verdict::RollBack { reasons },
         Then::Hold => Verdict::Hold,
         Then::Page => Verdict::Page { reasons },
+        Then::Investigate => Verdict::Investigate { reasons },
         Then::Stop => Verdict::Stop { reasons },
         Then::ForwardFix => Verdict::ForwardFix { reasons },
         Then::Defer => Verdict::Defer { reasons },

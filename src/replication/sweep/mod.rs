@@ -225,6 +225,8 @@ impl Live {
                 lost: 0,
                 notices: Vec::new(),
                 checks: vec![found],
+                call: None,
+                calls: 0,
                 silenced: false,
                 tick: SimTime::NEVER,
                 due: fires_at.unwrap_or(SimTime::NEVER),

@@ -124,7 +124,13 @@ fn member(player: &PlayerSpec, panel: &Panel) -> Option<(Arc<TriggerDef>, Thresh
         Rule::Consecutive(k) | Rule::Cumulative(k) => k > 0,
         Rule::KOfN { k, n } => k > 0 && k <= n,
     };
-    if !ends || !counts(def.on_no_data) || !counts(def.on_error) || !counted || def.every.is_zero() {
+    if !ends
+        || !def.later.is_empty()
+        || !counts(def.on_no_data)
+        || !counts(def.on_error)
+        || !counted
+        || def.every.is_zero()
+    {
         return None;
     }
     let threshold = panel.threshold(player.asks_as?, def.query)?;

@@ -112,7 +112,9 @@ fn aftermath(row: &Row) -> Vec<Figure> {
         figure("rollback_outcome", "unfinished", r.unfinished, SHARE),
         figure("rollback_outcome", "unverified", r.unverified, SHARE),
         figure("rollback_outcome", "unattended", r.unattended, SHARE),
+        figure("rollback_outcome", "silent", r.silent, SHARE),
     ]);
+    list.extend(quantiles("time_to_notify", &r.notify));
     list.extend(quantiles("time_to_recover", &row.time_to_recover));
     list.extend(quantiles("promotion_delay", &row.promotion_delay.absolute));
     list.extend(quantiles("promotion_delay_beyond_never", &row.promotion_delay.beyond_never));

@@ -114,8 +114,12 @@ fn pods_scaled_one_by_one_are_one_line_a_set() {
 
 #[test]
 fn decisions_are_marked_and_those_of_others_left_out() {
-    let decision =
-        DecisionRecord { at: 30 * SECOND, kind: DecisionKind::RollBack, reasons: vec!["errors".to_owned()] };
+    let decision = DecisionRecord {
+        at: 30 * SECOND,
+        kind: DecisionKind::RollBack,
+        reasons: vec!["errors".to_owned()],
+        decided_by: None,
+    };
     let entries = vec![
         note(0, Lane::Policy, "verdict: roll back: always"),
         note(30, Lane::Policy, "verdict: roll back: oracle"),

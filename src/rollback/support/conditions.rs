@@ -9,6 +9,8 @@ use crate::rollback::defect::DefectSpec;
 use crate::rollback::target::{History, TargetSpec};
 use crate::time::SimDuration;
 
+use super::hands::Hands;
+
 /// What follows when a step or its verification has failed; each is tried in its turn.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -53,6 +55,8 @@ pub struct RollbackConditions {
     pub defects: Vec<DefectSpec>,
     /// How long after a rollback something (a GitOps sync, a pipeline) puts the new revision back; never if absent.
     pub reverted_after: Option<SimDuration>,
+    /// The person who carries it out; a controller or script if absent.
+    pub hands: Option<Hands>,
     /// How a release is repaired forwards.
     pub fix: crate::rollback::forward_fix::ForwardFix,
 }
@@ -70,12 +74,24 @@ impl Default for RollbackConditions {
             on_failure: Vec::new(),
             defects: Vec::new(),
             reverted_after: None,
+            hands: None,
             fix: crate::rollback::forward_fix::ForwardFix::default(),
         }
     }
 }
 
 impl RollbackConditions {
+    /// The same, carried out by a person.
+    #[must_use]
+    pub fn by_hand(&self, hands: Hands) -> Self {
+        RollbackConditions {
+            slower: self.slower * hands.slower,
+            person_after: hands.again,
+            hands: Some(hands),
+            ..self.clone()
+        }
+    }
+
     /// Whether a rollback may bring pods that are neither the old ones nor the candidate's: another revision, a fix, or
     /// the new revision under the stable names.
     pub fn may_bring_others(&self) -> bool {

@@ -129,6 +129,9 @@ impl Order {
     pub fn of(spec: &ProcedureSpec, conditions: Arc<RollbackConditions>, key: Key) -> Self {
         let mut steps = spec.as_dyn().plan();
         conditions.defects.iter().for_each(|defect| defect.as_dyn().spoil(&mut steps));
+        if let Some(hands) = &conditions.hands {
+            hands.take(&mut steps, key.purpose(Purpose::RollbackStep));
+        }
         steps.extend(conditions.verify.iter().map(|check| {
             let look = format!("verify: {}", check.name());
             PlannedStep::new(look, check.as_dyn().delay(), StepKind::Check(check.clone()))
@@ -173,12 +176,12 @@ impl Execution {
             phase: Phase::Impossible,
             asked: false,
             fallbacks: (conditions.on_failure.clone(), 0),
+            unattended: conditions.hands.is_none(),
+            attended: conditions.hands.is_some(),
             conditions,
             targets,
             aim: 0,
             key: key.purpose(Purpose::RollbackStep),
-            unattended: true,
-            attended: false,
             verified: None,
             why_impossible: why_not,
             log: Vec::new(),
@@ -261,7 +264,7 @@ impl Execution {
                 Phase::Waiting => {
                     let before = actions.len();
                     let standing = match &step.what {
-                        StepKind::Check(_) if self.attended => Standing::of_users(evidence),
+                        StepKind::Check(_) if self.attended || step.by_hand => Standing::of_users(evidence),
                         what => drive(what, self.goes_to(), (self.asked, view), evidence, &mut actions),
                     };
                     self.asked = true;

@@ -4,4 +4,5 @@ pub mod conditions;
 mod database;
 mod drive;
 pub mod execution;
+pub mod hands;
 pub mod step;
