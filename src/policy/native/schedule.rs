@@ -35,7 +35,7 @@ pub fn paces(every: SimDuration, phases: &[Phase]) -> (SimDuration, Vec<Later>) 
     let mut later = Vec::new();
     for phase in rest {
         later.push(Later { from, every: phase.every });
-        from = from + phase.lasts.unwrap_or(SimDuration::ZERO);
+        from += phase.lasts.unwrap_or(SimDuration::ZERO);
     }
     (first.every, later)
 }
