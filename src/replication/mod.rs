@@ -174,7 +174,7 @@ fn begin(
     let mut branch = Branch {
         world,
         station: warm.station.clone(),
-        strategy: Some(plan.strategy.as_dyn().start()),
+        strategy: Some(plan.strategy.as_dyn().start_keyed(setting.key)),
         strategy_wake: None,
         cohort_harm: 0,
         cohort_only: false,

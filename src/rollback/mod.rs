@@ -13,12 +13,18 @@
 pub mod argo_abort;
 pub mod check;
 pub mod defect;
+pub mod dns_back;
+pub mod flag_off;
 pub mod flagger;
 pub mod forward_fix;
+pub mod image_swap_back;
 pub mod kubectl_undo;
+pub mod recreate_back;
+pub mod shadow_off;
 pub mod support;
 pub mod switch_back;
 pub mod target;
+pub mod waves_back;
 
 use crate::strategy::{StrategySpec, Undo};
 
@@ -40,6 +46,12 @@ crate::catalogue! {
         kubectl_undo => kubectl_undo::KubectlUndo,
         switch_back => switch_back::SwitchBack,
         forward_fix => forward_fix::ForwardFix,
+        recreate_back => recreate_back::RecreateBack,
+        image_swap_back => image_swap_back::ImageSwapBack,
+        waves_back => waves_back::WavesBack,
+        dns_back => dns_back::DnsBack,
+        flag_off => flag_off::FlagOff,
+        shadow_off => shadow_off::ShadowOff,
     }
 }
 
@@ -60,6 +72,14 @@ impl ProcedureSpec {
             Undo::RollingUpdate(bounds) => {
                 ProcedureSpec::KubectlUndo(kubectl_undo::KubectlUndo { bounds, ..Default::default() })
             }
+            Undo::Recreate => ProcedureSpec::RecreateBack(recreate_back::RecreateBack::default()),
+            Undo::ImageSwap => ProcedureSpec::ImageSwapBack(image_swap_back::ImageSwapBack::default()),
+            Undo::Waves(bounds) => {
+                ProcedureSpec::WavesBack(waves_back::WavesBack { bounds, ..Default::default() })
+            }
+            Undo::Dns(drift) => ProcedureSpec::DnsBack(dns_back::DnsBack::undoing(drift)),
+            Undo::Flag(ladder) => ProcedureSpec::FlagOff(flag_off::FlagOff::undoing(ladder)),
+            Undo::Shadow => ProcedureSpec::ShadowOff(shadow_off::ShadowOff::default()),
         }
     }
 }

@@ -56,6 +56,9 @@ pub const SCENARIOS: &[File] = files![
     "overload/retry-storm.yaml",
     "fault/vulnerable-release.yaml",
     "surroundings/zone-down.yaml",
+    "rollout/dns-shift-back-is-slow.yaml",
+    "rollout/feature-flag-off.yaml",
+    "rollout/recreate-downtime.yaml",
 ];
 
 /// The policies, in the order in which they are listed.

@@ -1,5 +1,10 @@
 //! Arithmetic that several strategies share, and the state machine of the longest of them.
 
 pub mod argo_replicas;
+pub mod drift;
+pub mod drifting;
 pub mod flagger_ticks;
 pub mod replicas;
+pub mod rising;
+#[cfg(test)]
+pub mod testing;
