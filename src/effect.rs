@@ -158,6 +158,9 @@ pub enum Action {
     /// Send this share (0 to 1) of traffic to the candidate destination; takes effect after the router's
     /// propagation delay.
     Weight(f64),
+    /// This share (0 to 1) of the clients has found the candidate destination by itself, because a cache of theirs ran
+    /// out or they asked for a flag. No router is told, so it is so at once.
+    ClientShare(f64),
     /// Send this share (0 to 1) of traffic to the baseline destination; as slow as a weight.
     BaselineWeight(f64),
     /// Copy this share (0 to 1) of the stable destination's requests to the candidate; as slow as a weight.

@@ -280,7 +280,7 @@ impl Branch {
     fn note_exposure(&mut self, action: &Action) {
         match *action {
             Action::Cohort(true) => self.cohort_only = true,
-            Action::Weight(share) if share > 0.0 => self.cohort_only = false,
+            Action::Weight(share) | Action::ClientShare(share) if share > 0.0 => self.cohort_only = false,
             Action::Scale(SetName::Promoted | SetName::Other, pods) if pods > 0 => self.cohort_only = false,
             _ => {}
         }
@@ -409,6 +409,9 @@ impl Branch {
     }
 }
 
+/// How a line about clients who move by themselves begins; reports fold such lines.
+pub const CLIENT_SHARE: &str = "share of clients on the candidate goes";
+
 fn percent(share: f64) -> String {
     format!("{:.4} %", share * 100.0).replace(".0000", "")
 }
@@ -421,6 +424,7 @@ fn describe(action: &Action, doing: Option<&str>) -> String {
             "traffic goes to every ready pod alike".to_owned()
         }
         Action::Weight(weight) => format!("candidate weight {}", percent(*weight)),
+        Action::ClientShare(share) => format!("{CLIENT_SHARE} to {}", percent(*share)),
         Action::BaselineWeight(weight) => format!("baseline weight {}", percent(*weight)),
         Action::Mirror(share) => format!("mirrored to the candidate: {}", percent(*share)),
         Action::Cohort(true) => "the matching cohort goes to the candidate".to_owned(),

@@ -181,7 +181,7 @@ fn begin(
     let mut branch = Branch {
         world,
         station: warm.station.clone(),
-        strategy: Some(with_migration(plan.strategy.as_dyn().start(), setting)),
+        strategy: Some(with_migration(plan.strategy.as_dyn().start_keyed(setting.key), setting)),
         strategy_wake: None,
         cohort_harm: 0,
         cohort_only: false,

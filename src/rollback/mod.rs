@@ -16,16 +16,22 @@ pub mod codedeploy;
 pub mod compose_rollback;
 pub mod database_rollback;
 pub mod defect;
+pub mod dns_back;
 pub mod emergency_restore;
+pub mod flag_off;
 pub mod flagger;
 pub mod forward_fix;
+pub mod image_swap_back;
 pub mod kubectl_undo;
 pub mod load_balancer_switch;
+pub mod recreate_back;
 pub mod schema_down;
+pub mod shadow_off;
 pub mod support;
 pub mod switch_back;
 pub mod target;
 pub mod terraform_reapply;
+pub mod waves_back;
 pub mod workflow;
 
 use crate::effect::Routing;
@@ -67,6 +73,12 @@ crate::catalogue! {
         schema_down => schema_down::SchemaDown,
         database_rollback => database_rollback::DatabaseRollback,
         emergency_restore => emergency_restore::EmergencyRestore,
+        recreate_back => recreate_back::RecreateBack,
+        image_swap_back => image_swap_back::ImageSwapBack,
+        waves_back => waves_back::WavesBack,
+        dns_back => dns_back::DnsBack,
+        flag_off => flag_off::FlagOff,
+        shadow_off => shadow_off::ShadowOff,
     }
 }
 
@@ -87,6 +99,14 @@ impl ProcedureSpec {
             Undo::RollingUpdate(bounds) => {
                 ProcedureSpec::KubectlUndo(kubectl_undo::KubectlUndo { bounds, ..Default::default() })
             }
+            Undo::Recreate => ProcedureSpec::RecreateBack(recreate_back::RecreateBack::default()),
+            Undo::ImageSwap => ProcedureSpec::ImageSwapBack(image_swap_back::ImageSwapBack::default()),
+            Undo::Waves(bounds) => {
+                ProcedureSpec::WavesBack(waves_back::WavesBack { bounds, ..Default::default() })
+            }
+            Undo::Dns(drift) => ProcedureSpec::DnsBack(dns_back::DnsBack::undoing(drift)),
+            Undo::Flag(ladder) => ProcedureSpec::FlagOff(flag_off::FlagOff::undoing(ladder)),
+            Undo::Shadow => ProcedureSpec::ShadowOff(shadow_off::ShadowOff::default()),
         }
     }
 }

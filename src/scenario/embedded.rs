@@ -85,6 +85,9 @@ pub const SCENARIOS: &[File] = files![
     "database/silent-corruption.yaml",
     "people/asleep-and-unpractised.yaml",
     "people/wrong-hypothesis.yaml",
+    "rollout/dns-shift-back-is-slow.yaml",
+    "rollout/feature-flag-off.yaml",
+    "rollout/recreate-downtime.yaml",
 ];
 
 /// The policies, in the order in which they are listed.

@@ -52,6 +52,7 @@ fn check_strategy(checker: &mut Checker<'_>, rollout: &Rollout) {
         StrategySpec::Canary(canary) => check_canary(checker, canary),
         StrategySpec::Flagger(flagger) => check_flagger(checker, flagger),
         StrategySpec::Rolling(rolling) => check_bounds(checker, "rolling", &rolling.bounds),
+        StrategySpec::Waves(waves) => check_bounds(checker, "waves", &waves.bounds),
         _ => {}
     }
     for Objection { path, fact, help } in rollout.strategy.as_dyn().objections() {

@@ -9,12 +9,20 @@
 
 pub mod blue_green;
 pub mod canary;
+pub mod dns_shift;
+pub mod feature_flag;
 pub mod flagger;
+pub mod image_swap;
+pub mod recreate;
 pub mod rolling;
+pub mod shadow;
 pub mod support;
+pub mod waves;
 
 use crate::effect::{Action, RolloutView, Routing};
+use crate::rng::Key;
 use crate::time::{SimDuration, SimTime};
+use support::drift::{Drift, Ladder};
 use support::replicas::Bounds;
 
 /// Why a strategy or procedure is asked for its next step.
@@ -102,7 +110,7 @@ impl Clone for Box<dyn Strategy> {
 }
 
 /// How the old revision comes back when nobody says otherwise.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Undo {
     /// As Flagger does it.
     Flagger,
@@ -119,6 +127,18 @@ pub enum Undo {
     SwitchBack,
     /// As `kubectl rollout undo`: a rolling update back within the bounds.
     RollingUpdate(Bounds),
+    /// As the undo of a Deployment that is recreated: all pods stop, then the old revision's start.
+    Recreate,
+    /// As a script that runs containers by hand: the previous image beside the running one, then the switch.
+    ImageSwap,
+    /// As another update of the hosts, all at once within the bounds.
+    Waves(Bounds),
+    /// By the record of a name: clients come back as their caches run out.
+    Dns(Drift),
+    /// By a flag: clients come back as they ask for it.
+    Flag(Ladder),
+    /// By ending the copies; users never went anywhere, or go back by the router.
+    Shadow,
 }
 
 /// Something in a rollout's parameters that cannot be meant.
@@ -136,6 +156,11 @@ pub struct Objection {
 pub trait Rollout: Send + Sync {
     /// The strategy, about to start.
     fn start(&self) -> Box<dyn Strategy>;
+    /// The same where chance decides how long something takes; `key` is the replication's, so that both twins and all
+    /// branches have the same luck.
+    fn start_keyed(&self, _key: Key) -> Box<dyn Strategy> {
+        self.start()
+    }
     /// How long a pod must be ready to count as available.
     fn min_ready(&self) -> SimDuration {
         SimDuration::ZERO
@@ -170,5 +195,11 @@ crate::catalogue! {
         rolling => rolling::Rolling,
         blue_green => blue_green::BlueGreen,
         flagger => flagger::Flagger,
+        recreate => recreate::Recreate,
+        image_swap => image_swap::ImageSwap,
+        waves => waves::Waves,
+        dns_shift => dns_shift::DnsShift,
+        feature_flag => feature_flag::FeatureFlag,
+        shadow => shadow::Shadow,
     }
 }

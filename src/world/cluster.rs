@@ -154,6 +154,12 @@ impl Cluster {
         match *action {
             Action::Route(routing) => self.routing = routing,
             Action::Weight(share) => self.ask(Split { candidate: share, ..self.asked }, spec, now, agenda),
+            Action::ClientShare(share) => {
+                // What routers were asked for before and have not got yet, they still get.
+                self.asked.candidate = share;
+                self.split.candidate = share;
+                self.changed = true;
+            }
             Action::BaselineWeight(share) => {
                 self.ask(Split { baseline: share, ..self.asked }, spec, now, agenda);
             }

@@ -110,6 +110,7 @@ fn play(p95: f64, success: f64) -> Story {
                     | Action::BaselineWeight(_)
                     | Action::Mirror(_)
                     | Action::Cohort(_)
+                    | Action::ClientShare(_)
                     | Action::Database(_) => {}
                 }
             }

@@ -158,6 +158,13 @@ fn every_strategy_implies_a_procedure() {
         ("rolling: {}", "kubectl_undo"),
         ("canary: {steps: [{weight: 5%, bake: 1m}]}", "argo_abort"),
         ("flagger: {interval: 1m, weights: [10%]}", "flagger"),
+        ("blue_green: {}", "switch_back"),
+        ("recreate: {}", "recreate_back"),
+        ("image_swap: {}", "image_swap_back"),
+        ("waves: {}", "waves_back"),
+        ("dns_shift: {}", "dns_back"),
+        ("feature_flag: {}", "flag_off"),
+        ("shadow: {}", "shadow_off"),
     ] {
         let strategy: StrategySpec = studies::yaml(text);
         assert_eq!(ProcedureSpec::default_for(&strategy).name(), name);

@@ -34,6 +34,7 @@ mod queueing;
 mod queueing_theory;
 mod rollbacks;
 mod rollout_kinds;
+mod rollout_ways;
 mod sampler_agreement;
 mod scenarios;
 mod shared;

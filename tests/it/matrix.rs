@@ -105,7 +105,26 @@ const ROLLOUTS: &[(&str, &str)] = &[
     ("rolling", "rolling: {}"),
     ("flagger", "flagger: {interval: 50s, weights: [50%]}"),
     ("blue_green", "blue_green: {}"),
+    ("recreate", "recreate: {}"),
+    ("image_swap", "image_swap: {pull: 15s}"),
+    ("waves", "waves: {shares: [33%, 100%], bake: 100s}"),
+    ("dns_shift", "dns_shift: {ttl: 120s}"),
+    ("feature_flag", "feature_flag: {values: [50%, 100%], bake: 100s, poll: 20s}"),
+    ("shadow", "shadow: {for: 20s}"),
 ];
+
+/// Where a rollout's nature changes an answer: member, rollout, which answer, what it is there, and why.
+const EXCEPTIONS: &[(&str, &str, usize, Answer, &str)] =
+    &[("slow_start", "recreate", 0, Yes, "nobody serves until the new pods have started")];
+
+/// The rule of a member in a kind of rollout.
+fn rule_in(rollout: &str, member: &str, rule: &[Answer; 3]) -> [Answer; 3] {
+    let mut rule = *rule;
+    for (_, _, which, answer, _) in EXCEPTIONS.iter().filter(|case| (case.0, case.1) == (member, rollout)) {
+        rule[*which] = *answer;
+    }
+    rule
+}
 
 const DEPLOY: u64 = 60;
 const END: u64 = 270;
@@ -333,6 +352,7 @@ fn row(name: &str, member: &dyn Fault, rule: &[Answer; 3], is_fault: bool) -> us
             let cell = format!("{name} at {level:?} in `{}`", text.1);
             let found = play(level, &cast, Some(rollout));
             touched += usize::from(found.touched > quiet.touched);
+            let rule = rule_in(text.0, name, rule);
             let [stable, candidate] = [Revision::Stable, Revision::Candidate].map(|revision| {
                 let (now, then) = (&found.shown[revision as usize], &quiet.shown[revision as usize]);
                 (now.shows_more_than(then), if is_fault { then.requests } else { then.in_span })

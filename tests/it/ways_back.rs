@@ -58,6 +58,16 @@ const PROCEDURES: &[(&str, Power)] = &[
     ("forward_fix: {takes: 30s, bad: 0%}", Power::Whole),
 ];
 
+/// Kinds of rollouts with a way back of their own, which is played with them alone.
+const PAIRS: &[(&str, &str)] = &[
+    ("recreate: {}", "recreate_back: {}"),
+    ("image_swap: {pull: 10s}", "image_swap_back: {}"),
+    ("waves: {shares: [50%, 100%], bake: 2m}", "waves_back: {}"),
+    ("dns_shift: {ttl: 30s}", "dns_back: {ttl: 30s}"),
+    ("feature_flag: {values: [50%, 100%], bake: 2m, poll: 10s}", "flag_off: {poll: 10s}"),
+    ("shadow: {for: 30s, then_switch: true}", "shadow_off: {}"),
+];
+
 /// Procedures that are undefined in the worlds of this file, and why; `migrations.rs` has theirs.
 const UNDEFINED: &[(&str, &str)] = &[
     ("schema_down", "there is no schema without a database"),
@@ -123,8 +133,9 @@ fn should_help(strategy: &str, procedure: &str, power: Power, late: bool) -> boo
 
 #[test]
 fn every_procedure_on_every_kind_of_rollout() {
-    covers(STRATEGIES.iter().copied(), StrategySpec::CARDS);
-    let undefined = UNDEFINED.iter().map(|(name, _)| *name);
+    let paired = PAIRS.iter().map(|(strategy, _)| *strategy);
+    covers(STRATEGIES.iter().copied().chain(paired), StrategySpec::CARDS);
+    let undefined = UNDEFINED.iter().map(|(name, _)| *name).chain(PAIRS.iter().map(|(_, own)| *own));
     covers(PROCEDURES.iter().map(|(text, _)| *text).chain(undefined), ProcedureSpec::CARDS);
     let mut refused = 0;
     for strategy in STRATEGIES {
@@ -154,6 +165,16 @@ fn every_procedure_on_every_kind_of_rollout() {
         2 * 5,
         "five ways to write a procedure need a router, two kinds of rollout have none"
     );
+}
+
+#[test]
+fn a_kind_of_rollout_is_undone_by_its_own_way_back() {
+    for (strategy, procedure) in PAIRS {
+        let runs = play(scenario(strategy, procedure, "error_burst: {share: 30%}"));
+        for run in &runs {
+            assert!(helped(run), "{strategy}, {procedure}: {:?}", run.rollback);
+        }
+    }
 }
 
 #[test]

@@ -53,6 +53,10 @@ fn first_step(subject: &Subject<'_>) -> Option<(f64, f64)> {
             canary.steps.iter().filter_map(|step| step.weight).map(|weight| weight.ratio().get()).collect()
         }
         StrategySpec::Flagger(flagger) => flagger.weights.iter().map(|weight| weight.ratio().get()).collect(),
+        StrategySpec::FeatureFlag(flag) => flag.values.iter().map(|value| value.ratio().get()).collect(),
+        // Nobody is served by copies, and metrics count them.
+        StrategySpec::Shadow(shadow) => vec![shadow.share.ratio().get()],
+        // The others give it a share of the pods, or of the clients as they come.
         _ => Vec::new(),
     };
     let share = weights.into_iter().find(|share| *share > 0.0)?;

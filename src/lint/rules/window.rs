@@ -114,6 +114,8 @@ fn step(subject: &Subject<'_>) -> Vec<Mistake> {
     let shortest = match subject.rollout() {
         StrategySpec::Canary(canary) => canary.steps.iter().map(|s| s.bake).filter(|b| !b.is_zero()).min(),
         StrategySpec::Flagger(flagger) => Some(flagger.interval),
+        StrategySpec::Waves(waves) if waves.shares.len() > 1 => Some(waves.bake).filter(|b| !b.is_zero()),
+        StrategySpec::FeatureFlag(flag) if flag.values.len() > 1 => Some(flag.bake).filter(|b| !b.is_zero()),
         _ => None,
     };
     let Some(shortest) = shortest else { return Vec::new() };

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::replication::branch::CLIENT_SHARE;
 use crate::replication::record::{DecisionKind, DecisionRecord, Lane, Nanos, RunRecord, TimelineEntry};
 use crate::report::support::lines::{pad, wrap};
 use crate::report::support::paint::{Tone, paint};
@@ -208,9 +209,10 @@ fn key(event: &Event) -> Option<Key> {
     }
 }
 
-/// `scale candidate pods to`, `3`.
+/// `scale candidate pods to`, `3`; and clients who move by themselves, a few at a time.
 fn scaled(lane: Lane, text: &str) -> Option<(&str, &str)> {
-    let at = text.rfind(" to ").filter(|_| lane == Lane::Cluster && text.starts_with("scale "))?;
+    let folds = text.starts_with("scale ") || text.starts_with(CLIENT_SHARE);
+    let at = text.rfind(" to ").filter(|_| lane == Lane::Cluster && folds)?;
     Some((text.get(..at + 3)?, text.get(at + 4..)?))
 }
 

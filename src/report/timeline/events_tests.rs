@@ -113,6 +113,17 @@ fn pods_scaled_one_by_one_are_one_line_a_set() {
 }
 
 #[test]
+fn clients_who_move_by_themselves_are_one_line() {
+    let share = |i: u64| note(i, Lane::Cluster, &format!("{CLIENT_SHARE} to {i} %"));
+    let entries: Vec<_> = (1..=60).map(share).collect();
+    let folded = [
+        "    +00:01  cluster   share of clients on the candidate goes to 1 %, 2 % ... 60",
+        "                        %, until +01:00",
+    ];
+    assert_eq!(printed(entries, None), folded);
+}
+
+#[test]
 fn decisions_are_marked_and_those_of_others_left_out() {
     let decision = DecisionRecord {
         at: 30 * SECOND,

@@ -2,16 +2,20 @@
 
 use super::database;
 use super::step::StepKind;
-use crate::effect::{Action, RolloutView, Routing, SetName, Split};
+use crate::effect::{Action, RolloutView, Routing, SetName, SetView, Split};
 use crate::rollback::check::Evidence;
 use crate::strategy::support::argo_replicas::abort_weight;
-use crate::strategy::support::replicas::{Bounds, Goal, reconcile};
+use crate::strategy::support::drift::Ladder;
+use crate::strategy::support::replicas::{Bounds, Goal, reconcile, routed};
+use crate::time::SimTime;
 
 /// Where a step stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Standing {
     /// Something is still missing.
     Pending,
+    /// Something is still missing, and it wants to be asked again at this instant.
+    PendingUntil(SimTime),
     /// Its end condition holds.
     Over,
     /// What it looked at is not as it should be.
@@ -29,9 +33,25 @@ impl Standing {
     }
 }
 
+/// How things stood when the command of a step went out.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Begun {
+    /// When that was.
+    pub(super) at: SimTime,
+    /// Share of the traffic on the candidate destination.
+    pub(super) share: f64,
+}
+
+impl Begun {
+    pub(super) fn now(view: &RolloutView) -> Self {
+        Begun { at: view.now, share: view.in_force.candidate }
+    }
+}
+
 /// Pushes a step on; `asked` says whether it has been pushed before since its command went out.
 pub(super) fn drive(
     what: &StepKind,
+    begun: Begun,
     to: SetName,
     (asked, view): (bool, &RolloutView),
     evidence: &dyn Evidence,
@@ -45,6 +65,12 @@ pub(super) fn drive(
                 actions.push(Action::Scale(to, view.replicas));
             }
             Standing::over_if(target.ready >= view.replicas)
+        }
+        StepKind::Launch => {
+            if target.desired < view.replicas {
+                actions.push(Action::Scale(to, view.replicas));
+            }
+            Standing::Over
         }
         StepKind::FlipWeight => {
             actions.push(Action::SyntheticLoad(0.0));
@@ -66,6 +92,11 @@ pub(super) fn drive(
             roll_back(to, view, bounds, actions);
             Standing::over_if(target.available >= view.replicas && others_gone(to, view))
         }
+        StepKind::RollPartlyBack { left, bounds } => {
+            let left = routed(view.replicas, left.get()).min(view.replicas);
+            Standing::over_if(roll_partly_back(to, left, view, bounds, actions))
+        }
+        StepKind::DriftBack(ladder) => drift_back(ladder, begun, view, actions),
         StepKind::Verify => {
             Standing::over_if(target.available >= view.replicas && view.split == Split::STABLE)
         }
@@ -137,10 +168,42 @@ fn roll_back(to: SetName, view: &RolloutView, bounds: &Bounds, actions: &mut Vec
         }
         return;
     }
-    // One after the other where more than one set is left, the newest first.
+    let goal = Goal { old: 0, new: view.replicas };
+    actions.extend(reconcile(view, goal, bounds, (next_to_go(to, view), to)));
+}
+
+/// The set that goes next: one after the other where more than one is left, the newest first.
+fn next_to_go(to: SetName, view: &RolloutView) -> SetName {
     let order = [SetName::Promoted, SetName::Other, SetName::New, SetName::Baseline, SetName::Old];
     let mut left = order.into_iter().filter(|set| *set != to && view.set(*set).desired > 0);
-    let from = left.next().unwrap_or(if to == SetName::New { SetName::Old } else { SetName::New });
-    let goal = Goal { old: 0, new: view.replicas };
-    actions.extend(reconcile(view, goal, bounds, (from, to)));
+    left.next().unwrap_or(if to == SetName::New { SetName::Old } else { SetName::New })
+}
+
+/// The target's pods for some of the others; whether no more than `left` of those are there. Behind a router pods of
+/// one destination do not stand in for another's, so nothing is done by halves there.
+fn roll_partly_back(
+    to: SetName,
+    left: u32,
+    view: &RolloutView,
+    bounds: &Bounds,
+    actions: &mut Vec<Action>,
+) -> bool {
+    let others_are = |count: fn(&SetView) -> u32| others(to).map(|set| count(view.set(set))).sum::<u32>();
+    if view.routing == Routing::Weighted {
+        return true;
+    }
+    if others_are(|set| set.desired) > left || view.set(to).desired < view.replicas - left {
+        let goal = Goal { old: left, new: view.replicas - left };
+        actions.extend(reconcile(view, goal, bounds, (next_to_go(to, view), to)));
+    }
+    others_are(|set| set.created) <= left && view.set(to).available >= view.replicas - left
+}
+
+/// Clients leave the candidate as they next look.
+fn drift_back(ladder: &Ladder, begun: Begun, view: &RolloutView, actions: &mut Vec<Action>) -> Standing {
+    let stage = ladder.back(begun.share, view.now.since(begun.at));
+    if stage.share != view.split.candidate {
+        actions.push(Action::ClientShare(stage.share));
+    }
+    stage.until.map_or(Standing::Over, |left| Standing::PendingUntil(begun.at + left))
 }

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::catalogue::Catalogue;
-use crate::effect::{RolloutView, SetName};
+use crate::effect::{Action, RolloutView, SetName};
 use crate::rng::{Key, Purpose};
 use crate::rollback::check::Evidence;
 use crate::rollback::kubectl_undo::KubectlUndo;
@@ -19,7 +19,7 @@ use crate::rollback::{Command, Fallback, PlannedStep, ProcedureSpec, RollbackCon
 use crate::strategy::{Progress, Step};
 use crate::time::{SimDuration, SimTime};
 
-use super::drive::{Standing, drive};
+use super::drive::{Begun, Standing, drive};
 
 /// What a step left in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,12 +39,12 @@ pub struct StepLog {
 }
 
 /// How far the execution is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 enum Phase {
     /// The command of the present step goes out at this instant.
     Command(SimTime),
     /// The command is out; waiting for its effect.
-    Waiting,
+    Waiting(Begun),
     /// Nothing left to do.
     Ended(SimTime, Ending),
     /// There is nothing to go back to.
@@ -261,20 +261,27 @@ impl Execution {
                     return Step { actions, wake: Some(at), progress: Progress::Running };
                 }
                 Phase::Command(_) => self.send_command(&step, view),
-                Phase::Waiting => {
+                Phase::Waiting(begun) => {
                     let before = actions.len();
                     let standing = match &step.what {
                         StepKind::Check(_) if self.attended || step.by_hand => Standing::of_users(evidence),
-                        what => drive(what, self.goes_to(), (self.asked, view), evidence, &mut actions),
+                        what => {
+                            drive(what, begun, self.goes_to(), (self.asked, view), evidence, &mut actions)
+                        }
                     };
                     self.asked = true;
                     self.judge(&step, standing, evidence);
                     if standing == Standing::Bad {
+                        self.stop_everything(&step, view, &mut actions);
                         self.fail(&step, view.now);
                         continue;
                     }
+                    if let Standing::PendingUntil(at) = standing {
+                        return Step { actions, wake: Some(at), progress: Progress::Running };
+                    }
                     // A flip is over with its command; other steps are looked at again once their actions show.
-                    let flipped = matches!(step.what, StepKind::FlipWeight);
+                    let flipped =
+                        matches!(step.what, StepKind::FlipWeight | StepKind::Launch | StepKind::DriftBack(_));
                     if standing == Standing::Pending || (actions.len() > before && !flipped) {
                         break;
                     }
@@ -296,7 +303,7 @@ impl Execution {
             }
             self.end_step(view.now);
         } else {
-            self.phase = Phase::Waiting;
+            self.phase = Phase::Waiting(Begun::now(view));
             self.asked = false;
         }
     }
@@ -305,6 +312,14 @@ impl Execution {
     fn judge(&mut self, step: &PlannedStep, standing: Standing, evidence: &dyn Evidence) {
         if let (StepKind::Check(_), Some(entry)) = (&step.what, self.log.last_mut()) {
             entry.right = Some((standing == Standing::Over) != evidence.is_harming());
+        }
+    }
+
+    /// What a script does whose last step failed; a person who has come does not.
+    fn stop_everything(&self, step: &PlannedStep, view: &RolloutView, actions: &mut Vec<Action>) {
+        if step.leaves_nothing && !self.attended {
+            let running = SetName::ALL.into_iter().filter(|set| view.set(*set).desired > 0);
+            actions.extend(running.map(|set| Action::Scale(set, 0)));
         }
     }
 
@@ -419,7 +434,7 @@ impl Execution {
 
     /// Whether steps are left.
     pub fn is_pending(&self) -> bool {
-        matches!(self.phase, Phase::Command(_) | Phase::Waiting)
+        matches!(self.phase, Phase::Command(_) | Phase::Waiting(_))
     }
 
     /// Whether no person had to do anything so far.

@@ -3,8 +3,10 @@
 use std::borrow::Cow;
 
 use crate::effect::Pick;
+use crate::quantity::Ratio;
 use crate::rng::Distribution;
 use crate::rollback::check::CheckSpec;
+use crate::strategy::support::drift::Ladder;
 use crate::strategy::support::replicas::Bounds;
 use crate::time::SimDuration;
 
@@ -39,6 +41,8 @@ pub struct PlannedStep {
     pub swallows: bool,
     /// Whether a person is needed for it even when nothing fails.
     pub by_hand: bool,
+    /// Whether the script stops everything when the step fails, and ends.
+    pub leaves_nothing: bool,
 }
 
 impl PlannedStep {
@@ -53,6 +57,7 @@ impl PlannedStep {
             working: Command::Works,
             swallows: false,
             by_hand: false,
+            leaves_nothing: false,
         }
     }
 
@@ -74,6 +79,12 @@ impl PlannedStep {
         PlannedStep { by_hand: true, ..self }
     }
 
+    /// The same; when it fails the script stops everything and ends.
+    #[must_use]
+    pub fn leaving_nothing(self) -> Self {
+        PlannedStep { leaves_nothing: true, ..self }
+    }
+
     /// Whether it changes anything in production.
     pub fn acts(&self) -> bool {
         !matches!(self.what, StepKind::Wait | StepKind::Verify | StepKind::Check(_))
@@ -81,12 +92,19 @@ impl PlannedStep {
 
     /// Whether it moves users from one destination to another.
     pub fn moves_traffic(&self) -> bool {
-        matches!(self.what, StepKind::FlipWeight | StepKind::WalkWeightBack)
+        matches!(self.what, StepKind::FlipWeight | StepKind::WalkWeightBack | StepKind::DriftBack(_))
     }
 
     /// Whether it may have to start pods of the target.
     pub fn starts_pods(&self) -> bool {
-        matches!(self.what, StepKind::RestoreCapacity | StepKind::WalkWeightBack | StepKind::RollBack(_))
+        matches!(
+            self.what,
+            StepKind::RestoreCapacity
+                | StepKind::Launch
+                | StepKind::WalkWeightBack
+                | StepKind::RollBack(_)
+                | StepKind::RollPartlyBack { .. }
+        )
     }
 }
 
@@ -97,6 +115,8 @@ pub enum StepKind {
     Wait,
     /// Start the target's pods that are missing; over when all of them are ready.
     RestoreCapacity,
+    /// The same, and over when the command is out: nobody waits for them.
+    Launch,
     /// All traffic to the stable destination; over when the command is out.
     FlipWeight,
     /// Start the target's pods that are missing and hand traffic back as fast as they become available; over when the
@@ -104,6 +124,15 @@ pub enum StepKind {
     WalkWeightBack,
     /// Replace the other pods by the target's within the bounds; over when that is done.
     RollBack(Bounds),
+    /// The same until so many of the pods are left that are not the target's.
+    RollPartlyBack {
+        /// Share of the replicas, rounded up to whole pods.
+        left: Ratio,
+        /// The bounds.
+        bounds: Bounds,
+    },
+    /// The value that clients look up is taken back; over when the last of them has looked.
+    DriftBack(Ladder),
     /// Stop the pods of an earlier target that ran where this one will run; over when they are gone.
     ClearTarget,
     /// Stop all pods but the target's; over when they are gone.

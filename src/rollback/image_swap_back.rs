@@ -1,0 +1,70 @@
+//! The previous image run again on each host, by a script.
+//!
+//! Sound: the previous image is started beside the running one, looked at, and then the running one is stopped; if it
+//! does not come up, users stay where they are. As scripts often do it: the running container is stopped
+//! first, the previous one run in its place, and looked at a few seconds later. If the look finds nothing healthy, the
+//! script stops that one too and ends: both are down, and nobody has started the first again (seen when such a script was
+//! run against a previous image that does not start).
+//!
+//! Traps: with the stop first, an image that only starts slowly is enough, because the look comes after a
+//! fixed sleep; and every rollback is a downtime, of good releases too.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::check::CheckSpec;
+use super::check::health_endpoint::HealthEndpoint;
+use super::{PlannedStep, Procedure, StepKind};
+use crate::catalogue::Entry;
+use crate::time::SimDuration;
+
+/// The previous image again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ImageSwapBack {
+    /// Whether the running container is stopped before the previous one is run.
+    pub stop_first: bool,
+    /// Time from one command to the next.
+    pub command: SimDuration,
+    /// Time between starting the previous image (sound: its containers being ready) and the look at it.
+    pub sleep: SimDuration,
+    /// The look.
+    pub check: CheckSpec,
+}
+
+impl Default for ImageSwapBack {
+    fn default() -> Self {
+        ImageSwapBack {
+            stop_first: false,
+            command: SimDuration::from_secs(1),
+            sleep: SimDuration::from_secs(5),
+            check: CheckSpec::HealthEndpoint(HealthEndpoint::default()),
+        }
+    }
+}
+
+impl Entry for ImageSwapBack {
+    const NAME: &'static str = "image_swap_back";
+    const SUMMARY: &'static str =
+        "the previous image run beside the other, looked at, then the other stopped";
+    const EXAMPLE: &'static str = "image_swap_back: {stop_first: true, sleep: 5s}";
+}
+
+impl Procedure for ImageSwapBack {
+    fn plan(&self) -> Vec<PlannedStep> {
+        let step = |name: &'static str, what| PlannedStep::new(name, self.command, what);
+        let look = PlannedStep::new("look at it", self.sleep, StepKind::Check(self.check.clone()));
+        if self.stop_first {
+            return vec![
+                step("docker stop what runs", StepKind::ScaleDown),
+                step("docker run the previous image", StepKind::Launch),
+                look.leaving_nothing(),
+            ];
+        }
+        vec![
+            step("docker run the previous image beside it", StepKind::RestoreCapacity),
+            look,
+            step("docker stop the other image", StepKind::ScaleDown),
+        ]
+    }
+}
