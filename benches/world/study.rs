@@ -39,6 +39,7 @@ fn threshold(window: &str, limit: f64, hold: SimDuration) -> Loaded {
         sides: vec![1],
         rule: Rule::For { hold, keep: SimDuration::ZERO },
         every: SimDuration::from_secs(15),
+        later: Vec::new(),
         start_after: SimDuration::ZERO,
         then: Then::RollBack,
         on_no_data: OnTrouble::Ignore,
@@ -182,6 +183,8 @@ fn canary(noise: bool) -> Scenario {
             dialects: vec![Dialect::App],
         },
         fidelity: FidelityChoice::Flow,
+        people: None,
+        facts: Default::default(),
     }
 }
 

@@ -215,7 +215,15 @@ fn also(
     let failed = failed_sentence(strata);
     let kind = |sentence: &str| sentence.split(' ').next().map(str::to_owned);
     let others = [miss, alarm].into_iter().flatten().filter(|sentence| kind(sentence) != kind(told));
-    others.chain(failed).collect()
+    others.chain(failed).chain(silent_sentence(strata)).collect()
+}
+
+/// Rollbacks of bad releases that nobody was told of, where that is known.
+fn silent_sentence(strata: &[&Stratum]) -> Option<String> {
+    let cases = || strata.iter().flat_map(|s| &s.cases).filter_map(|case| case.rollback?.told);
+    let (all, silent) = (cases().count(), cases().filter(|told| !told.ended).count());
+    let share = words::percent(silent as f64 / all.max(1) as f64);
+    (silent > 0).then(|| format!("tells nobody of {share} of its rollbacks"))
 }
 
 /// The replications to look at, one of each kind there is.
