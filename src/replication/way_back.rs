@@ -89,6 +89,8 @@ impl Rollback {
             return;
         }
         self.aimed_at = Some(target.which);
+        // What stood for an earlier target says nothing of this one.
+        self.restored = None;
         self.also_broken = false;
         if target.set == SetName::Other {
             let faults = way.faults_of(target.which);

@@ -206,6 +206,9 @@ fn after_a_failed_look_the_next_target_is_tried() {
         assert!(rollback.verified.is_some() && rollback.unattended, "{strategy}: {rollback:?}");
         let stopped = rollback.steps.iter().any(|step| step.name == "stop the failed target");
         assert!(stopped, "v3 and v1 run in the same place: {rollback:?}");
+        let restored = rollback.restored.expect("the second target helps");
+        let failed = rollback.steps.iter().find(|step| step.failed).and_then(|step| step.ended).unwrap();
+        assert!(restored > failed, "restored means the target in the end: {rollback:?}");
         let looks: Vec<bool> =
             rollback.steps.iter().filter(|s| s.right.is_some()).map(|s| s.failed).collect();
         assert_eq!(looks, [true, false], "{strategy}");
