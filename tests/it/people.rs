@@ -291,7 +291,10 @@ fn looking_often_at_first_helps_against_early_faults_only() {
         );
     }
     let mut gains = Vec::new();
-    for onset in ["1m", "5m", "20m", "40m"] {
+    // Within a minute: a fixed one would be in step with the schedule's grid.
+    for onset in
+        ["{uniform: [1m, 2m]}", "{uniform: [5m, 6m]}", "{uniform: [20m, 21m]}", "{uniform: [40m, 41m]}"]
+    {
         let mut scenario = broken("20%", onset);
         scenario.telemetry.scrape = SimDuration::from_secs(5);
         scenario.world.slot = SimDuration::from_secs(5);
