@@ -48,7 +48,9 @@ pub(super) fn of_policy(set: &PolicySet, policy: &Loaded, facts: &Facts, said: &
 
 /// The facts of a scenario.
 pub(super) fn facts(scenario: &Scenario) -> Facts {
-    Facts::new(&scenario.world, &scenario.telemetry, &scenario.rollout, scenario.warm_up, scenario.horizon)
+    let Scenario { world, telemetry, rollout, warm_up, horizon, .. } = scenario;
+    let people_act = scenario.people.as_ref().is_some_and(|people| people.act_on_pages);
+    Facts { people_act, ..Facts::new(world, telemetry, rollout, *warm_up, *horizon) }
 }
 
 /// What the options say about policy files.

@@ -28,10 +28,12 @@ pub struct Facts {
     pub startup: SimDuration,
     /// The rollout that is played for files that bring none.
     pub rollout: StrategySpec,
+    /// Whether somebody acts on pages.
+    pub people_act: bool,
 }
 
 impl Facts {
-    /// The facts of a world under this monitoring and rollout.
+    /// The facts of a world under this monitoring and rollout, in which nobody acts on pages.
     pub fn new(
         world: &WorldSpec,
         telemetry: &TelemetrySpec,
@@ -53,6 +55,7 @@ impl Facts {
             rate: rate_to_target(world),
             startup,
             rollout: rollout.clone(),
+            people_act: false,
         }
     }
 }

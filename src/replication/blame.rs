@@ -4,10 +4,11 @@ use crate::promql::Value;
 use crate::strategy::Signal;
 
 use super::baseline::{Baseline, Warm};
+use super::branch::Rider;
 use super::play::{Finished, Stage, play};
 use super::prepared::{PlayerSpec, Prepared, RolloutPlan};
 use super::question::Hindsight;
-use super::record::{DecisionKind, MissCause, Player, RollbackOutcome, RunRecord};
+use super::record::{DecidedBy, DecisionKind, MissCause, Player, RollbackOutcome, RunRecord};
 use super::setting::Setting;
 use super::station::Station;
 use crate::policy::Truth;
@@ -20,17 +21,13 @@ pub fn misses(stage: &Stage<'_>, finished: &[Finished], runs: &mut [RunRecord]) 
     let Some(never) = finished.iter().find(|f| f.branch.riders.iter().any(|r| r.player == 0)) else { return };
     let station = never.branch.station.clone();
     let mut hindsight = Hindsight::new(stage.prepared, station, stage.watched_until, stage.onset);
-    let mut paused = vec![false; runs.len()];
-    let mut lost = vec![false; runs.len()];
+    let mut stopped = vec![Stopped::default(); runs.len()];
     for rider in finished.iter().flat_map(|f| &f.branch.riders) {
-        if let Some(paused) = paused.get_mut(rider.player) {
-            *paused = rider.paused;
-        }
-        if let Some(lost) = lost.get_mut(rider.player) {
-            *lost = rider.lost > 0;
+        if let Some(stopped) = stopped.get_mut(rider.player) {
+            *stopped = Stopped::of(rider);
         }
     }
-    for (((run, player), paused), lost) in runs.iter_mut().zip(stage.players).zip(paused).zip(lost) {
+    for ((run, player), stopped) in runs.iter_mut().zip(stage.players).zip(stopped) {
         if !matches!(run.player, Player::Policy(_)) {
             continue;
         }
@@ -38,9 +35,40 @@ pub fn misses(stage: &Stage<'_>, finished: &[Finished], runs: &mut [RunRecord]) 
         run.miss = match decided {
             Some(_) if rollback_failed(run) => Some(MissCause::RollbackFailed),
             Some(_) => None,
-            None if lost => Some(MissCause::VerdictLost),
-            None => Some(cause(stage, player, run, paused, &mut hindsight)),
+            None => stopped
+                .after_its_word(run)
+                .or_else(|| Some(cause(stage, player, run, stopped.paused, &mut hindsight))),
         };
+    }
+}
+
+/// What came between a policy and a decision.
+#[derive(Clone, Copy, Debug, Default)]
+struct Stopped {
+    paused: bool,
+    /// Verdicts of it got lost.
+    lost: bool,
+    /// Somebody was called.
+    called: bool,
+    /// They are still on their way to an act.
+    at_it: bool,
+}
+
+impl Stopped {
+    fn of(rider: &Rider) -> Self {
+        let (called, at_it) = (rider.calls > 0, rider.call.is_some());
+        Stopped { paused: rider.paused, lost: rider.lost > 0, called, at_it }
+    }
+
+    /// Why nothing was decided in time although it had said what was to be said.
+    fn after_its_word(self, run: &RunRecord) -> Option<MissCause> {
+        let too_late = run.decision.as_ref().is_some_and(|d| d.decided_by == Some(DecidedBy::Person));
+        match self {
+            Stopped { lost: true, .. } => Some(MissCause::VerdictLost),
+            Stopped { called: true, at_it, .. } if at_it || too_late => Some(MissCause::PersonLate),
+            Stopped { called: true, .. } => Some(MissCause::PersonLeftIt),
+            _ => None,
+        }
     }
 }
 

@@ -383,6 +383,10 @@ pub enum MissCause {
     Paused,
     /// It decided, and nobody who acts heard of it.
     VerdictLost,
+    /// It paged, and whoever came had not acted by the end of the watch.
+    PersonLate,
+    /// It paged, and whoever came found everything fine again.
+    PersonLeftIt,
     /// It decided, and the rollback failed.
     RollbackFailed,
 }

@@ -71,6 +71,8 @@ fn miss_key(miss: Option<&MissCause>, policy: Option<&PolicyMeta>) -> (String, O
         Some(MissCause::TooShort { check }) => ("too_short", name(*check)),
         Some(MissCause::Paused) => ("paused", None),
         Some(MissCause::VerdictLost) => ("verdict_lost", None),
+        Some(MissCause::PersonLate) => ("person_late", None),
+        Some(MissCause::PersonLeftIt) => ("person_left_it", None),
         Some(MissCause::RollbackFailed) => ("rollback_failed", None),
     };
     (cause.to_owned(), check)
@@ -135,6 +137,8 @@ fn reason(top: &CauseCount, missed: &[&Case], policy: &PolicyMeta) -> String {
         }
         "paused" => "it was paused or inconclusive when it mattered".to_owned(),
         "verdict_lost" => "it decides, but its verdict gets lost on the way".to_owned(),
+        "person_late" => "it pages, and whoever comes has not acted when the watch ends".to_owned(),
+        "person_left_it" => "it pages, and whoever comes finds everything fine again".to_owned(),
         "rollback_failed" => "it decides, but the rollback fails".to_owned(),
         _ => "no cause was recorded".to_owned(),
     }

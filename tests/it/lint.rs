@@ -17,7 +17,9 @@ fn scenario_of(file: &File) -> Scenario {
 }
 
 fn facts(scenario: &Scenario) -> Facts {
-    Facts::new(&scenario.world, &scenario.telemetry, &scenario.rollout, scenario.warm_up, scenario.horizon)
+    let Scenario { world, telemetry, rollout, warm_up, horizon, .. } = scenario;
+    let people_act = scenario.people.as_ref().is_some_and(|people| people.act_on_pages);
+    Facts { people_act, ..Facts::new(world, telemetry, rollout, *warm_up, *horizon) }
 }
 
 fn usual() -> Facts {
@@ -114,6 +116,14 @@ fn shipped_policies_make_none_of_the_mistakes_but_those_listed() {
 }
 
 /// A threshold just inside of what is possible is no mistake, just outside it is.
+#[test]
+fn pages_are_no_mistake_where_people_act_on_them() {
+    let example = rules().find(|rule| rule.id == "page-only").unwrap().example;
+    let said = |facts: &Facts| ids(&found(&[("policy.yaml", example.file)], &[], facts).unwrap());
+    assert_eq!(said(&usual()), ["page-only"]);
+    assert!(said(&Facts { people_act: true, ..usual() }).is_empty());
+}
+
 #[test]
 fn rules_fall_silent_where_the_mistake_is_mended() {
     for (id, broken, mended) in [

@@ -12,7 +12,7 @@ use backout::policy::loaded::Loaded;
 use backout::quantity::Ratio;
 use backout::replication::prepared::PrepareOptions;
 use backout::replication::record::{
-    DecidedBy, DecisionKind, Player, ReplicationRecord, RollbackOutcome, RunRecord, Told,
+    DecidedBy, DecisionKind, MissCause, Player, ReplicationRecord, RollbackOutcome, RunRecord, Told,
 };
 use backout::rng::Distribution;
 use backout::rollback::forward_fix::ForwardFix;
@@ -107,6 +107,20 @@ fn a_page_is_acted_on_after_its_chain_and_without_people_only_counted() {
 }
 
 #[test]
+fn a_miss_of_people_is_told_from_a_miss_of_the_trigger() {
+    let cause = |people: Option<People>| {
+        let records = play(Scenario { people, ..broken("10%", "2m") }, &[native("pages", "then: page")], 2);
+        let causes: Vec<_> = runs(&records, "pages", true).into_iter().map(|run| run.miss).collect();
+        assert_eq!(causes[0], causes[1]);
+        causes[0].clone()
+    };
+    assert_eq!(cause(Some(clockwork())), None);
+    let slow = People { diagnose: Distribution::certain(86_400.0), ..clockwork() };
+    assert_eq!(cause(Some(slow)), Some(MissCause::PersonLate));
+    assert!(!matches!(cause(None), None | Some(MissCause::PersonLate | MissCause::PersonLeftIt)));
+}
+
+#[test]
 fn investigating_holds_the_rollout_and_needs_no_people_in_the_scenario() {
     let policies = [native("asks", "then: investigate"), native("pages", "then: page")];
     let scenario = Scenario {
@@ -140,6 +154,8 @@ fn whoever_finds_everything_fine_again_leaves_the_release_alone() {
         runs.iter().filter(|run| run.decision.is_some()).count()
     };
     assert_eq!(decided(clockwork()), 0);
+    let left = play(Scenario { people: Some(clockwork()), ..flapping() }, &policies, 2);
+    assert!(runs(&left, "pages", true).iter().all(|run| run.miss == Some(MissCause::PersonLeftIt)));
     assert_eq!(decided(People { rolls_back_anyway: Ratio::ONE, ..clockwork() }), 4);
     let quick =
         People { diagnose: Distribution::certain(1.0), decide: Distribution::certain(1.0), ..clockwork() };

@@ -14,7 +14,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         id: "page-only",
         summary: "the policy only tells people, and nothing in it rolls back",
-        effect: "It is scored as `never`: how long people take to act on a page is not known.",
+        effect: "Where the scenario has no `people:` to act on pages it is scored as `never`: how long they take is not known.",
         example: Example::file(
             r#"format: 1
 triggers:
@@ -141,12 +141,13 @@ fn has_trees(subject: &Subject<'_>) -> bool {
 
 fn page_only(subject: &Subject<'_>) -> Vec<Mistake> {
     let all = &subject.judged;
-    if all.is_empty() || has_trees(subject) || all.iter().any(decides) || !all.iter().any(pages) {
+    let acts = subject.facts.people_act || has_trees(subject) || all.iter().any(decides);
+    if all.is_empty() || acts || !all.iter().any(pages) {
         return Vec::new();
     }
     let fact =
         format!("`{}` only pages: it is scored as a policy that never rolls back", subject.policy.name);
-    let help = "write `then: {after: {delay: 10m, then: roll_back}}` for a person who acts on the page";
+    let help = "write `then: investigate` for people who act on it, or give the scenario `people:`";
     vec![own_spot(subject).mistake(fact, help)]
 }
 
