@@ -37,6 +37,7 @@ mod queueing_theory;
 mod rollbacks;
 mod rollout_kinds;
 mod rollout_ways;
+mod rules_conformance;
 mod sampler_agreement;
 mod scenarios;
 mod shared;
