@@ -379,6 +379,7 @@ mod tests {
             rate: 100.0,
             startup: SimDuration::from_secs(10),
             rollout: StrategySpec::Rolling(Rolling { bounds: Bounds::default() }),
+            people_act: false,
         };
         let naming = Naming::native("web");
         Reading { naming: &naming, facts: &facts }.values(&tree(text).unwrap())
