@@ -156,6 +156,9 @@ pub struct PolicyArgs {
     /// What stands in for the receiver of a webhook: NAME=fails:5%,takes:12s,answers:500/202,opens:20m (`*` = all)
     #[arg(long, value_name = "NAME=SETTING")]
     pub webhook: Vec<String>,
+    /// What follows an alert of Prometheus rules: NAME=roll_back, LABEL:VALUE=hold,after:1m, *=page
+    #[arg(long, value_name = "ALERT=SETTING")]
+    pub alert: Vec<String>,
     /// Accept queries that can never find a series, and templates that are not given
     #[arg(long)]
     pub allow_missing_series: bool,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::promql::{Labels, METRIC_NAME, Sample};
 
 use super::file::{Kind, RuleDef};
-use super::group::Failure;
+use super::rule::Failure;
 use super::template::{Expansion, expand};
 
 /// Resolved series are remembered, and would be sent as resolved, this long [ms].

@@ -17,10 +17,12 @@
 mod alert;
 mod file;
 mod group;
+mod rule;
 mod template;
 pub mod unit_test;
 
 pub use alert::{Active, Alert, AlertState};
 pub use file::{GroupDef, Kind, RuleDef, parse};
-pub use group::{Failure, Group};
+pub use group::Group;
+pub use rule::{Failure, Rule};
 pub use template::{Expansion, expand};
