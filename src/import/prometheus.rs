@@ -257,8 +257,10 @@ impl Parts {
             }
             Ask::Records(_) => (None, over_records(rule, line)),
         };
-        self.checks.push(check);
-        let number = self.checks.len() - 1;
+        let number = self.checks.len();
+        let alike = self.checks.iter().filter(|other| is_same(&other.name, rule.name())).count();
+        let name = if alike == 0 { check.name } else { format!("{}#{}", check.name, alike + 1) };
+        self.checks.push(CheckDef { name, ..check });
         Ok(Member { rule: Rule::new(rule, limit), ask, alert: Some((number, reaction)), side })
     }
 
@@ -299,6 +301,11 @@ impl Parts {
         let line = rule.place.line as usize;
         self.stand_ins.push(StandIn { what: format!("receivers of alert {}", rule.name()), line, setting });
     }
+}
+
+/// Whether a check has this name, with a number behind it or without.
+fn is_same(check: &str, name: &str) -> bool {
+    check == name || check.strip_prefix(name).is_some_and(|rest| rest.starts_with('#'))
 }
 
 /// What follows an alert; a page by default.

@@ -29,6 +29,7 @@ mod noise_presets;
 mod overload;
 mod people;
 mod policy_files;
+mod prometheus_rules;
 mod promql;
 mod promql_conformance;
 mod published_statistics;

@@ -191,7 +191,7 @@ fn general(value: f64) -> String {
         return if value.is_sign_negative() { "-0" } else { "0" }.to_owned();
     }
     let (digits, exponent) = scientific(&format!("{value:e}"));
-    if exponent < -4 || exponent >= 6 { with_exponent(&digits, exponent) } else { format!("{value}") }
+    if (-4..6).contains(&exponent) { format!("{value}") } else { with_exponent(&digits, exponent) }
 }
 
 fn significant_to(value: f64, digits: usize) -> String {
