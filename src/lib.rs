@@ -186,6 +186,7 @@ pub mod replication;
 pub mod report;
 pub mod rng;
 pub mod rollback;
+pub mod rules;
 pub mod scenario;
 pub mod score;
 pub mod stats;

@@ -98,6 +98,7 @@ pub enum Command {
     Validate(Validate),
     List(List),
     Schema(Schema),
+    Test(Tests),
     Init(Init),
     Completions(Completions),
 }
@@ -155,6 +156,9 @@ pub struct PolicyArgs {
     /// What stands in for the receiver of a webhook: NAME=fails:5%,takes:12s,answers:500/202,opens:20m (`*` = all)
     #[arg(long, value_name = "NAME=SETTING")]
     pub webhook: Vec<String>,
+    /// What follows an alert of Prometheus rules: NAME=roll_back, LABEL:VALUE=hold,after:1m, *=page
+    #[arg(long, value_name = "ALERT=SETTING")]
+    pub alert: Vec<String>,
     /// Accept queries that can never find a series, and templates that are not given
     #[arg(long)]
     pub allow_missing_series: bool,
@@ -324,6 +328,39 @@ pub struct Validate {
     /// How policy files are read.
     #[command(flatten)]
     pub policy: PolicyArgs,
+}
+
+/// Run unit tests of files that have some.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Tests {
+    /// Whose tests.
+    #[command(subcommand)]
+    pub kind: TestKind,
+}
+
+/// What has unit tests.
+#[allow(missing_docs, reason = "a description here would hide the longer one of the arguments")]
+#[derive(Clone, Debug, Subcommand)]
+pub enum TestKind {
+    Rules(TestRules),
+}
+
+/// Run unit tests of Prometheus rules, as `promtool test rules` does.
+///
+/// Exits with 1 when a test fails or a file cannot be used, as promtool does.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  backout test rules rules_test.yml
+  backout test rules tests/*.yml --run 'burn rate'
+  backout test rules rules_test.yml --format json")]
+pub struct TestRules {
+    /// Test files; the rule files they name are looked for beside them
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<String>,
+    /// Run only tests whose name matches this regular expression
+    #[arg(long, value_name = "REGEX")]
+    pub run: Option<String>,
 }
 
 /// List scenarios, policies, faults, strategies and everything else there is.

@@ -6,7 +6,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 
 /// Everything went well.
 pub const OK: u8 = 0;
-/// Something that should not happen.
+/// Something that should not happen; also unit tests of rules that fail, where 1 is promtool's code.
 pub const UNEXPECTED: u8 = 1;
 /// The command line is wrong.
 pub const USAGE: u8 = 2;
@@ -22,7 +22,7 @@ pub const OUTPUT_FAILED: u8 = 30;
 /// Every code with its meaning, for the help text and the reference.
 pub const CODES: &[(u8, &str)] = &[
     (OK, "ok"),
-    (UNEXPECTED, "unexpected error"),
+    (UNEXPECTED, "unexpected error, or a unit test of rules failed"),
     (USAGE, "wrong command line"),
     (INVALID_INPUT, "a scenario or policy is missing or invalid"),
     (GATE_FAILED, "a gate failed"),
@@ -37,6 +37,8 @@ pub enum Failure {
     Usage(Box<Diagnostic>),
     /// Files cannot be used.
     Input(Diagnostics),
+    /// Unit tests failed, which the result has said.
+    Tests,
     /// Output could not be written.
     Output(String),
     /// Whoever reads the output has gone; nothing is said.
@@ -66,7 +68,7 @@ impl Failure {
             Failure::Input(_) => INVALID_INPUT,
             Failure::Output(_) => OUTPUT_FAILED,
             Failure::BrokenPipe => OK,
-            Failure::Unexpected(_) => UNEXPECTED,
+            Failure::Tests | Failure::Unexpected(_) => UNEXPECTED,
         }
     }
 }

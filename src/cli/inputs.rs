@@ -9,7 +9,7 @@ use super::files::{self, Shipped, Text};
 use super::plan::PlannedScenario;
 use super::ui::Ui;
 use crate::diagnostic::{Diagnostic, Diagnostics, Source, did_you_mean};
-use crate::import::{self, HOOK_SETTINGS, ImportOptions, SourceText};
+use crate::import::{self, ALERT_SETTINGS, HOOK_SETTINGS, ImportOptions, SourceText};
 use crate::policy::loaded::Loaded;
 use crate::scenario::quick::{FAMILY, NUMBERS, Quick};
 use crate::scenario::resolved::FidelityChoice;
@@ -244,6 +244,12 @@ pub(super) fn import_options(args: &PolicyArgs) -> Result<ImportOptions, Failure
             Failure::usage(format!("`--webhook {pair}`: {fact}"), format!("settings: {HOOK_SETTINGS}"))
         })?;
         options.webhooks.insert(name.to_owned(), setting);
+    }
+    for pair in &args.alert {
+        let setting = pair.parse().map_err(|fact| {
+            Failure::usage(format!("`--alert {pair}`: {fact}"), format!("settings: {ALERT_SETTINGS}"))
+        })?;
+        options.alerts.push(setting);
     }
     for pair in &args.bind {
         let (key, value) = pair_of("bind", pair)?;

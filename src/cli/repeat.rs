@@ -41,6 +41,7 @@ pub(super) fn options(play: PlayArgs, policy: &PolicyArgs, quick: &QuickArgs) ->
     policy.bind.iter().for_each(|value| add("bind", value.clone()));
     policy.arg.iter().for_each(|value| add("arg", value.clone()));
     policy.webhook.iter().for_each(|value| add("webhook", value.clone()));
+    policy.alert.iter().for_each(|value| add("alert", value.clone()));
     if policy.rollout == RolloutFrom::Scenario {
         add("rollout", "scenario".to_owned());
     }
@@ -99,13 +100,14 @@ mod tests {
         let policy = PolicyArgs {
             arg: vec!["a=b c".into()],
             webhook: vec!["gate=opens:20m".into()],
+            alert: vec!["*=roll_back".into()],
             allow_missing_series: true,
             ..PolicyArgs::default()
         };
         let quick = QuickArgs { rate: "300/s".parse().ok(), ..QuickArgs::default() };
         assert_eq!(
             options(PlayArgs::default(), &policy, &quick),
-            " --arg 'a=b c' --webhook gate=opens:20m --rate 300/s --allow-missing-series"
+            " --arg 'a=b c' --webhook gate=opens:20m --alert '*=roll_back' --rate 300/s --allow-missing-series"
         );
         assert_eq!(options(PlayArgs::default(), &PolicyArgs::default(), &QuickArgs::default()), "");
         assert_eq!((seed_option(DEFAULT_SEED), seed_option(7)), (String::new(), " --seed 7".to_owned()));

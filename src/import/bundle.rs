@@ -26,6 +26,8 @@ pub(super) struct Object<'a> {
 #[derive(Default)]
 pub(super) struct Bundle<'a> {
     pub(super) native: Vec<SourceText<'a>>,
+    /// Files with groups of Prometheus rules.
+    pub(super) rules: Vec<SourceText<'a>>,
     pub(super) canaries: Vec<Object<'a>>,
     pub(super) metric_templates: Vec<Object<'a>>,
     pub(super) alert_providers: Vec<Object<'a>>,
@@ -85,6 +87,10 @@ impl<'a> Bundle<'a> {
                 }
                 return Ok(());
             }
+            if reader.has("groups") {
+                self.take_rules(source);
+                return Ok(());
+            }
             return Err(unknown_document(&reader));
         }
         let version = reader.required("apiVersion")?.text()?;
@@ -100,10 +106,20 @@ impl<'a> Bundle<'a> {
             ("argoproj.io", "ClusterAnalysisTemplate") => &mut self.cluster_templates,
             ("argoproj.io", "AnalysisRun") => &mut self.analysis_runs,
             ("apps", "Deployment") => &mut self.deployments,
+            ("monitoring.coreos.com", "PrometheusRule") => {
+                self.take_rules(source);
+                return Ok(());
+            }
             _ => return passed_over(group, version, kind, &kind_reader),
         };
         list.push(object(reader, options)?);
         Ok(())
+    }
+
+    fn take_rules(&mut self, source: SourceText<'a>) {
+        if !self.rules.contains(&source) {
+            self.rules.push(source);
+        }
     }
 
     /// Whether nothing but Deployments was found, so that they are what is asked about.
@@ -116,7 +132,7 @@ impl<'a> Bundle<'a> {
             &self.cluster_templates,
             &self.analysis_runs,
         ];
-        self.native.is_empty() && others.iter().all(|list| list.is_empty())
+        self.native.is_empty() && self.rules.is_empty() && others.iter().all(|list| list.is_empty())
     }
 }
 
@@ -151,9 +167,10 @@ fn passed_over(group: &str, version: &str, kind: &str, at: &Reader<'_>) -> Resul
             format!("`{kind}` of {version} is not read"),
             "give the Canary, Rollout or AnalysisTemplate it belongs to",
         ),
-        ("monitoring.coreos.com" | "metrics.keptn.sh" | "lifecycle.keptn.sh", _) => {
-            refuse(format!("`{kind}` of {version} is not read yet"), "formats: native, flagger, argo")
-        }
+        ("monitoring.coreos.com" | "metrics.keptn.sh" | "lifecycle.keptn.sh", _) => refuse(
+            format!("`{kind}` of {version} is not read yet"),
+            "formats: native, prometheus, flagger, argo",
+        ),
         _ => Ok(()),
     }
 }
@@ -161,8 +178,6 @@ fn passed_over(group: &str, version: &str, kind: &str, at: &Reader<'_>) -> Resul
 fn unknown_document(reader: &Reader<'_>) -> Diagnostic {
     let help = if reader.has("services") {
         "this looks like a scenario: play it with `--scenario FILE`"
-    } else if reader.has("groups") {
-        "this looks like Prometheus rules, which are not read yet; write the expression as a native trigger"
     } else if reader.has("judge") || reader.has("metrics") {
         "this looks like a Kayenta canary config, which is not read yet"
     } else if reader.has("Resources") || reader.has("AWSTemplateFormatVersion") {

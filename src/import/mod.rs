@@ -1,4 +1,5 @@
-//! Users' policy files, read as they are: Flagger canaries, Argo rollouts and analysis templates, native triggers.
+//! Users' policy files, read as they are: Flagger canaries, Argo rollouts and analysis templates, Prometheus rules, native
+//! triggers.
 //!
 //! What a file asks for is honoured exactly, stands for something the simulation does not have (a *stand-in*: a
 //! webhook that succeeds, a person who resumes), or is listed as *unsupported* with its line; nothing is guessed in
@@ -19,12 +20,14 @@ mod load_test;
 mod native;
 mod native_tree;
 mod placeholder;
+mod prometheus;
 mod query_book;
 mod unread;
 
 pub use assume::Answer;
 pub use flagger::hook_setting::{HookOpens, HookSetting, SETTINGS as HOOK_SETTINGS};
 pub use native::schema as native_schema;
+pub use prometheus::{ALERT_SETTINGS, AlertSetting};
 
 use std::collections::BTreeMap;
 
@@ -52,6 +55,11 @@ pub const FORMATS: &[Format] = &[
         name: "native",
         summary: "triggers of this project: PromQL expressions and what follows",
         recognised_by: "format: 1 and triggers:",
+    },
+    Format {
+        name: "prometheus",
+        summary: "Prometheus alerts and recording rules, plain or as PrometheusRule; alerts page unless said otherwise",
+        recognised_by: "groups:, or apiVersion: monitoring.coreos.com/v1, kind: PrometheusRule",
     },
     Format {
         name: "flagger",
@@ -100,6 +108,8 @@ pub struct ImportOptions {
     pub providers: BTreeMap<String, Answer>,
     /// What stands in for the receivers of webhooks, by the webhook's name; `*` is for all, before those by name.
     pub webhooks: BTreeMap<String, HookSetting>,
+    /// What follows alerts of Prometheus rules; the first that fits counts.
+    pub alerts: Vec<AlertSetting>,
 }
 
 impl Default for ImportOptions {
@@ -114,6 +124,7 @@ impl Default for ImportOptions {
             resume_after: SimDuration::from_mins(10),
             providers: BTreeMap::new(),
             webhooks: BTreeMap::new(),
+            alerts: Vec::new(),
         }
     }
 }
@@ -130,6 +141,10 @@ pub fn load(sources: &[SourceText<'_>], options: &ImportOptions) -> Result<Vec<L
     let mut loaded = Vec::new();
     for text in &bundle.native {
         loaded.extend(problems.keep(native::load(*text, options)));
+    }
+    match prometheus::load(&bundle.rules, options) {
+        Ok(policies) => loaded.extend(policies),
+        Err(found) => problems.extend(found),
     }
     for object in &bundle.canaries {
         match flagger::load(object, &bundle, options) {

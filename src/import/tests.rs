@@ -34,11 +34,7 @@ fn kinds_are_told_apart_by_api_version_and_kind() {
     let error = refused(kruise);
     assert!(error.message.contains("OpenKruise"), "{error}");
     assert_eq!(error.location.map(|l| l.line), Some(2));
-    assert!(
-        refused("groups: [{name: a, rules: []}]\n")
-            .help
-            .is_some_and(|help| help.contains("Prometheus rules"))
-    );
+    assert!(refused("groups: [{name: a, rules: []}]\n").message.contains("no alert in these rules"));
     assert!(refused("just: a mapping\n").message.contains("no policy file"));
     let scenario = refused("format: 1\nservices: {}\ntraffic: []\n");
     assert!(scenario.help.is_some_and(|help| help.contains("--scenario")));

@@ -17,6 +17,7 @@ pub mod flagger;
 pub mod loaded;
 pub mod native;
 pub mod observation;
+pub mod prometheus;
 pub mod reference;
 pub mod verdict;
 

@@ -1,11 +1,11 @@
 //! From syntax tree to nodes of a program: types are checked, constants folded, what is not supported is named.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use promql_parser::label::{METRIC_NAME, MatchOp as ParsedOp};
 use promql_parser::parser::token;
 use promql_parser::parser::{
-    AggregateExpr, BinModifier, BinaryExpr, Expr, LabelModifier, Offset, SubqueryExpr,
+    AggregateExpr, AtModifier, BinModifier, BinaryExpr, Expr, LabelModifier, Offset, SubqueryExpr,
     VectorMatchCardinality, VectorSelector,
 };
 
@@ -13,7 +13,7 @@ use super::compile_call::Call;
 use super::error::PromqlError;
 use super::operator::{Aggregation, Arithmetic, BinaryOp, Comparison, Elementwise, SetOp};
 use super::program::{Many, Matching, Node, NodeId, Program, ValueType, Window};
-use super::selector::{MatchOp, Matcher};
+use super::selector::{MatchOp, Matcher, When};
 use super::syntax;
 use super::transform::{LabelNames, TransformKind};
 
@@ -140,9 +140,6 @@ impl Compiler<'_> {
         parsed: &VectorSelector,
         range: Option<Duration>,
     ) -> Result<u32, PromqlError> {
-        if parsed.at.is_some() {
-            return Err(self.unsupported("the @ modifier".into(), "@"));
-        }
         if !parsed.matchers.or_matchers.is_empty() {
             return Err(self.unsupported("`or` between matchers".into(), "or"));
         }
@@ -166,8 +163,8 @@ impl Compiler<'_> {
             return Err(PromqlError::syntax("vector selector must contain at least one non-empty matcher"));
         }
         let range_ms = range.map(|range| positive_ms(range, "range")).transpose()?;
-        let offset_ms = offset_ms(parsed.offset.as_ref())?;
-        Ok(self.program.selector(matchers, range_ms, offset_ms))
+        let when = self.when(parsed.offset.as_ref(), parsed.at.as_ref())?;
+        Ok(self.program.selector(matchers, range_ms, when))
     }
 
     /// The window a range function reads.
@@ -183,18 +180,25 @@ impl Compiler<'_> {
     }
 
     fn subquery(&mut self, parsed: &SubqueryExpr) -> Result<Window, PromqlError> {
-        if parsed.at.is_some() {
-            return Err(self.unsupported("the @ modifier".into(), "@"));
-        }
         let default_ms = self.program.options().subquery_step.as_millis();
         let step_ms = parsed.step.map_or(Ok(default_ms), |step| positive_ms(step, "step"))?;
         if step_ms <= 0 {
             return Err(PromqlError::syntax("the step of a subquery must be greater than 0"));
         }
         let range_ms = positive_ms(parsed.range, "range")?;
-        let offset_ms = offset_ms(parsed.offset.as_ref())?;
+        let when = self.when(parsed.offset.as_ref(), parsed.at.as_ref())?;
         let expr = self.typed(&parsed.expr, ValueType::Vector, "subquery")?;
-        Ok(Window::Subquery { expr, range_ms, step_ms, offset_ms })
+        Ok(Window::Subquery { expr, range_ms, step_ms, when })
+    }
+
+    fn when(&self, offset: Option<&Offset>, at: Option<&AtModifier>) -> Result<When, PromqlError> {
+        let offset_ms = offset_ms(offset)?;
+        let pinned_ms = match at {
+            None => None,
+            Some(AtModifier::At(time)) if self.program.options().dates => Some(date_ms(*time)?),
+            Some(_) => return Err(self.unsupported("the @ modifier".into(), "@")),
+        };
+        Ok(When { offset_ms, pinned_ms })
     }
 
     fn aggregate(&mut self, parsed: &AggregateExpr) -> Result<NodeId, PromqlError> {
@@ -403,6 +407,15 @@ fn positive_ms(span: Duration, what: &str) -> Result<i64, PromqlError> {
         Ok(ms) if ms <= SPAN_MAX_MS => Ok(ms),
         _ => Err(PromqlError::syntax(format!("the {what} is too long"))),
     }
+}
+
+/// Milliseconds since 1970, negative before.
+fn date_ms(time: SystemTime) -> Result<i64, PromqlError> {
+    let ms = match time.duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(since) => i64::try_from(since.as_millis()),
+        Err(before) => i64::try_from(before.duration().as_millis()).map(|ms| -ms),
+    };
+    ms.map_err(|_| PromqlError::syntax("the time after @ is too far away"))
 }
 
 fn offset_ms(offset: Option<&Offset>) -> Result<i64, PromqlError> {

@@ -13,6 +13,7 @@ use super::histogram;
 use super::names::{EMPTY, Element, LabelId};
 use super::operator::{Aggregation, BinaryOp, Elementwise, SetOp};
 use super::program::{Matching, Node, NodeId, TransformId, Window};
+use super::selector::When;
 use super::storage::{Glance, SeriesId, Storage, is_stale};
 use super::window::{Bounds, Spread, WindowFunction};
 
@@ -191,7 +192,7 @@ impl Evaluator {
         out: &mut Vec<Element>,
     ) {
         let Some(selector) = run.program.selectors.get(selector as usize) else { return };
-        let upto = self.frames[depth].at_ms.saturating_sub(selector.offset_ms);
+        let upto = selector.when.of(self.frames[depth].at_ms);
         let after = upto.saturating_sub(run.program.options().lookback.as_millis());
         for (series, label) in self.names.members(selector.matcher_set) {
             if let Some((t, value)) = run.storage.latest(series, after, upto)
@@ -451,15 +452,15 @@ impl Evaluator {
         at: i64,
         parameter: f64,
     ) -> Bounds {
-        let (range_ms, offset_ms) = match window {
+        let (range_ms, when) = match window {
             Window::Selector(selector) => {
                 let selector = run.program.selectors.get(selector as usize);
-                selector.map_or((0, 0), |s| (s.range_ms.unwrap_or(0), s.offset_ms))
+                selector.map_or((0, When::default()), |s| (s.range_ms.unwrap_or(0), s.when))
             }
-            Window::Subquery { range_ms, offset_ms, .. } => (range_ms, offset_ms),
+            Window::Subquery { range_ms, when, .. } => (range_ms, when),
         };
         let range_ms = self.stretch.filter(|(from, _)| *from == range_ms).map_or(range_ms, |(_, to)| to);
-        let end = at.saturating_sub(offset_ms);
+        let end = when.of(at);
         Bounds { at, start: end.saturating_sub(range_ms), end, parameter }
     }
 }

@@ -10,7 +10,7 @@ use super::compile;
 use super::error::PromqlError;
 use super::labels::{BUCKET_BOUND, Labels};
 use super::operator::{Aggregation, BinaryOp, Comparison, Elementwise, SetOp};
-use super::selector::{MatchOp, Matcher, Selector};
+use super::selector::{MatchOp, Matcher, Selector, When};
 use super::transform::{LabelNames, Transform, TransformKind};
 use super::window::WindowFunction;
 use crate::time::SimDuration;
@@ -45,6 +45,9 @@ pub struct Options {
     /// The feature flag `promql-delayed-name-removal`: metric names are removed after the whole query instead of by
     /// each function. Off by default, as in Prometheus.
     pub delayed_name_removal: bool,
+    /// Whether `@` with a time may be used. Off by default: in a simulation, whose time has no date, it would mean
+    /// nothing; unit tests of rules have dates.
+    pub dates: bool,
 }
 
 impl Default for Options {
@@ -53,6 +56,7 @@ impl Default for Options {
             lookback: SimDuration::from_mins(5),
             subquery_step: SimDuration::from_mins(1),
             delayed_name_removal: false,
+            dates: false,
         }
     }
 }
@@ -61,7 +65,7 @@ impl Default for Options {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Window {
     Selector(u32),
-    Subquery { expr: NodeId, range_ms: i64, step_ms: i64, offset_ms: i64 },
+    Subquery { expr: NodeId, range_ms: i64, step_ms: i64, when: When },
 }
 
 /// Which side of a vector match may have several series per group.
@@ -190,7 +194,7 @@ pub struct Program {
     pub(super) nodes: Vec<Node>,
     node_index: BTreeMap<Node, NodeId>,
     pub(super) selectors: Vec<Selector>,
-    selector_index: BTreeMap<(u32, Option<i64>, i64), u32>,
+    selector_index: BTreeMap<(u32, Option<i64>, When), u32>,
     pub(super) matcher_sets: Vec<MatcherSet>,
     matcher_index: BTreeMap<MatcherKey, u32>,
     pub(super) transforms: Vec<Transform>,
@@ -366,12 +370,12 @@ impl Program {
             let of_parts = node.parts().iter().filter_map(|&part| reach.get(part as usize)).max().copied();
             let own = node.own_selector().and_then(|s| self.selectors.get(s as usize));
             let own =
-                own.map_or(0, |s| s.range_ms.unwrap_or(self.options.lookback.as_millis()) + s.offset_ms);
+                own.map_or(0, |s| s.range_ms.unwrap_or(self.options.lookback.as_millis()) + s.when.offset_ms);
             let subquery = match node {
-                Node::Matrix(Window::Subquery { range_ms, offset_ms, .. })
-                | Node::OverWindow { window: Window::Subquery { range_ms, offset_ms, .. }, .. }
-                | Node::AbsentOverTime { window: Window::Subquery { range_ms, offset_ms, .. }, .. } => {
-                    range_ms.saturating_add(*offset_ms)
+                Node::Matrix(Window::Subquery { range_ms, when, .. })
+                | Node::OverWindow { window: Window::Subquery { range_ms, when, .. }, .. }
+                | Node::AbsentOverTime { window: Window::Subquery { range_ms, when, .. }, .. } => {
+                    range_ms.saturating_add(when.offset_ms)
                 }
                 _ => 0,
             };
@@ -409,12 +413,7 @@ impl Program {
         place as u32
     }
 
-    pub(super) fn selector(
-        &mut self,
-        mut matchers: Vec<Matcher>,
-        range_ms: Option<i64>,
-        offset_ms: i64,
-    ) -> u32 {
+    pub(super) fn selector(&mut self, mut matchers: Vec<Matcher>, range_ms: Option<i64>, when: When) -> u32 {
         let key_of = |m: &Matcher| (m.name().to_owned(), m.op(), m.value().to_owned());
         matchers.sort_by_key(key_of);
         let key: MatcherKey = matchers.iter().map(key_of).collect();
@@ -427,13 +426,13 @@ impl Program {
                 set
             }
         };
-        let key = (matcher_set, range_ms, offset_ms);
+        let key = (matcher_set, range_ms, when);
         if let Some(&id) = self.selector_index.get(&key) {
             return id;
         }
         let id = self.selectors.len() as u32;
         let matchers = self.matcher_sets[matcher_set as usize].0.clone();
-        self.selectors.push(Selector { matchers, matcher_set, range_ms, offset_ms });
+        self.selectors.push(Selector { matchers, matcher_set, range_ms, when });
         self.selector_index.insert(key, id);
         id
     }

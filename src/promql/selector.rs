@@ -127,6 +127,22 @@ fn starts_repetition(after_brace: &str) -> bool {
     numbers.next().is_some_and(is_number) && numbers.next().is_none_or(|n| n.is_empty() || is_number(n))
 }
 
+/// Which instant a selector or subquery looks at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct When {
+    /// How far before the instant of the evaluation, or after it if negative [ms].
+    pub(super) offset_ms: i64,
+    /// The instant of `@`, in whose place no evaluation changes anything [ms].
+    pub(super) pinned_ms: Option<i64>,
+}
+
+impl When {
+    /// The instant for an evaluation at `at_ms`.
+    pub(super) fn of(self, at_ms: i64) -> i64 {
+        self.pinned_ms.unwrap_or(at_ms).saturating_sub(self.offset_ms)
+    }
+}
+
 /// What one selector of a query reads.
 #[derive(Clone, Debug)]
 pub struct Selector {
@@ -134,7 +150,7 @@ pub struct Selector {
     /// Which set of matchers this is; selectors that differ only in window or offset share it.
     pub(super) matcher_set: u32,
     pub(super) range_ms: Option<i64>,
-    pub(super) offset_ms: i64,
+    pub(super) when: When,
 }
 
 impl Selector {
@@ -155,7 +171,7 @@ impl Selector {
 
     /// How far back the window is moved (ms); negative for a negative offset (into the future).
     pub fn offset_ms(&self) -> i64 {
-        self.offset_ms
+        self.when.offset_ms
     }
 
     /// Whether a series with these labels is selected.

@@ -115,6 +115,17 @@ impl MemoryStorage {
         }
     }
 
+    /// Forgets samples at or before an instant. Series stay known, so that ids keep their meaning.
+    pub fn forget_until(&mut self, at_ms: i64) {
+        for (_, samples) in &mut self.series {
+            let old = samples.partition_point(|sample| sample.0 <= at_ms);
+            // Moving the rest costs something: only when it is worth it.
+            if old > 64 && old * 2 > samples.len() {
+                samples.drain(..old);
+            }
+        }
+    }
+
     fn window(&self, id: SeriesId, after_ms: i64, upto_ms: i64) -> &[(i64, f64)] {
         let Some((_, samples)) = self.series.get(id as usize) else { return &[] };
         let start = samples.partition_point(|sample| sample.0 <= after_ms);

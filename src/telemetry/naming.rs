@@ -271,6 +271,11 @@ fn letters(mut digest: u64, count: usize) -> String {
     text
 }
 
+/// A number in `[0, 1)` that a name stands for, always the same.
+pub(crate) fn phase_of(name: &str) -> f64 {
+    (fnv(&[name.as_bytes()]) >> 11) as f64 / (1u64 << 53) as f64
+}
+
 /// FNV-1a, 64 bits, with a final mix so that short inputs fill the high digits.
 fn fnv(parts: &[&[u8]]) -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325u64;

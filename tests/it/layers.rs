@@ -14,7 +14,7 @@ const ROWS: &[&[&str]] = &[
     &["world"],
     &["fault", "strategy", "telemetry"],
     &["promql", "expr"],
-    &["rollback"],
+    &["rollback", "rules"],
     &["policy"],
     &["import", "lint"],
     &["scenario"],

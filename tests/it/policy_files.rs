@@ -164,7 +164,9 @@ fn other_peoples_files_are_read_or_refused_by_name() {
             &["flagger-06-docs-metric-templates-prometheus.yaml"],
             Err("a MetricTemplate decides nothing by itself"),
         ),
-        (&["prom-01-istio-alerts.yml"], Err("Prometheus rules")),
+        (&["prom-01-istio-alerts.yml"], Ok(&["prom-01-istio-alerts"])),
+        (&["prom-02-sloth-getting-started.yml"], Ok(&["prom-02-sloth-getting-started"])),
+        (&["prom-05-rules-chain.yaml"], Err("there is no alert in these rules")),
         (&["kayenta-01-scratch-prometheus.json"], Err("Kayenta")),
         (&["aws-01-sam-linear.yaml"], Err("CloudFormation")),
     ];

@@ -8,6 +8,7 @@ mod list;
 mod run;
 mod schema;
 mod score;
+mod test;
 mod validate;
 
 use std::num::NonZeroUsize;
@@ -28,6 +29,7 @@ pub(super) fn dispatch(args: Args, ui: &Ui, invocation: &Invocation) -> Result<(
         Command::Validate(validate) => validate::run(global, &validate, ui),
         Command::List(list) => list::run(global, &list),
         Command::Schema(schema) => schema::run(global, &schema),
+        Command::Test(tests) => test::run(global, &tests),
         Command::Init(init) => init::run(global, &init, ui),
         Command::Completions(completions) => completions::run(global, &completions),
     }

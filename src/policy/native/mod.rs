@@ -23,6 +23,7 @@ pub use spec::{
     Rearm, Then, TreeSpec, TriggerSpec,
 };
 pub use tree::{Ask, Node, Test, TreeDef};
+pub(in crate::policy) use trigger::verdict_of;
 pub use trigger::{Rule, TriggerDef};
 
 use std::sync::Arc;

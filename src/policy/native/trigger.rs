@@ -304,7 +304,8 @@ fn first_number(value: &Value) -> Option<f64> {
     }
 }
 
-pub(super) fn verdict_of(then: &Then, reason: &str) -> Verdict {
+/// What is said when this follows for this reason.
+pub(in crate::policy) fn verdict_of(then: &Then, reason: &str) -> Verdict {
     let reasons = vec![reason.to_owned()];
     match then {
         Then::RollBack => Verdict::RollBack { reasons },

@@ -1,0 +1,114 @@
+//! Prometheus rule groups as a policy: recording rules and alerts evaluated group by group, and what follows an alert.
+//!
+//! Rules that read what was scraped put their query to monitoring as every policy does. What recording rules write, and
+//! `ALERTS`, is seen only by the rules of the files loaded together: it is kept here, and rules that read nothing else
+//! are computed over it. Before the first evaluation the past of the records is filled in from what monitoring has
+//! stored, so that windows over records are as full as they would be on a server that has been running.
+//!
+//! An alert that begins to fire tells Alertmanager, which waits to group it (`group_wait`, 30 s) before anybody hears of
+//! it. What happens then is not in the file: a page, unless the user says that this alert rolls back.
+//!
+//! Traps: each group has a phase of its own, from its name, as on a server. An alert acts when a series of it *begins* to
+//! fire: one that fires since before the deploy says nothing new. A failed query leaves alerts as they are.
+
+mod watch;
+
+use std::sync::Arc;
+
+use self::watch::Watch;
+pub use self::watch::{Ask, GroupSpec, Member};
+use super::native::Then;
+use super::{Observation, Policy, Start, Verdict};
+use crate::promql::{Evaluator, MemoryStorage, Program};
+use crate::time::{SimDuration, SimTime};
+
+/// What follows when an alert begins to fire.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reaction {
+    /// What is done.
+    pub then: Then,
+    /// How long after the alert: the time Alertmanager waits to group it.
+    pub after: SimDuration,
+}
+
+/// What all copies of a policy share.
+#[derive(Debug)]
+pub struct Rules {
+    /// The groups, in order.
+    pub groups: Vec<GroupSpec>,
+    /// The queries over what rules wrote.
+    pub program: Program,
+}
+
+/// Rule groups at work.
+#[derive(Clone, Debug)]
+pub struct Prometheus {
+    rules: Arc<Rules>,
+    watches: Vec<Watch>,
+    store: MemoryStorage,
+    evaluator: Evaluator,
+    is_through: bool,
+}
+
+impl Prometheus {
+    /// Groups that have not been evaluated yet.
+    pub fn new(rules: Rules) -> Self {
+        let watches = rules.groups.iter().map(Watch::new).collect();
+        Prometheus {
+            rules: Arc::new(rules),
+            watches,
+            store: MemoryStorage::new(),
+            evaluator: Evaluator::new(),
+            is_through: false,
+        }
+    }
+}
+
+impl Policy for Prometheus {
+    fn start(&mut self, start: &Start) {
+        for (watch, group) in self.watches.iter_mut().zip(&self.rules.groups) {
+            watch.start(group, start);
+        }
+    }
+
+    fn next_tick(&self) -> SimTime {
+        if self.is_through {
+            return SimTime::NEVER;
+        }
+        self.watches.iter().map(|watch| watch.next).min().unwrap_or(SimTime::NEVER)
+    }
+
+    fn observe(&mut self, observation: &mut Observation<'_>) -> Verdict {
+        let mut verdict = Verdict::Continue;
+        let rules = Arc::clone(&self.rules);
+        for (watch, group) in self.watches.iter_mut().zip(&rules.groups) {
+            if watch.next <= observation.now {
+                let mut bench = watch::Bench {
+                    program: &rules.program,
+                    evaluator: &mut self.evaluator,
+                    store: &mut self.store,
+                };
+                verdict = verdict.stronger(watch.evaluate(group, &mut bench, observation));
+            }
+        }
+        // One rollback is all an alert asks for; pages go on.
+        self.is_through |= decides(&verdict);
+        verdict
+    }
+
+    fn may_resume(&self) -> bool {
+        false
+    }
+
+    fn boxed(&self) -> Box<dyn Policy> {
+        Box::new(self.clone())
+    }
+}
+
+/// Whether a verdict is a decision, now or later.
+fn decides(verdict: &Verdict) -> bool {
+    match verdict {
+        Verdict::After { verdict, meanwhile, .. } => decides(verdict) || decides(meanwhile),
+        verdict => verdict.is_decision(),
+    }
+}
