@@ -64,6 +64,7 @@ fn threshold(window: &str, limit: f64, hold: SimDuration) -> Loaded {
         rollback: None,
         naming: Naming::native("shop"),
         needs_truth: false,
+        tells_only: false,
         unsupported: Vec::new(),
         stand_ins: Vec::new(),
         reading: Vec::new(),

@@ -73,6 +73,7 @@ pub(super) fn load(object: &Object<'_>) -> Result<Loaded, Diagnostic> {
         rollback: Some(ProcedureSpec::KubectlUndo(KubectlUndo { bounds, ..KubectlUndo::default() })),
         naming: Naming::native(&object.name),
         needs_truth: false,
+        tells_only: false,
         unsupported: unread::list(&object.reader, NOTES),
         stand_ins: Vec::new(),
         reading,

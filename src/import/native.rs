@@ -62,6 +62,7 @@ pub(super) fn load(source: SourceText<'_>, options: &ImportOptions) -> Result<Lo
         rollback: None,
         naming: naming(&file, service, options),
         needs_truth: false,
+        tells_only: false,
         unsupported: Vec::new(),
         stand_ins: Vec::new(),
         reading,

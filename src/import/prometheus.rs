@@ -183,6 +183,7 @@ fn policy(file: &File<'_>, groups: Vec<GroupDef>, options: &ImportOptions) -> Re
         rollback: None,
         naming: naming(options),
         needs_truth: false,
+        tells_only: !all().any(|rule| is_alert(rule) && acts(rule, options)),
         unsupported: unsupported(&groups),
         stand_ins: parts.stand_ins,
         reading: parts.reading,
@@ -314,6 +315,11 @@ fn reaction(rule: &RuleDef, options: &ImportOptions) -> Option<Reaction> {
         Some(setting) => setting.then.clone().map(|then| Reaction { then, after: setting.after }),
         None => Some(Reaction { then: Then::Page, after: GROUP_WAIT }),
     }
+}
+
+/// Whether more than a page follows an alert.
+fn acts(rule: &RuleDef, options: &ImportOptions) -> bool {
+    reaction(rule, options).is_some_and(|reaction| reaction.then != Then::Page)
 }
 
 /// The check of an alert on records, of which there is no value for the candidate alone.

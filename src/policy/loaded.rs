@@ -91,6 +91,8 @@ pub struct Loaded {
     pub naming: Naming,
     /// Whether it may look at the truth.
     pub needs_truth: bool,
+    /// Whether its file's engine only tells people, and nobody said that anything else follows.
+    pub tells_only: bool,
     /// What the file says and the simulation does not honour.
     pub unsupported: Vec<Unsupported>,
     /// What stands in for what.
@@ -116,6 +118,7 @@ impl Loaded {
             rollback: None,
             naming: Naming::native(service),
             needs_truth: false,
+            tells_only: false,
             unsupported: Vec::new(),
             stand_ins: Vec::new(),
             reading: Vec::new(),

@@ -77,6 +77,7 @@ impl Reference {
             rollback: None,
             naming: Naming::native("app").with_engine(Engine::Reference),
             needs_truth: self == Reference::Oracle,
+            tells_only: false,
             unsupported: Vec::new(),
             stand_ins: Vec::new(),
             reading: vec![format!("{}.", self.summary())],

@@ -158,3 +158,11 @@ fn rule_files_of_other_people_are_read() {
         assert_eq!(policies(&[(file, &text)], &[])[0].checks.len(), alerts, "{file}");
     }
 }
+
+#[test]
+fn that_nothing_but_a_page_follows_is_said() {
+    let file = rules(&alert("High", &format!("{RATIO} > 0.1"), ""));
+    let tells_only = |alerts: &[&str]| policies(&[("rules.yml", &file)], alerts)[0].tells_only;
+    assert!(tells_only(&[]) && tells_only(&["*=ignore"]));
+    assert!(!tells_only(&["High=investigate"]) && !tells_only(&["*=roll_back"]));
+}

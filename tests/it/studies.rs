@@ -102,6 +102,7 @@ pub fn threshold_on(query: &str, name: &str, limit: f64, needed: u32) -> Loaded 
         rollback: None,
         naming: Naming::native("shop"),
         needs_truth: false,
+        tells_only: false,
         unsupported: Vec::new(),
         stand_ins: Vec::new(),
         reading: Vec::new(),

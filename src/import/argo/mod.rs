@@ -111,6 +111,7 @@ impl<'b, 'a> Draft<'b, 'a> {
             rollback: parts.rollback,
             naming: self.naming,
             needs_truth: false,
+            tells_only: false,
             unsupported,
             stand_ins: self.stand_ins,
             reading: self.reading,

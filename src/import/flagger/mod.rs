@@ -238,6 +238,7 @@ fn assemble(mut draft: Draft<'_, '_>, root: &Reader<'_>, read: Read) -> Loaded {
         rollback: Some(ProcedureSpec::Flagger(rollback::flagger::Flagger::default())),
         naming,
         needs_truth: false,
+        tells_only: false,
         unsupported: draft.unsupported,
         stand_ins: draft.stand_ins,
         reading,

@@ -141,13 +141,18 @@ fn has_trees(subject: &Subject<'_>) -> bool {
 
 fn page_only(subject: &Subject<'_>) -> Vec<Mistake> {
     let all = &subject.judged;
-    let acts = subject.facts.people_act || has_trees(subject) || all.iter().any(decides);
-    if all.is_empty() || acts || !all.iter().any(pages) {
+    let triggers_only_page = !has_trees(subject) && !all.iter().any(decides) && all.iter().any(pages);
+    if subject.facts.people_act || !(triggers_only_page || subject.policy.tells_only) {
         return Vec::new();
     }
     let fact =
         format!("`{}` only pages: it is scored as a policy that never rolls back", subject.policy.name);
-    let help = "write `then: investigate` for people who act on it, or give the scenario `people:`";
+    let help = match subject.policy.engine {
+        Engine::Prometheus => {
+            "say what follows its alerts with `--alert NAME=roll_back`, or give the scenario `people:`"
+        }
+        _ => "write `then: investigate` for people who act on it, or give the scenario `people:`",
+    };
     vec![own_spot(subject).mistake(fact, help)]
 }
 
