@@ -7,6 +7,11 @@
 //! Traps: all runs of a rollout are counted over the same span (deploy to [`RolloutRecord::counted_until`]);
 //! a branch that ended early because it had become equal to the world without a deploy carries that world's counts
 //! for the rest. `harmed` is counted against the same request without the deploy; `failed` and the like are gross.
+//!
+//! A study of thousands of variants has millions of runs, most of which say the same: names, reasons, rollbacks and what
+//! checks found are shared in memory ([`Arc`]). Nothing of that is to be seen in a stored record.
+
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -109,7 +114,7 @@ pub enum Player {
     /// A reference policy.
     Reference(Reference),
     /// A policy of the study, by name.
-    Policy(String),
+    Policy(Arc<str>),
 }
 
 /// What happened under one player in one twin.
@@ -120,10 +125,10 @@ pub struct RunRecord {
     /// The first decision, if any.
     pub decision: Option<DecisionRecord>,
     /// How the rollback went, if one was begun: the first.
-    pub rollback: Option<RollbackRecord>,
+    pub rollback: Option<Arc<RollbackRecord>>,
     /// What followed it: rollbacks of a policy that fired again, fixes forwards, a sync that put the new revision back.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub further: Vec<RollbackRecord>,
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub further: Arc<[RollbackRecord]>,
     /// When the new revision had all traffic, if it ever had.
     pub promoted_at: Option<Nanos>,
     /// First instant after first harm from which 5 one-minute windows in a row are inside the SLO or no worse than
@@ -159,12 +164,12 @@ pub struct RunRecord {
     /// When.
     pub ended_at: Nanos,
     /// One summary per check of the policy, in its order; empty for reference players.
-    pub checks: Vec<CheckSummary>,
+    pub checks: Arc<[CheckSummary]>,
     /// In the bad twin, when the policy missed: the first cause that holds.
     pub miss: Option<MissCause>,
     /// In the healthy twin, when the policy rolled back: the first confounder whose removal under the same keys makes
     /// the rollback vanish, or `noise`.
-    pub false_cause: Option<String>,
+    pub false_cause: Option<Arc<str>>,
     /// Sentences and events, only when a timeline was asked for.
     pub timeline: Vec<TimelineEntry>,
     /// The truth, scrape by scrape, only when a timeline was asked for.
@@ -239,7 +244,7 @@ pub struct DecisionRecord {
     /// What was decided.
     pub kind: DecisionKind,
     /// Why, in the engine's own words.
-    pub reasons: Vec<String>,
+    pub reasons: Arc<[String]>,
     /// Who decided, if it was not the policy by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decided_by: Option<DecidedBy>,
