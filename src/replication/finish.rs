@@ -12,10 +12,9 @@ use super::branch::{Branch, Rider};
 use super::play::Finished;
 use super::prepared::PlayerSpec;
 use super::record::{
-    BranchEnd, CheckSummary, DataRecord, DecidedBy, DecisionKind, DecisionRecord, MetastableRecord,
+    BranchEnd, CheckSummary, Course, DataRecord, DecidedBy, DecisionKind, DecisionRecord, MetastableRecord,
     NoticeRecord, RollbackOutcome, RollbackRecord, RollbackStep, RunRecord, Told,
 };
-use super::sweep::Member;
 use super::way_back::Rollback;
 
 /// A rollback that took longer than this after the decision was slow.
@@ -45,9 +44,9 @@ pub struct Twin<'a> {
     pub never: Option<u64>,
 }
 
-/// What a player did and found: what tells it from others on the same branch.
-pub struct Deeds {
-    decision: Option<DecisionRecord>,
+/// What a player did and found, beside the decision, that others on the same branch need not have done.
+#[derive(Default)]
+struct Deeds {
     pages: u32,
     notices: Vec<NoticeRecord>,
     checks: Arc<[CheckSummary]>,
@@ -56,18 +55,10 @@ pub struct Deeds {
 impl From<&Rider> for Deeds {
     fn from(rider: &Rider) -> Self {
         Deeds {
-            decision: rider.decision.clone(),
             pages: rider.pages,
             notices: rider.notices.clone(),
             checks: rider.checks.iter().map(|check| check.summary).collect(),
         }
-    }
-}
-
-impl From<Member> for Deeds {
-    fn from(member: Member) -> Self {
-        let Member { decision, pages, checks, .. } = member;
-        Deeds { decision, pages, notices: Vec::new(), checks }
     }
 }
 
@@ -127,24 +118,44 @@ impl<'a> Fate<'a> {
         }
     }
 
-    /// The record of a player, miss and false causes left open.
-    pub fn record(&self, player: &PlayerSpec, deeds: Deeds) -> RunRecord {
+    /// The records of everybody on the branch, at their places among the players; miss and false causes are left open.
+    pub fn record(&self, players: &[PlayerSpec], runs: &mut [Option<RunRecord>]) {
+        let mut put = |index: usize, decision: Option<DecisionRecord>, course: &Arc<Course>| {
+            let (Some(run), Some(player)) = (runs.get_mut(index), players.get(index)) else { return };
+            let (player, course) = (player.player.clone(), Arc::clone(course));
+            *run = Some(RunRecord { player, decision, miss: None, false_cause: None, course });
+        };
+        for rider in &self.finished.branch.riders {
+            let course = Arc::new(self.course(rider.decision.as_ref(), rider.into()));
+            put(rider.player, rider.decision.clone(), &course);
+        }
+        for party in &self.finished.branch.parties {
+            for alike in party.alike() {
+                let Some(decision) = alike.clone().next().map(|(_, decision)| decision) else { continue };
+                let deeds =
+                    Deeds { pages: party.pages(), checks: Arc::clone(alike.checks()), ..Deeds::default() };
+                let course = Arc::new(self.course(decision.as_ref(), deeds));
+                alike.for_each(|(player, decision)| put(player, decision, &course));
+            }
+        }
+    }
+
+    /// How it went for those who decided and did this.
+    fn course(&self, decision: Option<&DecisionRecord>, deeds: Deeds) -> Course {
         let branch = &self.finished.branch;
-        let rollback = match deeds.decision.as_ref().map(|decision| decision.kind) {
+        let rollback = match decision.map(|decision| decision.kind) {
             None => &None,
             Some(DecisionKind::RollBack) => &self.own_rollback,
             Some(DecisionKind::ForwardFix | DecisionKind::Stop) => &self.rollback,
         };
-        let mut run = RunRecord {
-            player: player.player.clone(),
+        Course {
             rollback: rollback.clone(),
             further: Arc::clone(&self.further),
-            decision: deeds.decision,
             promoted_at: branch.promoted_at.map(SimTime::as_nanos),
             recovered_at: self.recovered_at.map(SimTime::as_nanos),
             pages: deeds.pages,
+            told: decision.and_then(|decision| told(decision, &deeds.notices, self.told_after)),
             notices: deeds.notices,
-            told: None,
             counts: self.counts,
             harmed: self.tally.harm,
             users_harmed: self.users_harmed,
@@ -155,13 +166,9 @@ impl<'a> Fate<'a> {
             end: self.finished.end,
             ended_at: branch.world.now().as_nanos(),
             checks: deeds.checks,
-            miss: None,
-            false_cause: None,
             timeline: branch.timeline.as_ref().map(|t| t.entries.clone()).unwrap_or_default(),
             trace: branch.timeline.as_ref().map(|t| t.trace.clone()).unwrap_or_default(),
-        };
-        run.told = told(&run, self.told_after);
-        run
+        }
     }
 }
 
@@ -202,13 +209,16 @@ fn data(branch: &Branch) -> Option<DataRecord> {
 
 /// When somebody was told of a decision: whoever made it, by an alert of the engine, or as the people of the scenario hear
 /// of such things; `None` where neither alerts nor people are known.
-fn told(run: &RunRecord, told_after: Option<Option<SimDuration>>) -> Option<Told> {
-    let decision = run.decision.as_ref()?;
+fn told(
+    decision: &DecisionRecord,
+    notices: &[NoticeRecord],
+    told_after: Option<Option<SimDuration>>,
+) -> Option<Told> {
     if decision.decided_by == Some(DecidedBy::Person) {
         return Some(Told { at: Some(decision.at) });
     }
     let heard = told_after.map(|after| after.map(|after| decision.at + after.as_nanos()));
-    let alerted = (!run.notices.is_empty()).then(|| run.notified_at());
+    let alerted = (!notices.is_empty()).then(|| decision.notified_at(notices));
     let ways = [heard, alerted];
     let first = ways.iter().flatten().flatten().min().copied();
     ways.iter().any(Option::is_some).then_some(Told { at: first })

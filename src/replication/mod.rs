@@ -8,6 +8,7 @@
 //! it is all the oracle sees), so both twins are scouted under `never`, without monitoring, until it comes. Causes of false
 //! rollbacks are found by playing again without one confounder at a time, under the same keys.
 
+mod acting;
 pub mod baseline;
 pub mod blame;
 pub mod branch;
@@ -25,6 +26,7 @@ pub mod scout;
 pub mod setting;
 pub mod station;
 pub mod steady;
+mod stored;
 pub mod sweep;
 pub mod way_back;
 
@@ -41,13 +43,13 @@ use crate::world::spec::TimedDisturbance;
 
 use baseline::{Baseline, Warm};
 use branch::{Branch, Rider};
-use finish::{Deeds, Fate};
+use finish::Fate;
 use play::{Finished, Stage};
 use prepared::{PlayerSpec, Prepared, RolloutPlan};
 use record::{Fidelity, ReplicationRecord, RolloutRecord, RunRecord, TwinRecord};
 use setting::Setting;
 use station::Station;
-use sweep::{Party, Sweep};
+use sweep::Sweep;
 
 /// What to do beyond the records.
 #[derive(Clone, Copy, Debug, Default)]
@@ -392,21 +394,13 @@ impl Tree<'_> {
             told_after: self.setting.told_after(),
             never: under_never(finished).map(|branch| branch.world.tally().map_or(0, |t| t.harm.total())),
         };
-        let judged = |one| self.judge.as_ref().and_then(|judge| judge.of(one, bad));
-        let fates: Vec<Fate<'_>> = finished.iter().map(|one| Fate::of(one, &twin, judged(one))).collect();
-        let mut deeds: Vec<Option<(&Fate<'_>, Deeds)>> = Vec::new();
-        deeds.resize_with(plan.players.len(), || None);
-        for (one, fate) in finished.iter().zip(&fates) {
-            for rider in &one.branch.riders {
-                deeds[rider.player] = Some((fate, rider.into()));
-            }
-            for member in one.branch.parties.iter().flat_map(Party::members) {
-                let player = member.player;
-                deeds[player] = Some((fate, member.into()));
-            }
+        let mut runs: Vec<Option<RunRecord>> = Vec::new();
+        runs.resize_with(plan.players.len(), || None);
+        for one in finished {
+            let metastable = self.judge.as_ref().and_then(|judge| judge.of(one, bad));
+            Fate::of(one, &twin, metastable).record(&plan.players, &mut runs);
         }
-        let played = deeds.into_iter().zip(&plan.players);
-        played.filter_map(|(deeds, player)| deeds.map(|(fate, deeds)| fate.record(player, deeds))).collect()
+        runs.into_iter().flatten().collect()
     }
 }
 

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use crate::policy::{CheckOutcome, Facts, Notice, Observation, RolloutStatus, Severity, Truth, Verdict};
 use crate::rng::Purpose;
-use crate::rollback::ProcedureSpec;
 use crate::strategy::Signal;
 use crate::telemetry::sampler::Sampler;
 use crate::time::{SimDuration, SimTime};
 use crate::world::Stop;
 
+use super::acting::{Act, Acting, join, part};
 use super::branch::{Branch, Rider};
 use super::person;
 use super::prepared::{PlayerSpec, Prepared};
@@ -75,24 +75,6 @@ pub struct Finished {
     pub branch: Branch,
     /// Why it ended.
     pub end: BranchEnd,
-}
-
-/// What a group of riders does that others do not.
-#[derive(Clone, Debug, PartialEq)]
-enum Act {
-    RollBack(Box<ProcedureSpec>),
-    RollBackByHand(Box<ProcedureSpec>),
-    ForwardFix,
-    Stop,
-    Advance,
-    Promote,
-}
-
-impl Act {
-    /// Whether the rollout is over for those who act like this: nothing but the end of a rollback is told them.
-    fn ends_rollout(&self) -> bool {
-        matches!(self, Act::RollBack(_) | Act::RollBackByHand(_) | Act::ForwardFix | Act::Stop)
-    }
 }
 
 /// Plays a branch and all its forks; every rider ends on exactly one of the results.
@@ -272,16 +254,6 @@ fn advance(branch: &mut Branch, open: &mut Vec<Branch>) {
     branch.control(Signal::Changed);
 }
 
-/// Those who act alike at one instant.
-struct Acting {
-    act: Act,
-    /// The first of them among the players.
-    first: usize,
-    /// By index among the riders.
-    riders: Vec<usize>,
-    parties: Vec<Party>,
-}
-
 /// Asks every rider that is due, and parts those who act differently.
 fn ask(stage: &Stage<'_>, branch: &mut Branch, open: &mut Vec<Branch>) {
     let mut riders = std::mem::take(&mut branch.riders);
@@ -331,43 +303,6 @@ fn ask(stage: &Stage<'_>, branch: &mut Branch, open: &mut Vec<Branch>) {
         }
         act_on(stage, branch, &act);
     }
-}
-
-/// Puts those who leave a sweep with the riders who do the same.
-fn join(acting: &mut Vec<Acting>, leaving: Vec<Party>) {
-    for party in leaving {
-        let (kind, procedure) = party.decides();
-        let first = party.first();
-        let act = match kind {
-            DecisionKind::RollBack => Act::RollBack(Box::new(procedure.clone())),
-            DecisionKind::ForwardFix => Act::ForwardFix,
-            DecisionKind::Stop => Act::Stop,
-        };
-        match acting.iter_mut().find(|other| other.act == act) {
-            Some(group) => {
-                group.first = group.first.min(first);
-                group.parties.push(party);
-            }
-            None => acting.push(Acting { act, first, riders: Vec::new(), parties: vec![party] }),
-        }
-    }
-}
-
-/// Those who do nothing, then one group per act, each in the order of the riders.
-fn part(riders: Vec<Rider>, acting: &[Acting]) -> Vec<Vec<Rider>> {
-    if acting.is_empty() {
-        return vec![riders];
-    }
-    let mut group_of = vec![0; riders.len()];
-    for (group, Acting { riders: members, .. }) in acting.iter().enumerate() {
-        members.iter().for_each(|&index| group_of[index] = group + 1);
-    }
-    let mut groups: Vec<Vec<Rider>> = Vec::new();
-    groups.resize_with(acting.len() + 1, Vec::new);
-    for (rider, group) in riders.into_iter().zip(group_of) {
-        groups[group].push(rider);
-    }
-    groups
 }
 
 fn act_on(stage: &Stage<'_>, branch: &mut Branch, act: &Act) {

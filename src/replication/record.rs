@@ -11,10 +11,13 @@
 //! A study of thousands of variants has millions of runs, most of which say the same: names, reasons, rollbacks and what
 //! checks found are shared in memory ([`Arc`]). Nothing of that is to be seen in a stored record.
 
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use super::stored::StoredRun;
 
 pub use crate::policy::Severity;
 pub use crate::world::tally::{Counts, Harm};
@@ -118,16 +121,45 @@ pub enum Player {
 }
 
 /// What happened under one player in one twin.
+///
+/// It reads as one record (`run.harmed`), and is stored as one; what others on the same branch have in common with it is
+/// shared. Whoever writes to that part gets it for himself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(from = "StoredRun", into = "StoredRun")]
 pub struct RunRecord {
     /// Who decided.
     pub player: Player,
     /// The first decision, if any.
     pub decision: Option<DecisionRecord>,
+    /// In the bad twin, when the policy missed: the first cause that holds.
+    pub miss: Option<MissCause>,
+    /// In the healthy twin, when the policy rolled back: the first confounder whose removal under the same keys makes
+    /// the rollback vanish, or `noise`.
+    pub false_cause: Option<Arc<str>>,
+    /// Everything else.
+    pub course: Arc<Course>,
+}
+
+impl Deref for RunRecord {
+    type Target = Course;
+
+    fn deref(&self) -> &Course {
+        &self.course
+    }
+}
+
+impl DerefMut for RunRecord {
+    fn deref_mut(&mut self) -> &mut Course {
+        Arc::make_mut(&mut self.course)
+    }
+}
+
+/// The course of a run: the same for all players who did the same at the same instants, and whose checks found the same.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Course {
     /// How the rollback went, if one was begun: the first.
     pub rollback: Option<Arc<RollbackRecord>>,
     /// What followed it: rollbacks of a policy that fired again, fixes forwards, a sync that put the new revision back.
-    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
     pub further: Arc<[RollbackRecord]>,
     /// When the new revision had all traffic, if it ever had.
     pub promoted_at: Option<Nanos>,
@@ -137,10 +169,8 @@ pub struct RunRecord {
     /// Pages sent, and alerts of the engine that are more than information.
     pub pages: u32,
     /// Who was told what by alerts of the engine itself (Flagger's), in order.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notices: Vec<NoticeRecord>,
     /// When somebody was told of the decision; absent where nothing is known of people and no engine sent an alert.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub told: Option<Told>,
     /// Requests over the whole span.
     pub counts: Counts,
@@ -152,12 +182,10 @@ pub struct RunRecord {
     pub downtime: Nanos,
     /// The run ended in a metastable state: the trigger was gone and the harm went on. Absent if not, or if the follow-up
     /// was too short to tell.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metastable: Option<MetastableRecord>,
     /// Rows lost or corrupted.
     pub rows_lost: u64,
     /// The same by what is wrong with them, where the scenario has a database.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<DataRecord>,
     /// Why the branch was not followed further.
     pub end: BranchEnd,
@@ -165,11 +193,6 @@ pub struct RunRecord {
     pub ended_at: Nanos,
     /// One summary per check of the policy, in its order; empty for reference players.
     pub checks: Arc<[CheckSummary]>,
-    /// In the bad twin, when the policy missed: the first cause that holds.
-    pub miss: Option<MissCause>,
-    /// In the healthy twin, when the policy rolled back: the first confounder whose removal under the same keys makes
-    /// the rollback vanish, or `noise`.
-    pub false_cause: Option<Arc<str>>,
     /// Sentences and events, only when a timeline was asked for.
     pub timeline: Vec<TimelineEntry>,
     /// The truth, scrape by scrape, only when a timeline was asked for.
@@ -221,9 +244,7 @@ pub struct NoticeRecord {
 impl RunRecord {
     /// When people were told of the decision, by an alert sent with it or later: from then on somebody can act.
     pub fn notified_at(&self) -> Option<Nanos> {
-        let decided = self.decision.as_ref()?.at;
-        let told = |notice: &&NoticeRecord| notice.at >= decided && notice.severity > Severity::Info;
-        self.notices.iter().find(told).map(|notice| notice.at)
+        self.decision.as_ref()?.notified_at(&self.notices)
     }
 }
 
@@ -248,6 +269,14 @@ pub struct DecisionRecord {
     /// Who decided, if it was not the policy by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decided_by: Option<DecidedBy>,
+}
+
+impl DecisionRecord {
+    /// When people were told of it by one of these alerts of the engine.
+    pub fn notified_at(&self, notices: &[NoticeRecord]) -> Option<Nanos> {
+        let told = |notice: &&NoticeRecord| notice.at >= self.at && notice.severity > Severity::Info;
+        notices.iter().find(told).map(|notice| notice.at)
+    }
 }
 
 /// Who decides beside policies.

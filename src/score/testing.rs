@@ -10,8 +10,8 @@ use super::cost::CostWeights;
 use super::meta::{CheckMeta, PolicyMeta, ScenarioMeta};
 use super::scorecard::{Input, Scorecard, scorecard};
 use crate::replication::record::{
-    BranchEnd, CheckSummary, Counts, DecisionKind, DecisionRecord, FORMAT, Fidelity, Harm, MissCause, Nanos,
-    Player, Reference, ReplicationRecord, RollbackOutcome, RollbackRecord, RolloutRecord, RunRecord,
+    BranchEnd, CheckSummary, Counts, Course, DecisionKind, DecisionRecord, FORMAT, Fidelity, Harm, MissCause,
+    Nanos, Player, Reference, ReplicationRecord, RollbackOutcome, RollbackRecord, RolloutRecord, RunRecord,
     TwinRecord,
 };
 
@@ -53,9 +53,7 @@ pub(crate) enum Healthy {
 }
 
 fn run(player: Player) -> RunRecord {
-    RunRecord {
-        player,
-        decision: None,
+    let course = Course {
         rollback: None,
         further: Arc::default(),
         promoted_at: None,
@@ -73,11 +71,10 @@ fn run(player: Player) -> RunRecord {
         end: BranchEnd::Span,
         ended_at: at(3600.0),
         checks: Arc::default(),
-        miss: None,
-        false_cause: None,
         timeline: Vec::new(),
         trace: Vec::new(),
-    }
+    };
+    RunRecord { player, decision: None, miss: None, false_cause: None, course: Arc::new(course) }
 }
 
 fn harming(mut run: RunRecord, failed: u64) -> RunRecord {

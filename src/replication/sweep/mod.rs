@@ -34,7 +34,7 @@ use super::setting::Setting;
 use super::station::{Answers, Station};
 
 use self::account::Account;
-pub use self::party::{Member, Party};
+pub use self::party::Party;
 use self::plan::Rung;
 pub use self::plan::{Group, SweepPlan};
 

@@ -27,19 +27,6 @@ pub struct Party {
     pub(super) found: Vec<(usize, Arc<[CheckSummary]>)>,
 }
 
-/// One of a party.
-#[derive(Clone, Debug)]
-pub struct Member {
-    /// Index among the players of the rollout.
-    pub player: usize,
-    /// Its decision.
-    pub decision: Option<DecisionRecord>,
-    /// Pages it sent.
-    pub pages: u32,
-    /// What its check found.
-    pub checks: Arc<[CheckSummary]>,
-}
-
 impl Party {
     fn ladder(&self) -> &Ladder {
         &self.group.ladders[self.ladder]
@@ -69,27 +56,55 @@ impl Party {
         self.rungs().iter().map(|rung| rung.player)
     }
 
-    /// All of them, each with what it did and found.
-    pub fn members(&self) -> impl Iterator<Item = Member> {
-        let kind = self.ladder().kind;
-        let mut found = self.found.iter();
-        let mut present = found.next();
-        self.rungs.clone().zip(self.rungs()).map(move |(place, rung)| {
-            while present.is_some_and(|(until, _)| *until <= place) {
-                present = found.next();
-            }
-            let decided = |at: SimTime| DecisionRecord {
-                at: at.as_nanos(),
-                kind,
-                reasons: Arc::clone(&rung.reasons),
-                decided_by: None,
-            };
-            Member {
-                player: rung.player,
-                decision: self.fired_at.map(decided),
-                pages: self.pages,
-                checks: present.map_or_else(Arc::default, |(_, checks)| Arc::clone(checks)),
+    /// Pages each of them sent.
+    pub fn pages(&self) -> u32 {
+        self.pages
+    }
+
+    /// All of them, those together whose checks found the same.
+    pub fn alike(&self) -> impl Iterator<Item = Alike<'_>> {
+        let rungs = self.rungs();
+        let mut from = self.rungs.start;
+        self.found.iter().map(move |(until, checks)| {
+            let part = from - self.rungs.start..*until - self.rungs.start;
+            from = *until;
+            Alike {
+                rungs: rungs.get(part).unwrap_or_default().iter(),
+                kind: self.ladder().kind,
+                fired_at: self.fired_at,
+                checks,
             }
         })
+    }
+}
+
+/// Those of a party whose checks found the same: each by its index among the players, with its decision.
+#[derive(Clone, Debug)]
+pub struct Alike<'a> {
+    rungs: std::slice::Iter<'a, Rung>,
+    kind: DecisionKind,
+    fired_at: Option<SimTime>,
+    checks: &'a Arc<[CheckSummary]>,
+}
+
+impl<'a> Alike<'a> {
+    /// What their checks found.
+    pub fn checks(&self) -> &'a Arc<[CheckSummary]> {
+        self.checks
+    }
+}
+
+impl Iterator for Alike<'_> {
+    type Item = (usize, Option<DecisionRecord>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let rung = self.rungs.next()?;
+        let decided = |at: SimTime| DecisionRecord {
+            at: at.as_nanos(),
+            kind: self.kind,
+            reasons: Arc::clone(&rung.reasons),
+            decided_by: None,
+        };
+        Some((rung.player, self.fired_at.map(decided)))
     }
 }
