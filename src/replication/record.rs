@@ -8,8 +8,8 @@
 //! a branch that ended early because it had become equal to the world without a deploy carries that world's counts
 //! for the rest. `harmed` is counted against the same request without the deploy; `failed` and the like are gross.
 //!
-//! A study of thousands of variants has millions of runs, most of which say the same: names, reasons, rollbacks and what
-//! checks found are shared in memory ([`Arc`]). Nothing of that is to be seen in a stored record.
+//! A study of thousands of variants has millions of runs, most of which say the same: names, reasons and the whole
+//! [`Course`] are shared in memory. Nothing of that is to be seen in a stored record.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
@@ -121,9 +121,6 @@ pub enum Player {
 }
 
 /// What happened under one player in one twin.
-///
-/// It reads as one record (`run.harmed`), and is stored as one; what others on the same branch have in common with it is
-/// shared. Whoever writes to that part gets it for himself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(from = "StoredRun", into = "StoredRun")]
 pub struct RunRecord {
@@ -155,6 +152,9 @@ impl DerefMut for RunRecord {
 }
 
 /// The course of a run: the same for all players who did the same at the same instants, and whose checks found the same.
+///
+/// They share it. A run reads as one record (`run.harmed`), and is stored as one; whoever writes to this part of it gets
+/// it for himself.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Course {
     /// How the rollback went, if one was begun: the first.

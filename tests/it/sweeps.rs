@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
+use backout::diagnostic::Source;
 use backout::policy::loaded::{CheckDef, Limits, Loaded, QueryDef};
 use backout::policy::native::{AfterDecision, Native, OnTrouble, Rearm, Rule, Then, TriggerDef};
 use backout::quantity::Ratio;
 use backout::replication::prepared::{PrepareOptions, Prepared};
-use backout::replication::record::ReplicationRecord;
+use backout::replication::record::{DecisionKind, ReplicationRecord, RunRecord};
 use backout::replication::{Options, replicate};
-use backout::scenario::Scenario;
+use backout::rollback::RollbackConditions;
 use backout::scenario::resolved::FidelityChoice;
+use backout::scenario::{self, Scenario, embedded};
+use backout::telemetry::naming::Naming;
 use backout::time::SimDuration;
 use proptest::prelude::*;
 
@@ -268,6 +271,78 @@ fn neighbours_who_found_the_same_share_it() {
     assert!(shared < runs.len() - 3, "all of them found the same");
 }
 
+/// Rollbacks by the book, those that are undone by a sync, and fixes that mend nothing and are rolled back.
+const WAYS_BACK: [fn() -> RollbackConditions; 3] = [
+    RollbackConditions::default,
+    || RollbackConditions {
+        reverted_after: Some(SimDuration::from_mins(2)),
+        ..RollbackConditions::default()
+    },
+    || RollbackConditions {
+        fix: studies::yaml("{takes: 2m, bad: 100%, falls_back: 1m}"),
+        ..RollbackConditions::default()
+    },
+];
+
+/// What must be seen in one of the runs of a shipped scenario, lest a test of it prove nothing.
+type Sign = fn(&RunRecord) -> bool;
+
+/// Shipped scenarios in which something comes of a decision that others do not have: a sync after the rollback, a fix
+/// forwards, data that is lost, writes that are halted, an overload that feeds itself, request by request.
+const WHAT_FOLLOWS: [(&str, Sign); 5] = [
+    ("rollback/sync-puts-it-back", |run| !run.further.is_empty()),
+    ("rollback/fix-forward", |run| run.rollback.as_ref().is_some_and(|r| r.procedure == "forward_fix")),
+    ("database/silent-corruption", |run| run.data.is_some_and(|data| data.corrupted > 0)),
+    ("database/point-of-no-return", |run| {
+        run.decision.as_ref().is_some_and(|d| d.kind == DecisionKind::Stop)
+    }),
+    ("overload/retry-storm", |run| run.metastable.is_some()),
+];
+
+#[test]
+fn what_follows_a_decision_is_the_same_together_and_one_by_one() {
+    let thens = [Then::RollBack, Then::ForwardFix, Then::Stop];
+    let rules = [Rule::Consecutive(1), Rule::Consecutive(4), Rule::KOfN { k: 2, n: 8 }];
+    let variants: Vec<Variant> = (0..30usize)
+        .map(|step| Variant {
+            number: [0, 5][step % 2],
+            then: thens[step / 2 % 3].clone(),
+            ..like(step as f64 * 0.004, rules[step % 3])
+        })
+        .collect();
+    for (name, sign) in WHAT_FOLLOWS {
+        let file = embedded::scenario(name).unwrap();
+        let scenario = scenario::read(file.name(), Source::new(file.path, file.text)).unwrap().scenario;
+        let target = &scenario.world.services[usize::from(scenario.world.target.0)].name;
+        let naming = Naming::native(target);
+        let policies: Vec<Loaded> =
+            policies(&variants).into_iter().map(|p| Loaded { naming: naming.clone(), ..p }).collect();
+        let prepared = prepared(Arc::new(scenario), &policies, 11);
+        assert_eq!(prepared.rollouts[0].sweep.alone.len(), 4, "{name}");
+        let together = replicate(&prepared, 0, Options::default());
+        let one_by_one = replicate(&prepared, 0, Options { no_sweep: true, ..Options::default() });
+        assert_eq!(json(&together), json(&one_by_one), "{name}");
+        let runs = &together.rollouts[0].bad.runs[4..];
+        assert!(runs.iter().any(sign), "nobody in {name} shows what it was chosen for");
+        assert!(runs.iter().any(|run| run.decision.is_some()), "nobody decides in {name}");
+    }
+}
+
+#[test]
+fn a_stored_run_is_one_flat_object_that_reads_back_as_it_was() {
+    let prepared = prepared(scenario(0.0, 0.0), &policies(&[like(0.02, Rule::Consecutive(2))]), 5);
+    let record = replicate(&prepared, 0, Options::default());
+    let text = json(&record);
+    let again: ReplicationRecord = serde_json::from_str(&text).unwrap();
+    assert_eq!(again, record);
+    assert_eq!(json(&again), text);
+    let run: serde_json::Value = serde_json::to_value(&record.rollouts[0].bad.runs[4]).unwrap();
+    for key in ["player", "decision", "rollback", "counts", "harmed", "checks", "ended_at", "miss", "trace"] {
+        assert!(run.get(key).is_some(), "no {key}");
+    }
+    assert!(run.get("course").is_none());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(48) })]
 
@@ -279,9 +354,11 @@ proptest! {
         query_errors in prop::sample::select(vec![0.0, 0.0, 0.1, 0.4]),
         no_merge in prop::bool::weighted(0.2),
         outage in prop::bool::weighted(0.3),
+        conditions in prop::sample::select(WAYS_BACK.to_vec()),
     ) {
         let scenario = if outage { outage_beside(loss, query_errors) } else { scenario(loss, query_errors) };
-        let prepared = prepared(scenario, &policies(&variants), seed);
+        let scenario = Scenario { rollback_conditions: conditions(), ..Arc::unwrap_or_clone(scenario) };
+        let prepared = prepared(studies::shared(scenario), &policies(&variants), seed);
         let options = Options { no_merge, ..Options::default() };
         let together = replicate(&prepared, 0, options);
         let one_by_one = replicate(&prepared, 0, Options { no_sweep: true, ..options });
