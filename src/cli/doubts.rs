@@ -7,7 +7,7 @@ use super::exit::Failure;
 use super::inputs::{self, PolicySet};
 use super::plan::PlannedScenario;
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
-use crate::lint::{self, Facts, Said, Subject, Text};
+use crate::lint::{self, Facts, Files, Said, Subject, Text};
 use crate::policy::loaded::Loaded;
 use crate::scenario::Scenario;
 
@@ -21,12 +21,13 @@ pub(super) fn find(
     args: &PolicyArgs,
 ) -> Result<Diagnostics, Failure> {
     let said = said(args)?;
+    let files: Vec<Files<'_>> = sets.iter().map(parsed).collect();
     let mut all = Merged::default();
     for planned in scenarios {
         let facts = facts(&planned.scenario);
-        for set in sets {
+        for (set, files) in sets.iter().zip(&files) {
             for policy in &set.policies {
-                all.take(of_policy(set, policy, &facts, &said), &planned.scenario.name);
+                all.take(of_policy(files, policy, &facts, &said), &planned.scenario.name);
             }
         }
     }
@@ -39,11 +40,16 @@ pub(super) fn find(
     Ok(found)
 }
 
-/// What is found in one policy in one scenario.
-pub(super) fn of_policy(set: &PolicySet, policy: &Loaded, facts: &Facts, said: &Said) -> Diagnostics {
+/// The texts of a set, parsed for the rules.
+pub(super) fn parsed(set: &PolicySet) -> Files<'_> {
     let texts: Vec<Text<'_>> =
         set.texts.iter().map(|text| Text { name: &text.name, text: &text.text }).collect();
-    lint::check(&Subject::new(&texts, policy, facts, said))
+    Files::parse(&texts)
+}
+
+/// What is found in one policy in one scenario.
+pub(super) fn of_policy(files: &Files<'_>, policy: &Loaded, facts: &Facts, said: &Said) -> Diagnostics {
+    lint::check(&Subject::new(files, policy, facts, said))
 }
 
 /// The facts of a scenario.

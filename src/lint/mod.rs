@@ -13,13 +13,15 @@
 //! filled in while a file is loaded, so a condition that still has one is left alone.
 
 mod facts;
+mod files;
 mod rules;
 mod subject;
 mod support;
 
 pub use facts::Facts;
+pub use files::{Files, Text};
 pub use rules::{FAMILIES, rules, unused_bindings};
-pub use subject::{Said, Subject, Text};
+pub use subject::{Said, Subject};
 
 use std::collections::BTreeSet;
 

@@ -3,19 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::Facts;
+use super::files::Files;
 use super::support::judged::{self, Judged};
-use super::support::place::{At, File};
+use super::support::place::At;
 use crate::policy::loaded::Loaded;
 use crate::strategy::StrategySpec;
-
-/// A text that belongs to a policy, under the name the policy knows it by.
-#[derive(Clone, Copy, Debug)]
-pub struct Text<'a> {
-    /// Its path or name.
-    pub name: &'a str,
-    /// What is in it.
-    pub text: &'a str,
-}
 
 /// What the user says beside the files.
 #[derive(Clone, Debug, Default)]
@@ -36,16 +28,14 @@ pub struct Subject<'a> {
     pub facts: &'a Facts,
     /// What is said beside the files.
     pub said: &'a Said,
-    pub(crate) files: Vec<File<'a>>,
+    pub(crate) files: &'a Files<'a>,
     pub(crate) judged: Vec<Judged>,
 }
 
 impl<'a> Subject<'a> {
-    /// A policy that was loaded from `texts`, to be played in a scenario with these facts. Texts that are not YAML
-    /// are passed over: loading them has failed already.
-    pub fn new(texts: &[Text<'a>], policy: &'a Loaded, facts: &'a Facts, said: &'a Said) -> Self {
-        let files: Vec<File<'a>> = texts.iter().filter_map(File::parse).collect();
-        let judged = judged::all(policy, &files, facts);
+    /// A policy that was loaded from `files`, to be played in a scenario with these facts.
+    pub fn new(files: &'a Files<'a>, policy: &'a Loaded, facts: &'a Facts, said: &'a Said) -> Self {
+        let judged = judged::all(policy, files, facts);
         Subject { policy, facts, said, files, judged }
     }
 
@@ -57,19 +47,16 @@ impl<'a> Subject<'a> {
 
     /// Every document of every file.
     pub(crate) fn documents(&self) -> impl Iterator<Item = At<'_>> {
-        self.files.iter().flat_map(File::documents)
+        self.files.documents()
     }
 
     /// The documents of this kind.
-    pub(crate) fn objects<'s>(&'s self, kinds: &'s [&'s str]) -> impl Iterator<Item = At<'s>> {
-        self.documents().filter(move |at| {
-            let kind = at.get("kind").map(|kind| kind.raw().to_owned());
-            kind.is_some_and(|kind| kinds.contains(&kind.as_str()))
-        })
+    pub(crate) fn objects(&self, kinds: &[&str]) -> impl Iterator<Item = At<'a>> + use<'a> {
+        self.files.objects(kinds)
     }
 
     /// The first document of the policy's own file.
     pub(crate) fn own_file(&self) -> Option<At<'_>> {
-        self.files.iter().find(|file| file.name() == self.policy.source)?.documents().next()
+        self.files.get(&self.policy.source)?.document(0)
     }
 }

@@ -1,8 +1,11 @@
 //! Why: the cause of each miss, and of each false rollback.
 
+use std::sync::Arc;
+
 use crate::promql::Value;
 use crate::strategy::Signal;
 
+use super::Options;
 use super::baseline::{Baseline, Warm};
 use super::branch::Rider;
 use super::play::{Finished, Stage, play};
@@ -11,6 +14,7 @@ use super::question::Hindsight;
 use super::record::{DecidedBy, DecisionKind, MissCause, Player, RollbackOutcome, RunRecord};
 use super::setting::Setting;
 use super::station::Station;
+use super::sweep::{Sweep, SweepPlan};
 use crate::policy::Truth;
 use crate::world::World;
 
@@ -134,7 +138,12 @@ fn candidate_crosses(player: &PlayerSpec, hindsight: &mut Hindsight<'_>) -> Opti
 
 /// Notes, for every policy that rolled the healthy release back, the first confounder whose removal under the same
 /// keys makes the rollback vanish, or `noise`.
-pub fn false_causes(prepared: &Prepared, replication: u32, plan: &RolloutPlan, runs: &mut [RunRecord]) {
+pub fn false_causes(
+    prepared: &Prepared,
+    (replication, options): (u32, Options),
+    plan: &RolloutPlan,
+    runs: &mut [RunRecord],
+) {
     let mut open: Vec<usize> = runs
         .iter()
         .enumerate()
@@ -145,14 +154,16 @@ pub fn false_causes(prepared: &Prepared, replication: u32, plan: &RolloutPlan, r
         if open.is_empty() {
             return;
         }
-        let still = decide_without(prepared, replication, plan, &open, without);
+        let still = decide_without(prepared, (replication, options), plan, &open, without);
+        let cause: Arc<str> = format!("{name} ({path})").into();
         for &index in open.iter().filter(|&&index| !still[index]) {
-            runs[index].false_cause = Some(format!("{name} ({path})"));
+            runs[index].false_cause = Some(Arc::clone(&cause));
         }
         open.retain(|&index| still[index]);
     }
+    let noise: Arc<str> = Arc::from("noise");
     for index in open {
-        runs[index].false_cause = Some("noise".to_owned());
+        runs[index].false_cause = Some(Arc::clone(&noise));
     }
 }
 
@@ -163,17 +174,14 @@ fn rolled_back(run: &RunRecord) -> bool {
 /// Which of these players, by their index among all, still roll the healthy release back without one confounder.
 fn decide_without(
     prepared: &Prepared,
-    replication: u32,
+    (replication, options): (u32, Options),
     plan: &RolloutPlan,
     players: &[usize],
     without: usize,
 ) -> Vec<bool> {
     let setting = Setting::new(&prepared.scenario, prepared.seed, replication, Some(without));
-    let world = World::new(
-        std::sync::Arc::clone(&setting.common),
-        std::sync::Arc::clone(&setting.draw.confounders),
-        prepared.level,
-    );
+    let world =
+        World::new(Arc::clone(&setting.common), Arc::clone(&setting.draw.confounders), prepared.level);
     let warm = Warm::up(&setting, world, Station::new(&plan.reads.needs)).watched_by(prepared, plan);
     let stage = Stage {
         prepared,
@@ -185,13 +193,18 @@ fn decide_without(
         onset: None,
         truth: Truth { first_harm: None },
         merge: true,
+        decisions_only: true,
     };
-    let riders = players
+    let together = super::may_sweep(&stage, options);
+    let sweep = if together { plan.sweep.among(players) } else { SweepPlan::default() };
+    let riders = if together { sweep.alone.as_slice() } else { players }
         .iter()
         .map(|&index| super::rider(index, &plan.players[index], &setting, setting.horizon_at))
         .collect();
     let no_baseline: Option<&Baseline> = None;
     let mut branch = super::begin(&setting, &warm, plan, false, riders, no_baseline);
+    branch.sweep = Sweep::start(&sweep, &setting, setting.horizon_at);
+    branch.call_roll();
     branch.control(Signal::Start);
     let mut still = vec![false; plan.players.len()];
     let mut spare = prepared.spares.take();
@@ -199,6 +212,10 @@ fn decide_without(
     prepared.spares.leave(spare);
     for rider in finished.iter().flat_map(|f| &f.branch.riders) {
         still[rider.player] = rider.decision.as_ref().is_some_and(|d| d.kind == DecisionKind::RollBack);
+    }
+    for party in finished.iter().flat_map(|f| &f.branch.parties) {
+        let rolls_back = party.has_decided() && party.decides().0 == DecisionKind::RollBack;
+        party.players().for_each(|player| still[player] = rolls_back);
     }
     still
 }

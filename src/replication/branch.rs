@@ -18,7 +18,7 @@ use super::ledger::Ledger;
 use super::person::Call;
 use super::record::{CheckSummary, DecisionRecord, Lane, NoticeRecord, TimelineEntry, TracePoint};
 use super::station::Station;
-use super::sweep::Sweep;
+use super::sweep::{Party, Sweep};
 use super::way_back::{Rollback, WayBack};
 
 /// A player on a branch.
@@ -182,6 +182,8 @@ pub struct Branch {
     pub ledger: Ledger,
     /// Who watches.
     pub riders: Vec<Rider>,
+    /// Who left a sweep and will not be asked again.
+    pub parties: Vec<Party>,
     /// Who watches too, but is accounted for together with others.
     pub sweep: Sweep,
     /// What they want, as of [`Branch::call_roll`].
@@ -207,17 +209,17 @@ pub struct Branch {
 }
 
 impl Branch {
-    /// The same branch without its riders, for those who act differently from now on.
-    pub fn fork(&self, riders: Vec<Rider>) -> Branch {
-        self.fork_with(riders, self.station.clone())
+    /// The same branch without its riders and parties, for those who act differently from now on.
+    pub fn fork(&self, riders: Vec<Rider>, parties: Vec<Party>) -> Branch {
+        self.fork_with(riders, parties, self.station.clone())
     }
 
     /// As [`Branch::fork`], for riders who are all [through](Rider::is_through): nobody monitors it.
-    pub fn fork_unwatched(&self, riders: Vec<Rider>) -> Branch {
-        self.fork_with(riders, Station::blind())
+    pub fn fork_unwatched(&self, riders: Vec<Rider>, parties: Vec<Party>) -> Branch {
+        self.fork_with(riders, parties, Station::blind())
     }
 
-    fn fork_with(&self, riders: Vec<Rider>, station: Station) -> Branch {
+    fn fork_with(&self, riders: Vec<Rider>, parties: Vec<Party>, station: Station) -> Branch {
         let mut fork = Branch {
             world: self.world.clone(),
             station,
@@ -230,6 +232,7 @@ impl Branch {
             ledger: self.ledger.clone(),
             timeline: self.timeline.clone(),
             riders,
+            parties,
             sweep: Sweep::default(),
             roll: self.roll,
             strategy_wake: self.strategy_wake,
@@ -252,7 +255,7 @@ impl Branch {
 
     /// Notes what the riders want; to be called whenever they were spoken to or parted.
     pub fn call_roll(&mut self) {
-        let all_hold = !self.riders.is_empty() && self.sweep.is_empty();
+        let all_hold = !self.riders.is_empty() && self.sweep.is_empty() && self.parties.is_empty();
         let mut roll = Roll { due: self.sweep.due(), some_hold: false, all_hold };
         for rider in &self.riders {
             roll.due = roll.due.min(rider.due);

@@ -1,6 +1,7 @@
 //! From a finished branch to the records of its riders.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use crate::rollback::StepLog;
 use crate::time::{SimDuration, SimTime};
@@ -9,8 +10,10 @@ use crate::world::tally::{Counts, Minute, Tally};
 use super::baseline::Baseline;
 use super::branch::{Branch, Rider};
 use super::play::Finished;
+use super::prepared::PlayerSpec;
 use super::record::{
-    BranchEnd, DataRecord, DecidedBy, Player, RollbackOutcome, RollbackRecord, RollbackStep, RunRecord, Told,
+    BranchEnd, CheckSummary, Course, DataRecord, DecidedBy, DecisionKind, DecisionRecord, MetastableRecord,
+    NoticeRecord, RollbackOutcome, RollbackRecord, RollbackStep, RunRecord, Told,
 };
 use super::way_back::Rollback;
 
@@ -37,6 +40,26 @@ pub struct Twin<'a> {
     pub matching: f64,
     /// When somebody hears of a rollback, after the decision, if anything is known about that.
     pub told_after: Option<Option<SimDuration>>,
+    /// Requests harmed where nobody rolls back, if anybody was asked to do so.
+    pub never: Option<u64>,
+}
+
+/// What a player did and found, beside the decision, that others on the same branch need not have done.
+#[derive(Default)]
+struct Deeds {
+    pages: u32,
+    notices: Vec<NoticeRecord>,
+    checks: Arc<[CheckSummary]>,
+}
+
+impl From<&Rider> for Deeds {
+    fn from(rider: &Rider) -> Self {
+        Deeds {
+            pages: rider.pages,
+            notices: rider.notices.clone(),
+            checks: rider.checks.iter().map(|check| check.summary).collect(),
+        }
+    }
 }
 
 /// What all riders of a finished branch have in common.
@@ -46,20 +69,29 @@ pub struct Fate<'a> {
     counts: Counts,
     recovered_at: Option<SimTime>,
     users_harmed: f64,
-    rollbacks: Vec<RollbackRecord>,
+    /// The first rollback.
+    rollback: Option<Arc<RollbackRecord>>,
+    /// The same for those who decided to roll back.
+    own_rollback: Option<Arc<RollbackRecord>>,
+    further: Arc<[RollbackRecord]>,
     data: Option<DataRecord>,
+    metastable: Option<MetastableRecord>,
     told_after: Option<Option<SimDuration>>,
 }
 
 impl<'a> Fate<'a> {
     /// How a branch ended.
-    pub fn of(finished: &'a Finished, twin: &Twin<'_>) -> Self {
+    pub fn of(finished: &'a Finished, twin: &Twin<'_>, metastable: Option<MetastableRecord>) -> Self {
         let branch = &finished.branch;
         let tally = branch.world.tally().map_or_else(|| Cow::Owned(Tally::default()), Cow::Borrowed);
         let counts = match finished.end {
             BranchEnd::Span => tally.counts,
             BranchEnd::Merged | BranchEnd::Settled => twin.baseline.continued(&tally.counts, branch.scrape),
         };
+        let mut rollbacks = branch.earlier_rollbacks.iter().chain(&branch.rollback).map(record_of);
+        let rollback = rollbacks.next().map(Arc::new);
+        let own_rollback =
+            rollback.as_ref().map(|rollback| weighed(rollback, tally.harm.total(), twin.never));
         Fate {
             finished,
             counts,
@@ -76,43 +108,67 @@ impl<'a> Fate<'a> {
             } else {
                 tally.harmed_users.len() as f64
             },
-            rollbacks: branch.earlier_rollbacks.iter().chain(&branch.rollback).map(rollback).collect(),
+            rollback,
+            own_rollback,
+            further: rollbacks.collect(),
             data: data(branch),
+            metastable,
             tally,
             told_after: twin.told_after,
         }
     }
 
-    /// The record of one rider, miss and false causes left open.
-    pub fn record(&self, rider: &Rider, player: &Player) -> RunRecord {
+    /// The records of everybody on the branch, at their places among the players; miss and false causes are left open.
+    pub fn record(&self, players: &[PlayerSpec], runs: &mut [Option<RunRecord>]) {
+        let mut put = |index: usize, decision: Option<DecisionRecord>, course: &Arc<Course>| {
+            let (Some(run), Some(player)) = (runs.get_mut(index), players.get(index)) else { return };
+            let (player, course) = (player.player.clone(), Arc::clone(course));
+            *run = Some(RunRecord { player, decision, miss: None, false_cause: None, course });
+        };
+        for rider in &self.finished.branch.riders {
+            let course = Arc::new(self.course(rider.decision.as_ref(), rider.into()));
+            put(rider.player, rider.decision.clone(), &course);
+        }
+        for party in &self.finished.branch.parties {
+            for alike in party.alike() {
+                let Some(decision) = alike.clone().next().map(|(_, decision)| decision) else { continue };
+                let deeds =
+                    Deeds { pages: party.pages(), checks: Arc::clone(alike.checks()), ..Deeds::default() };
+                let course = Arc::new(self.course(decision.as_ref(), deeds));
+                alike.for_each(|(player, decision)| put(player, decision, &course));
+            }
+        }
+    }
+
+    /// How it went for those who decided and did this.
+    fn course(&self, decision: Option<&DecisionRecord>, deeds: Deeds) -> Course {
         let branch = &self.finished.branch;
-        let mut run = RunRecord {
-            player: player.clone(),
-            rollback: self.rollbacks.first().cloned().filter(|_| rider.decision.is_some()),
-            further: self.rollbacks.iter().skip(1).cloned().collect(),
-            decision: rider.decision.clone(),
+        let rollback = match decision.map(|decision| decision.kind) {
+            None => &None,
+            Some(DecisionKind::RollBack) => &self.own_rollback,
+            Some(DecisionKind::ForwardFix | DecisionKind::Stop) => &self.rollback,
+        };
+        Course {
+            rollback: rollback.clone(),
+            further: Arc::clone(&self.further),
             promoted_at: branch.promoted_at.map(SimTime::as_nanos),
             recovered_at: self.recovered_at.map(SimTime::as_nanos),
-            pages: rider.pages,
-            notices: rider.notices.clone(),
-            told: None,
+            pages: deeds.pages,
+            told: decision.and_then(|decision| told(decision, &deeds.notices, self.told_after)),
+            notices: deeds.notices,
             counts: self.counts,
             harmed: self.tally.harm,
             users_harmed: self.users_harmed,
             downtime: self.tally.downtime.as_nanos(),
-            metastable: None,
+            metastable: self.metastable,
             rows_lost: self.data.map_or(0, |data| data.rows()),
             data: self.data,
             end: self.finished.end,
             ended_at: branch.world.now().as_nanos(),
-            checks: rider.checks.iter().map(|c| c.summary).collect(),
-            miss: None,
-            false_cause: None,
+            checks: deeds.checks,
             timeline: branch.timeline.as_ref().map(|t| t.entries.clone()).unwrap_or_default(),
             trace: branch.timeline.as_ref().map(|t| t.trace.clone()).unwrap_or_default(),
-        };
-        run.told = told(&run, self.told_after);
-        run
+        }
     }
 }
 
@@ -153,19 +209,22 @@ fn data(branch: &Branch) -> Option<DataRecord> {
 
 /// When somebody was told of a decision: whoever made it, by an alert of the engine, or as the people of the scenario hear
 /// of such things; `None` where neither alerts nor people are known.
-fn told(run: &RunRecord, told_after: Option<Option<SimDuration>>) -> Option<Told> {
-    let decision = run.decision.as_ref()?;
+fn told(
+    decision: &DecisionRecord,
+    notices: &[NoticeRecord],
+    told_after: Option<Option<SimDuration>>,
+) -> Option<Told> {
     if decision.decided_by == Some(DecidedBy::Person) {
         return Some(Told { at: Some(decision.at) });
     }
     let heard = told_after.map(|after| after.map(|after| decision.at + after.as_nanos()));
-    let alerted = (!run.notices.is_empty()).then(|| run.notified_at());
+    let alerted = (!notices.is_empty()).then(|| decision.notified_at(notices));
     let ways = [heard, alerted];
     let first = ways.iter().flatten().flatten().min().copied();
     ways.iter().any(Option::is_some).then_some(Told { at: first })
 }
 
-fn rollback(rollback: &Rollback) -> RollbackRecord {
+fn record_of(rollback: &Rollback) -> RollbackRecord {
     let execution = &rollback.execution;
     let nanos = |at: Option<SimTime>| at.map(SimTime::as_nanos);
     RollbackRecord {
@@ -179,6 +238,15 @@ fn rollback(rollback: &Rollback) -> RollbackRecord {
         unattended: execution.is_unattended() && !execution.is_impossible(),
         steps: execution.log.iter().map(step).collect(),
     }
+}
+
+/// A rollback after which more requests were harmed than without any made things worse.
+fn weighed(rollback: &Arc<RollbackRecord>, harmed: u64, never: Option<u64>) -> Arc<RollbackRecord> {
+    let worse = never.is_some_and(|never| harmed > never) && rollback.outcome != RollbackOutcome::Impossible;
+    if !worse {
+        return Arc::clone(rollback);
+    }
+    Arc::new(RollbackRecord { outcome: RollbackOutcome::MadeWorse, ..RollbackRecord::clone(rollback) })
 }
 
 fn step(log: &StepLog) -> RollbackStep {

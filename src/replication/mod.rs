@@ -8,6 +8,7 @@
 //! it is all the oracle sees), so both twins are scouted under `never`, without monitoring, until it comes. Causes of false
 //! rollbacks are found by playing again without one confounder at a time, under the same keys.
 
+mod acting;
 pub mod baseline;
 pub mod blame;
 pub mod branch;
@@ -25,6 +26,7 @@ pub mod scout;
 pub mod setting;
 pub mod station;
 pub mod steady;
+mod stored;
 pub mod sweep;
 pub mod way_back;
 
@@ -41,11 +43,10 @@ use crate::world::spec::TimedDisturbance;
 
 use baseline::{Baseline, Warm};
 use branch::{Branch, Rider};
+use finish::Fate;
 use play::{Finished, Stage};
 use prepared::{PlayerSpec, Prepared, RolloutPlan};
-use record::{
-    DecisionKind, Fidelity, ReplicationRecord, RollbackOutcome, RolloutRecord, RunRecord, TwinRecord,
-};
+use record::{Fidelity, ReplicationRecord, RolloutRecord, RunRecord, TwinRecord};
 use setting::Setting;
 use station::Station;
 use sweep::Sweep;
@@ -99,7 +100,7 @@ pub fn replicate(prepared: &Prepared, replication: u32, options: Options) -> Rep
         // What the release itself does to requests, faults or not, is in both.
         bad.touched = bad.touched.saturating_sub(std::mem::take(&mut healthy.touched));
         if !options.no_blame {
-            blame::false_causes(prepared, replication, scouted.plan, &mut healthy.runs);
+            blame::false_causes(prepared, (replication, options), scouted.plan, &mut healthy.runs);
         }
         let (rollout, counted_until) = (scouted.plan.label.clone(), counted_until.as_nanos());
         rollouts.push(RolloutRecord { rollout, counted_until, no_deploy, bad, healthy });
@@ -196,6 +197,7 @@ fn begin(
         put_back_at: None,
         ledger: Default::default(),
         riders,
+        parties: Vec::new(),
         sweep: Sweep::default(),
         roll: Default::default(),
         scrape: warm.scrape,
@@ -233,6 +235,7 @@ fn scout<'a>(prepared: &Prepared, setting: &Setting, warm: &Warm, plan: &'a Roll
         onset: None,
         truth: Truth { first_harm: None },
         merge: false,
+        decisions_only: false,
     };
     let never = |bad: bool| {
         let rider = rider(0, &plan.players[0], setting, setting.horizon_at);
@@ -268,6 +271,12 @@ fn rider(index: usize, player: &PlayerSpec, setting: &Setting, end: SimTime) -> 
     }
 }
 
+/// Whether policies may be accounted for together: not where a verdict may get lost, which is a matter of its policy, nor
+/// where people are, as what becomes of a page is too.
+fn may_sweep(stage: &Stage<'_>, options: Options) -> bool {
+    !options.no_sweep && !stage.sampler().ever_drops_verdicts() && !stage.setting.has_people
+}
+
 /// What the twins of a replication share.
 struct Tree<'a> {
     prepared: &'a Prepared,
@@ -301,12 +310,9 @@ impl Tree<'_> {
             onset,
             truth: Truth { first_harm },
             merge: !self.options.no_merge,
+            decisions_only: false,
         };
-        // Whether a verdict gets through is a matter of its own policy.
-        let delivered = !stage.sampler().ever_drops_verdicts();
-        // So is what becomes of a page.
-        let delivered = delivered && !self.setting.has_people;
-        let together = !self.options.no_sweep && !self.options.timeline && delivered;
+        let together = !self.options.timeline && may_sweep(&stage, self.options);
         let everybody: Vec<usize>;
         let alone = if together {
             &plan.sweep.alone
@@ -386,43 +392,29 @@ impl Tree<'_> {
             users,
             matching: spec.matching_users(),
             told_after: self.setting.told_after(),
+            never: under_never(finished).map(|branch| branch.world.tally().map_or(0, |t| t.harm.total())),
         };
-        let mut runs: Vec<(usize, RunRecord)> = Vec::with_capacity(plan.players.len());
+        let mut runs: Vec<Option<RunRecord>> = Vec::new();
+        runs.resize_with(plan.players.len(), || None);
         for one in finished {
-            let fate = finish::Fate::of(one, &twin);
             let metastable = self.judge.as_ref().and_then(|judge| judge.of(one, bad));
-            let record = |rider: &Rider| RunRecord {
-                metastable,
-                ..fate.record(rider, &plan.players[rider.player].player)
-            };
-            runs.extend(one.branch.riders.iter().map(|rider| (rider.player, record(rider))));
+            Fate::of(one, &twin, metastable).record(&plan.players, &mut runs);
         }
-        runs.sort_by_key(|(player, _)| *player);
-        let mut runs: Vec<RunRecord> = runs.into_iter().map(|(_, run)| run).collect();
-        made_worse(&mut runs);
-        runs
+        runs.into_iter().flatten().collect()
     }
+}
+
+/// The branch of the player who never rolls back.
+fn under_never(finished: &[Finished]) -> Option<&Branch> {
+    let branches = finished.iter().map(|one| &one.branch);
+    branches.into_iter().find(|branch| branch.riders.iter().any(|rider| rider.player == 0))
 }
 
 /// Requests that were touched where nobody rolls back, those that corrupted a row among them.
 fn touched_under_never(finished: &[Finished]) -> u64 {
-    let never = finished.iter().find(|one| one.branch.riders.iter().any(|rider| rider.player == 0));
-    let corrupted = never.and_then(|one| one.branch.world.damage()).map_or(0.0, |damage| damage.corrupted);
-    let requests = never.and_then(|one| one.branch.world.tally()).map_or(0, |tally| tally.touched);
+    let never = under_never(finished);
+    let corrupted = never.and_then(|branch| branch.world.damage()).map_or(0.0, |damage| damage.corrupted);
+    let requests = never.and_then(|branch| branch.world.tally()).map_or(0, |tally| tally.touched);
     // Rows are counted in expectation.
     requests + libm::round(corrupted) as u64
-}
-
-/// A rollback after which more requests were harmed than without any made things worse.
-fn made_worse(runs: &mut [RunRecord]) {
-    let Some(never) = runs.first().map(|r| r.harmed.total()) else { return };
-    for run in runs.iter_mut().skip(1) {
-        let rolled_back = run.decision.as_ref().is_some_and(|d| d.kind == DecisionKind::RollBack);
-        if let (true, Some(rollback)) = (rolled_back, &mut run.rollback)
-            && run.harmed.total() > never
-            && rollback.outcome != RollbackOutcome::Impossible
-        {
-            rollback.outcome = RollbackOutcome::MadeWorse;
-        }
-    }
 }

@@ -4,19 +4,19 @@ use std::sync::Arc;
 
 use crate::policy::{CheckOutcome, Facts, Notice, Observation, RolloutStatus, Severity, Truth, Verdict};
 use crate::rng::Purpose;
-use crate::rollback::ProcedureSpec;
 use crate::strategy::Signal;
 use crate::telemetry::sampler::Sampler;
 use crate::time::{SimDuration, SimTime};
 use crate::world::Stop;
 
+use super::acting::{Act, Acting, join, part};
 use super::branch::{Branch, Rider};
 use super::person;
 use super::prepared::{PlayerSpec, Prepared};
 use super::record::{BranchEnd, DecidedBy, DecisionKind, DecisionRecord, Lane, NoticeRecord, Player};
 use super::setting::Setting;
 use super::station::{Answers, Spare, is_cut_off};
-use super::sweep::Instant;
+use super::sweep::{Instant, Party};
 use super::way_back::{Rollback, WayBack};
 
 /// The player who never rolls back: the first of the reference players.
@@ -45,6 +45,8 @@ pub struct Stage<'a> {
     pub truth: Truth,
     /// Whether a branch may stop when it equals the world without a deploy.
     pub merge: bool,
+    /// Whether nobody is followed after their first decision: what comes of it is not asked.
+    pub decisions_only: bool,
 }
 
 impl Stage<'_> {
@@ -75,24 +77,6 @@ pub struct Finished {
     pub end: BranchEnd,
 }
 
-/// What a group of riders does that others do not.
-#[derive(Clone, Debug, PartialEq)]
-enum Act {
-    RollBack(Box<ProcedureSpec>),
-    RollBackByHand(Box<ProcedureSpec>),
-    ForwardFix,
-    Stop,
-    Advance,
-    Promote,
-}
-
-impl Act {
-    /// Whether the rollout is over for those who act like this: nothing but the end of a rollback is told them.
-    fn ends_rollout(&self) -> bool {
-        matches!(self, Act::RollBack(_) | Act::RollBackByHand(_) | Act::ForwardFix | Act::Stop)
-    }
-}
-
 /// Plays a branch and all its forks; every rider ends on exactly one of the results.
 ///
 /// Monitoring goes on with the memory in `spare` and leaves there what ended.
@@ -107,13 +91,13 @@ pub fn play(stage: &Stage<'_>, root: Branch, spare: &mut Spare) -> Vec<Finished>
             }
             finished.extend(done(stage, &mut branch));
         };
-        branch.sweep.settle(stage, &mut branch.riders);
+        branch.parties.extend(branch.sweep.settle());
         branch.station.teach(stage.prepared);
         // Only where nobody rolled back monitoring is asked again, to explain misses.
         if !branch.riders.iter().any(|rider| rider.player == NEVER) {
             spare.add(branch.station.close());
         }
-        if !branch.riders.is_empty() {
+        if !branch.riders.is_empty() || !branch.parties.is_empty() {
             finished.push(Finished { branch, end });
         }
     }
@@ -134,7 +118,7 @@ pub fn play_slot(stage: &Stage<'_>, branch: &mut Branch) -> Option<BranchEnd> {
 
 /// One instant of a branch; an end when there is nothing more to follow.
 fn step(stage: &Stage<'_>, branch: &mut Branch, open: &mut Vec<Branch>) -> Option<BranchEnd> {
-    if branch.riders.is_empty() && branch.sweep.is_empty() {
+    if branch.sweep.is_empty() && (is_deserted(branch) || stage.decisions_only && has_decided(branch)) {
         return Some(BranchEnd::Settled);
     }
     let scrape_at = stage.sampler().scrape_at(branch.scrape as u64);
@@ -162,6 +146,15 @@ fn step(stage: &Stage<'_>, branch: &mut Branch, open: &mut Vec<Branch>) -> Optio
     branch.world.end_part(branch.scrape, 2);
     branch.world.end_counting();
     Some(BranchEnd::Span)
+}
+
+fn is_deserted(branch: &Branch) -> bool {
+    branch.riders.is_empty() && branch.parties.is_empty()
+}
+
+fn has_decided(branch: &Branch) -> bool {
+    branch.riders.iter().all(|rider| rider.decision.is_some())
+        && branch.parties.iter().all(Party::has_decided)
 }
 
 /// When the next rider wants to be asked; riders whose rollback is under way are not.
@@ -214,18 +207,18 @@ fn still_watches(stage: &Stage<'_>, rider: &Rider) -> bool {
 fn done(stage: &Stage<'_>, branch: &mut Branch) -> Option<Finished> {
     let rollback = branch.rollback.as_ref()?;
     let just_scraped = branch.scraped_at == branch.world.now();
-    if !is_over(stage, branch, rollback)
-        || !just_scraped
-        || branch.riders.iter().all(|rider| still_watches(stage, rider))
-    {
+    let all_watch =
+        branch.parties.is_empty() && branch.riders.iter().all(|rider| still_watches(stage, rider));
+    if !is_over(stage, branch, rollback) || !just_scraped || all_watch {
         return None;
     }
     let end = settled(branch, branch.world.now())?;
     let (watching, through): (Vec<Rider>, Vec<Rider>) =
         std::mem::take(&mut branch.riders).into_iter().partition(|rider| still_watches(stage, rider));
     branch.riders = watching;
+    let parties = std::mem::take(&mut branch.parties);
     branch.call_roll();
-    Some(Finished { branch: branch.fork_unwatched(through), end })
+    Some(Finished { branch: branch.fork_unwatched(through, parties), end })
 }
 
 fn settled(branch: &Branch, now: SimTime) -> Option<BranchEnd> {
@@ -243,11 +236,11 @@ fn advance(branch: &mut Branch, open: &mut Vec<Branch>) {
     if wants && branch.roll.some_hold {
         let (holders, others): (Vec<Rider>, Vec<Rider>) =
             std::mem::take(&mut branch.riders).into_iter().partition(|r| r.holding);
-        if others.is_empty() && branch.sweep.is_empty() {
+        if others.is_empty() && branch.sweep.is_empty() && branch.parties.is_empty() {
             branch.riders = holders;
             branch.hold = true;
         } else {
-            let mut held = branch.fork(holders);
+            let mut held = branch.fork(holders, Vec::new());
             held.hold = true;
             held.note(Lane::Policy, || "held: the rollout does not advance".to_owned());
             held.control(Signal::Changed);
@@ -265,67 +258,51 @@ fn advance(branch: &mut Branch, open: &mut Vec<Branch>) {
 fn ask(stage: &Stage<'_>, branch: &mut Branch, open: &mut Vec<Branch>) {
     let mut riders = std::mem::take(&mut branch.riders);
     let mut desk = Desk::at(stage, branch);
-    let before = riders.len();
-    branch.sweep.ask(stage, &mut branch.station, desk.instant(), &mut riders);
-    if riders.len() > before {
-        // Branches are in the order of the players who begin them.
-        riders.sort_by_key(|rider| rider.player);
-    }
+    let leaving = branch.sweep.ask(stage, &mut branch.station, desk.instant());
     // Nearly always nobody acts; only those who do are moved anywhere.
-    let mut acts: Vec<(Act, Vec<usize>)> = Vec::new();
+    let mut acting: Vec<Acting> = Vec::new();
     for (index, rider) in riders.iter_mut().enumerate() {
         if rider.due > desk.now {
             continue;
         }
         let Some(act) = desk.question(stage, branch, rider) else { continue };
-        match acts.iter_mut().find(|(other, _)| *other == act) {
-            Some((_, members)) => members.push(index),
-            None => acts.push((act, vec![index])),
+        match acting.iter_mut().find(|other| other.act == act) {
+            Some(group) => group.riders.push(index),
+            None => {
+                acting.push(Acting { act, first: rider.player, riders: vec![index], parties: Vec::new() });
+            }
         }
     }
-    let idle = riders.len() - acts.iter().map(|(_, members)| members.len()).sum::<usize>();
-    let groups = part(riders, &acts);
-    let mut acts: Vec<Act> = acts.into_iter().map(|(act, _)| act).collect();
+    join(&mut acting, leaving);
+    // Branches are in the order of the players who begin them.
+    acting.sort_by_key(|group| group.first);
+    let idle = riders.len() - acting.iter().map(|group| group.riders.len()).sum::<usize>();
+    let groups = part(riders, &acting);
     let mut groups = groups.into_iter();
     // Those who do nothing keep the branch, or else the first group, so that it keeps the timeline's order; the
     // others get clones.
-    let idlers = groups.next().unwrap_or_default();
-    let (kept_act, kept) = if idle > 0 || acts.is_empty() || !branch.sweep.is_empty() {
-        (None, idlers)
-    } else {
-        (Some(acts.remove(0)), groups.next().unwrap_or_default())
-    };
-    for (act, members) in acts.into_iter().zip(groups) {
+    branch.riders = groups.next().unwrap_or_default();
+    let is_kept = idle > 0 || !branch.parties.is_empty() || !branch.sweep.is_empty();
+    let mut acting = acting.into_iter().zip(groups);
+    let kept = if is_kept { None } else { acting.next() };
+    for (Acting { act, parties, .. }, members) in acting {
         let is_over = act.ends_rollout() && members.iter().all(Rider::is_through);
-        let mut other = if is_over { branch.fork_unwatched(members) } else { branch.fork(members) };
+        let mut other =
+            if is_over { branch.fork_unwatched(members, parties) } else { branch.fork(members, parties) };
         act_on(stage, &mut other, &act);
         open.push(other);
     }
-    branch.riders = kept;
+    let act = kept.map(|(Acting { act, parties, .. }, members)| {
+        (branch.riders, branch.parties) = (members, parties);
+        act
+    });
     branch.call_roll();
-    if let Some(act) = kept_act {
+    if let Some(act) = act {
         if act.ends_rollout() && branch.riders.iter().all(Rider::is_through) {
             branch.station.unwatch();
         }
         act_on(stage, branch, &act);
     }
-}
-
-/// Those who do nothing, then one group per act, each in the order of the riders.
-fn part(riders: Vec<Rider>, acts: &[(Act, Vec<usize>)]) -> Vec<Vec<Rider>> {
-    if acts.is_empty() {
-        return vec![riders];
-    }
-    let mut group_of = vec![0; riders.len()];
-    for (group, (_, members)) in acts.iter().enumerate() {
-        members.iter().for_each(|&index| group_of[index] = group + 1);
-    }
-    let mut groups: Vec<Vec<Rider>> = Vec::new();
-    groups.resize_with(acts.len() + 1, Vec::new);
-    for (rider, group) in riders.into_iter().zip(group_of) {
-        groups[group].push(rider);
-    }
-    groups
 }
 
 fn act_on(stage: &Stage<'_>, branch: &mut Branch, act: &Act) {
@@ -551,7 +528,12 @@ fn record(
     reasons: Vec<String>,
     decided_by: Option<DecidedBy>,
 ) {
-    rider.decision.get_or_insert(DecisionRecord { at: now.as_nanos(), kind, reasons, decided_by });
+    rider.decision.get_or_insert_with(|| DecisionRecord {
+        at: now.as_nanos(),
+        kind,
+        reasons: reasons.into(),
+        decided_by,
+    });
 }
 
 /// Turns a verdict into what the branch does.

@@ -264,7 +264,7 @@ fn player(
 ) -> PlayerSpec {
     PlayerSpec {
         name: policy.name.clone(),
-        player: Player::Policy(policy.name.clone()),
+        player: Player::Policy(policy.name.as_str().into()),
         prototype: policy.prototype.clone(),
         procedure,
         needs_truth: policy.needs_truth,

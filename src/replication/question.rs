@@ -4,6 +4,7 @@
 //! Policies that put the same question under the same names share it, compiled or answered. It is compiled when it is
 //! first needed, which may be never.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use crate::policy::loaded::Loaded;
@@ -58,7 +59,11 @@ impl Question {
 
 /// All questions of a study.
 #[derive(Debug, Default)]
-pub struct Questions(Vec<Question>);
+pub struct Questions {
+    all: Vec<Question>,
+    /// Their numbers, by the program whose names they use and by text.
+    numbers: BTreeMap<usize, BTreeMap<String, usize>>,
+}
 
 impl Questions {
     /// The numbers of the questions that the checks of a policy put, in the order of its checks; `None` for a check
@@ -73,13 +78,15 @@ impl Questions {
     }
 
     fn number(&mut self, names: (usize, usize), text: &str) -> usize {
-        // A file's own questions come one after another: its variants find theirs near the front.
-        let known = self.0.iter().position(|q| q.names.0 == names.0 && q.text == text);
-        known.unwrap_or_else(|| {
-            let (stretched, evaluator) = (OnceLock::new(), Mutex::default());
-            self.0.push(Question { names, text: text.to_owned(), stretched, evaluator });
-            self.0.len() - 1
-        })
+        let numbers = self.numbers.entry(names.0).or_default();
+        if let Some(known) = numbers.get(text) {
+            return *known;
+        }
+        let number = self.all.len();
+        let (stretched, evaluator) = (OnceLock::new(), Mutex::default());
+        self.all.push(Question { names, text: text.to_owned(), stretched, evaluator });
+        numbers.insert(text.to_owned(), number);
+        number
     }
 }
 
@@ -98,7 +105,7 @@ pub struct Hindsight<'a> {
 impl<'a> Hindsight<'a> {
     /// Looks back from `now` at what a station has stored; `since` is when the fault began.
     pub fn new(prepared: &'a Prepared, station: Station, now: SimTime, since: Option<SimTime>) -> Self {
-        let questions = prepared.questions.0.len();
+        let questions = prepared.questions.all.len();
         Hindsight {
             prepared,
             station,
@@ -110,7 +117,7 @@ impl<'a> Hindsight<'a> {
 
     /// The value of a question for the candidate alone, over all the time since the fault began.
     pub fn stretched(&mut self, question: usize) -> Option<&Value> {
-        let asked = self.prepared.questions.0.get(question)?;
+        let asked = self.prepared.questions.all.get(question)?;
         let window = self.window.filter(|window| window.as_millis() > 0)?;
         let (station, prepared, now) = (&mut self.station, self.prepared, self.now);
         let answer = self.stretched.get_mut(question)?.get_or_insert_with(|| {

@@ -7,9 +7,17 @@
 //! Traps: all runs of a rollout are counted over the same span (deploy to [`RolloutRecord::counted_until`]);
 //! a branch that ended early because it had become equal to the world without a deploy carries that world's counts
 //! for the rest. `harmed` is counted against the same request without the deploy; `failed` and the like are gross.
+//!
+//! A study of thousands of variants has millions of runs, most of which say the same: names, reasons and the whole
+//! [`Course`] are shared in memory. Nothing of that is to be seen in a stored record.
+
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use super::stored::StoredRun;
 
 pub use crate::policy::Severity;
 pub use crate::world::tally::{Counts, Harm};
@@ -109,21 +117,50 @@ pub enum Player {
     /// A reference policy.
     Reference(Reference),
     /// A policy of the study, by name.
-    Policy(String),
+    Policy(Arc<str>),
 }
 
 /// What happened under one player in one twin.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(from = "StoredRun", into = "StoredRun")]
 pub struct RunRecord {
     /// Who decided.
     pub player: Player,
     /// The first decision, if any.
     pub decision: Option<DecisionRecord>,
+    /// In the bad twin, when the policy missed: the first cause that holds.
+    pub miss: Option<MissCause>,
+    /// In the healthy twin, when the policy rolled back: the first confounder whose removal under the same keys makes
+    /// the rollback vanish, or `noise`.
+    pub false_cause: Option<Arc<str>>,
+    /// Everything else.
+    pub course: Arc<Course>,
+}
+
+impl Deref for RunRecord {
+    type Target = Course;
+
+    fn deref(&self) -> &Course {
+        &self.course
+    }
+}
+
+impl DerefMut for RunRecord {
+    fn deref_mut(&mut self) -> &mut Course {
+        Arc::make_mut(&mut self.course)
+    }
+}
+
+/// The course of a run: the same for all players who did the same at the same instants, and whose checks found the same.
+///
+/// They share it. A run reads as one record (`run.harmed`), and is stored as one; whoever writes to this part of it gets
+/// it for himself.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Course {
     /// How the rollback went, if one was begun: the first.
-    pub rollback: Option<RollbackRecord>,
+    pub rollback: Option<Arc<RollbackRecord>>,
     /// What followed it: rollbacks of a policy that fired again, fixes forwards, a sync that put the new revision back.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub further: Vec<RollbackRecord>,
+    pub further: Arc<[RollbackRecord]>,
     /// When the new revision had all traffic, if it ever had.
     pub promoted_at: Option<Nanos>,
     /// First instant after first harm from which 5 one-minute windows in a row are inside the SLO or no worse than
@@ -132,10 +169,8 @@ pub struct RunRecord {
     /// Pages sent, and alerts of the engine that are more than information.
     pub pages: u32,
     /// Who was told what by alerts of the engine itself (Flagger's), in order.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notices: Vec<NoticeRecord>,
     /// When somebody was told of the decision; absent where nothing is known of people and no engine sent an alert.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub told: Option<Told>,
     /// Requests over the whole span.
     pub counts: Counts,
@@ -147,24 +182,17 @@ pub struct RunRecord {
     pub downtime: Nanos,
     /// The run ended in a metastable state: the trigger was gone and the harm went on. Absent if not, or if the follow-up
     /// was too short to tell.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metastable: Option<MetastableRecord>,
     /// Rows lost or corrupted.
     pub rows_lost: u64,
     /// The same by what is wrong with them, where the scenario has a database.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<DataRecord>,
     /// Why the branch was not followed further.
     pub end: BranchEnd,
     /// When.
     pub ended_at: Nanos,
     /// One summary per check of the policy, in its order; empty for reference players.
-    pub checks: Vec<CheckSummary>,
-    /// In the bad twin, when the policy missed: the first cause that holds.
-    pub miss: Option<MissCause>,
-    /// In the healthy twin, when the policy rolled back: the first confounder whose removal under the same keys makes
-    /// the rollback vanish, or `noise`.
-    pub false_cause: Option<String>,
+    pub checks: Arc<[CheckSummary]>,
     /// Sentences and events, only when a timeline was asked for.
     pub timeline: Vec<TimelineEntry>,
     /// The truth, scrape by scrape, only when a timeline was asked for.
@@ -216,9 +244,7 @@ pub struct NoticeRecord {
 impl RunRecord {
     /// When people were told of the decision, by an alert sent with it or later: from then on somebody can act.
     pub fn notified_at(&self) -> Option<Nanos> {
-        let decided = self.decision.as_ref()?.at;
-        let told = |notice: &&NoticeRecord| notice.at >= decided && notice.severity > Severity::Info;
-        self.notices.iter().find(told).map(|notice| notice.at)
+        self.decision.as_ref()?.notified_at(&self.notices)
     }
 }
 
@@ -239,10 +265,18 @@ pub struct DecisionRecord {
     /// What was decided.
     pub kind: DecisionKind,
     /// Why, in the engine's own words.
-    pub reasons: Vec<String>,
+    pub reasons: Arc<[String]>,
     /// Who decided, if it was not the policy by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decided_by: Option<DecidedBy>,
+}
+
+impl DecisionRecord {
+    /// When people were told of it by one of these alerts of the engine.
+    pub fn notified_at(&self, notices: &[NoticeRecord]) -> Option<Nanos> {
+        let told = |notice: &&NoticeRecord| notice.at >= self.at && notice.severity > Severity::Info;
+        notices.iter().find(told).map(|notice| notice.at)
+    }
 }
 
 /// Who decides beside policies.

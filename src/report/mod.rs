@@ -196,8 +196,7 @@ fn replays(
     let mut replays = Vec::new();
     for row in &scorecard.rows {
         let Player::Policy(name) = &row.player else { continue };
-        let policy =
-            policies.iter().find(|meta| meta.name == *name).map_or(name.as_str(), |meta| &meta.source);
+        let policy = policies.iter().find(|meta| *meta.name == **name).map_or(&**name, |meta| &meta.source);
         for singled in row.reading.iter().flat_map(|reading| &reading.singled) {
             let scenario = scenarios.iter().find(|meta| meta.name == singled.scenario);
             let scenario = scenario.map_or(singled.scenario.as_str(), |meta| &meta.source);
@@ -207,7 +206,7 @@ fn replays(
                 quoted(policy),
                 singled.replication
             );
-            replays.push(Replay { policy: name.clone(), singled: singled.clone(), command });
+            replays.push(Replay { policy: name.to_string(), singled: singled.clone(), command });
         }
     }
     replays

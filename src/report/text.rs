@@ -234,7 +234,7 @@ mod tests {
             report.screen = Screen { width, colour: false };
             for row in &mut report.scorecard.rows {
                 if let Player::Policy(name) = &mut row.player {
-                    name.push_str("-with-a-name-longer-than-any-column-of-the-table");
+                    *name = format!("{name}-with-a-name-longer-than-any-column-of-the-table").into();
                 }
             }
             let text = rendered(&OUTPUT, &report);
@@ -270,7 +270,7 @@ mod tests {
         let row = report.scorecard.rows.iter().find(|row| row.name() == "quick").cloned().unwrap();
         for i in 0..100 {
             let mut variant = row.clone();
-            variant.player = Player::Policy(format!("variant-{i}"));
+            variant.player = Player::Policy(format!("variant-{i}").into());
             variant.rollout = "own.yaml".to_owned();
             report.scorecard.rows.push(variant);
         }

@@ -7,6 +7,8 @@
 //! and so not a false one. Every kind of decision counts (roll back, forward fix, stop). A harmless bad twin has no
 //! right or wrong decision: it is in no rate but in every mean.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::cost::Components;
@@ -93,7 +95,7 @@ pub struct Case {
     /// Whether the healthy release was decided against.
     pub false_rollback: bool,
     /// What made it do so.
-    pub false_cause: Option<String>,
+    pub false_cause: Option<Arc<str>>,
     /// Harm in the bad twin.
     pub harm: Harm,
     /// Harm in the healthy twin.
@@ -117,13 +119,13 @@ pub struct Case {
     /// Seconds the healthy release was watched.
     pub exposure_s: f64,
     /// Cost of the bad twin, and of the frame there.
-    pub bad: (Components, Frame),
+    pub bad: (Components, Arc<Frame>),
     /// Cost of the healthy twin, and of the frame there.
-    pub healthy: (Components, Frame),
+    pub healthy: (Components, Arc<Frame>),
     /// Why it missed, if it did.
     pub miss: Option<MissCause>,
     /// What its checks found in the bad twin; kept for misses only.
-    pub checks: Vec<CheckSummary>,
+    pub checks: Arc<[CheckSummary]>,
 }
 
 /// Requests harmed, all kinds together.
@@ -131,10 +133,27 @@ pub fn harmed(harm: &Harm) -> u64 {
     harm.failed + harm.timed_out + harm.rejected + harm.wrong + harm.slow
 }
 
+/// The frames of a rollout, which all of its players share.
+#[derive(Clone, Debug)]
+pub struct Frames {
+    bad: Arc<Frame>,
+    healthy: Arc<Frame>,
+}
+
+impl Frames {
+    /// What the reference players did in both twins.
+    pub fn of(record: &ReplicationRecord, rollout: &RolloutRecord, meta: &ScenarioMeta) -> Self {
+        Frames {
+            bad: Arc::new(bad_frame(record, &rollout.bad, meta)),
+            healthy: Arc::new(healthy_frame(record, rollout)),
+        }
+    }
+}
+
 /// Reduces the two runs of one player.
 pub fn case(
     record: &ReplicationRecord,
-    rollout: &RolloutRecord,
+    (rollout, frames): (&RolloutRecord, &Frames),
     bad_run: &RunRecord,
     healthy_run: &RunRecord,
     meta: &ScenarioMeta,
@@ -165,10 +184,10 @@ pub fn case(
         recovery: recovery(bad.first_harm, bad_run, rollout.counted_until),
         promotion: promotion(record, healthy_run, rollout),
         exposure_s: seconds(record.horizon_at.saturating_sub(record.deploy_at)),
-        bad: (bad_components(record, bad, bad_run, meta), bad_frame(record, bad, meta)),
-        healthy: (healthy_components(record, rollout, healthy_run), healthy_frame(record, rollout)),
+        bad: (bad_components(record, bad, bad_run, meta), Arc::clone(&frames.bad)),
+        healthy: (healthy_components(record, rollout, healthy_run), Arc::clone(&frames.healthy)),
         miss: if missed { bad_run.miss.clone() } else { None },
-        checks: if missed { bad_run.checks.clone() } else { Vec::new() },
+        checks: if missed { bad_run.checks.clone() } else { Arc::default() },
     }
 }
 

@@ -1,5 +1,7 @@
 //! The scorecard: all scores of all players, pooled and per scenario file.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::cost::CostWeights;
@@ -167,11 +169,14 @@ pub fn scorecard(input: &Input<'_>) -> Result<Scorecard, ScoreError> {
     }
     for meta in input.policies {
         let mut played = false;
-        let of_policy = |who: &Who| matches!(who, Who::Policy(name) if *name == meta.name);
-        for ((_, rollout), strata) in players.iter().filter(|((who, _), _)| of_policy(who)) {
+        let name: Arc<str> = meta.name.as_str().into();
+        let who = Who::Policy(Arc::clone(&name));
+        // Thousands of policies: each looks at its own keys only.
+        let own = players.range((who.clone(), String::new())..).take_while(|((other, _), _)| *other == who);
+        for ((_, rollout), strata) in own {
             played = true;
             policies.push((rows.len(), strata.iter().collect()));
-            let player = Player::Policy(meta.name.clone());
+            let player = Player::Policy(Arc::clone(&name));
             add(input, (player, rollout, Some(meta)), strata, &mut rows, &mut files);
         }
         if !played {
@@ -181,7 +186,7 @@ pub fn scorecard(input: &Input<'_>) -> Result<Scorecard, ScoreError> {
     rank(&mut rows, &policies, input.weights);
     let position =
         |row: &Row| input.scenarios.iter().position(|meta| Some(&meta.name) == row.scenario.as_ref());
-    files.sort_by_key(position);
+    files.sort_by_cached_key(position);
     let untouched = untouched(input);
     let could_not_start = could_not_start(input);
     Ok(Scorecard {

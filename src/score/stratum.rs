@@ -4,8 +4,9 @@
 //! different rollouts are different players; the same name does not make them comparable.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use super::case::{Case, case};
+use super::case::{Case, Frames, case};
 use super::meta::{ScenarioMeta, pool_shares};
 use crate::replication::record::{Player, Reference, ReplicationRecord, RolloutRecord, RunRecord};
 
@@ -38,7 +39,7 @@ pub enum Who {
     /// A reference player.
     Reference(Reference),
     /// A policy, by name.
-    Policy(String),
+    Policy(Arc<str>),
 }
 
 impl From<&Player> for Who {
@@ -79,6 +80,7 @@ pub fn gather(
     for (scenario, record) in in_order(records, scenarios)? {
         let Some(meta) = scenarios.get(scenario) else { continue };
         for rollout in &record.rollouts {
+            let frames = Frames::of(record, rollout, meta);
             for (bad, healthy) in pairs(rollout) {
                 let key = (Who::from(&bad.player), rollout.rollout.clone());
                 let strata = players.entry(key).or_default();
@@ -88,7 +90,7 @@ pub fn gather(
                     strata.push(Stratum { scenario, weight, base_rate, cases: Vec::new() });
                 }
                 if let Some(stratum) = strata.last_mut() {
-                    stratum.cases.push(case(record, rollout, bad, healthy, meta));
+                    stratum.cases.push(case(record, (rollout, &frames), bad, healthy, meta));
                 }
             }
         }

@@ -4,12 +4,14 @@
 //! requests/s. In a harmful bad twin `never` fails 10,000 requests, `oracle` 300, `always` none; `never` promotes at
 //! 30 min. In the healthy twin the deploy itself fails 50 requests unless it is rolled back at once (20).
 
+use std::sync::Arc;
+
 use super::cost::CostWeights;
 use super::meta::{CheckMeta, PolicyMeta, ScenarioMeta};
 use super::scorecard::{Input, Scorecard, scorecard};
 use crate::replication::record::{
-    BranchEnd, CheckSummary, Counts, DecisionKind, DecisionRecord, FORMAT, Fidelity, Harm, MissCause, Nanos,
-    Player, Reference, ReplicationRecord, RollbackOutcome, RollbackRecord, RolloutRecord, RunRecord,
+    BranchEnd, CheckSummary, Counts, Course, DecisionKind, DecisionRecord, FORMAT, Fidelity, Harm, MissCause,
+    Nanos, Player, Reference, ReplicationRecord, RollbackOutcome, RollbackRecord, RolloutRecord, RunRecord,
     TwinRecord,
 };
 
@@ -51,11 +53,9 @@ pub(crate) enum Healthy {
 }
 
 fn run(player: Player) -> RunRecord {
-    RunRecord {
-        player,
-        decision: None,
+    let course = Course {
         rollback: None,
-        further: Vec::new(),
+        further: Arc::default(),
         promoted_at: None,
         recovered_at: None,
         pages: 0,
@@ -70,12 +70,11 @@ fn run(player: Player) -> RunRecord {
         data: None,
         end: BranchEnd::Span,
         ended_at: at(3600.0),
-        checks: Vec::new(),
-        miss: None,
-        false_cause: None,
+        checks: Arc::default(),
         timeline: Vec::new(),
         trace: Vec::new(),
-    }
+    };
+    RunRecord { player, decision: None, miss: None, false_cause: None, course: Arc::new(course) }
 }
 
 fn harming(mut run: RunRecord, failed: u64) -> RunRecord {
@@ -89,11 +88,11 @@ fn decided(mut run: RunRecord, seconds: f64, outcome: RollbackOutcome) -> RunRec
     run.decision = Some(DecisionRecord {
         at: began,
         kind: DecisionKind::RollBack,
-        reasons: vec!["five_xx".into()],
+        reasons: ["five_xx".into()].into(),
         decided_by: None,
     });
     let restored = matches!(outcome, RollbackOutcome::Worked).then(|| at(seconds + 40.0));
-    run.rollback = Some(RollbackRecord {
+    run.rollback = Some(Arc::new(RollbackRecord {
         target: None,
         procedure: "undo".into(),
         began,
@@ -103,7 +102,7 @@ fn decided(mut run: RunRecord, seconds: f64, outcome: RollbackOutcome) -> RunRec
         outcome,
         unattended: true,
         steps: Vec::new(),
-    });
+    }));
     run.recovered_at = restored;
     run
 }
@@ -142,7 +141,7 @@ pub(crate) fn failed_by(seconds: f64) -> u64 {
 }
 
 fn bad_run(name: &str, bad: &Bad) -> RunRecord {
-    let policy = || run(Player::Policy(name.to_owned()));
+    let policy = || run(Player::Policy(name.into()));
     let worked = RollbackOutcome::Worked;
     match bad {
         Bad::Harmless => promoted(policy(), 1800.0),
@@ -154,26 +153,22 @@ fn bad_run(name: &str, bad: &Bad) -> RunRecord {
             let mut missed = promoted(harming(policy(), 10_000), 1800.0);
             missed.miss = Some(cause.clone());
             let seen = CheckSummary { evaluations: 60, after_onset: 59, ..CheckSummary::default() };
-            missed.checks = vec![CheckSummary {
-                bad: 2,
-                longest_bad: 2,
-                lowest: Some(0.001),
-                highest: Some(0.0083),
-                ..seen
-            }];
+            let seen =
+                CheckSummary { bad: 2, longest_bad: 2, lowest: Some(0.001), highest: Some(0.0083), ..seen };
+            missed.checks = [seen].into();
             missed
         }
     }
 }
 
 fn healthy_run(name: &str, healthy: &Healthy) -> RunRecord {
-    let policy = || run(Player::Policy(name.to_owned()));
+    let policy = || run(Player::Policy(name.into()));
     let back = |failed| decided(harming(policy(), failed), 300.0, RollbackOutcome::Worked);
     match healthy {
         Healthy::Good(later) => promoted(harming(policy(), 50), 1800.0 + later),
         Healthy::Stuck => harming(policy(), 50),
-        Healthy::False(cause) => RunRecord { false_cause: Some((*cause).to_owned()), ..back(30) },
-        Healthy::Helpful => RunRecord { false_cause: Some("cold_cache".to_owned()), ..back(30) },
+        Healthy::False(cause) => RunRecord { false_cause: Some((*cause).into()), ..back(30) },
+        Healthy::Helpful => RunRecord { false_cause: Some("cold_cache".into()), ..back(30) },
     }
 }
 

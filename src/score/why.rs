@@ -42,7 +42,7 @@ pub fn why(strata: &[&Stratum], policy: Option<&PolicyMeta>) -> Why {
     let misses = cases().filter(|c| c.fate == Fate::Missed).map(|c| miss_key(c.miss.as_ref(), policy));
     let falses = cases()
         .filter(|c| c.false_rollback)
-        .map(|c| (c.false_cause.clone().unwrap_or_else(|| "unknown".to_owned()), None));
+        .map(|c| (c.false_cause.as_deref().unwrap_or("unknown").to_owned(), None));
     Why { misses: counted(misses), false_rollbacks: counted(falses) }
 }
 

@@ -1,5 +1,7 @@
 //! What the scores need to know of the scenarios and policies of a study, beside its records.
 
+use std::collections::BTreeMap;
+
 use crate::policy::loaded::{CheckDef, Loaded};
 use crate::replication::prepared::Prepared;
 use crate::scenario::Scenario;
@@ -20,11 +22,19 @@ pub fn scenario_meta(scenario: &Scenario, source: &str) -> ScenarioMeta {
     }
 }
 
-/// What the scores need to know of a policy.
-pub fn policy_meta(policy: &Loaded, prepared: &[Prepared]) -> PolicyMeta {
-    let plans = prepared.iter().flat_map(|prepared| &prepared.rollouts);
-    let mut watched = plans.filter(|plan| plan.players.iter().any(|player| player.name == policy.name));
-    let rollout = watched.next().map_or_else(|| "scenario".to_owned(), |plan| plan.label.clone());
+/// What the scores need to know of policies, in their order.
+pub fn policy_metas(policies: &[Loaded], prepared: &[Prepared]) -> Vec<PolicyMeta> {
+    let mut rollouts: BTreeMap<&str, &str> = BTreeMap::new();
+    for plan in prepared.iter().flat_map(|prepared| &prepared.rollouts) {
+        for player in &plan.players {
+            rollouts.entry(&player.name).or_insert(&plan.label);
+        }
+    }
+    let rollout = |policy: &Loaded| rollouts.get(policy.name.as_str()).copied().unwrap_or("scenario");
+    policies.iter().map(|policy| policy_meta(policy, rollout(policy))).collect()
+}
+
+fn policy_meta(policy: &Loaded, rollout: &str) -> PolicyMeta {
     let check = |check: &CheckDef| CheckMeta {
         name: check.name.clone(),
         good: check.good.clone(),
@@ -34,7 +44,7 @@ pub fn policy_meta(policy: &Loaded, prepared: &[Prepared]) -> PolicyMeta {
         name: policy.name.clone(),
         source: policy.source.clone(),
         engine: policy.engine.name().to_owned(),
-        rollout,
+        rollout: rollout.to_owned(),
         checks: policy.checks.iter().map(check).collect(),
         unsupported: policy.unsupported.len() as u32,
         stand_ins: policy.stand_ins.len() as u32,

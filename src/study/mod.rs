@@ -19,7 +19,7 @@ use crate::replication::{Options, replicate};
 use crate::scenario::Scenario;
 use crate::score::{CostWeights, Input, PolicyMeta, ScenarioMeta, ScoreError, Scorecard, scorecard};
 
-pub use meta::{policy_meta, scenario_meta};
+pub use meta::{policy_metas, scenario_meta};
 
 /// What is played.
 pub struct Study {
@@ -101,7 +101,7 @@ impl Study {
             return Err(StudyError::Binding(errors));
         }
         Ok(Study {
-            policies: policies.iter().map(|policy| policy_meta(policy, &prepared)).collect(),
+            policies: policy_metas(policies, &prepared),
             scenarios: prepared,
             replications: Replications::default(),
             jobs: NonZeroUsize::MIN,

@@ -66,7 +66,7 @@ fn play(policies: &[Loaded]) -> Vec<(String, bool, RunRecord)> {
         for (bad, twin) in [(true, &rollout.bad), (false, &rollout.healthy)] {
             for run in &twin.runs {
                 if let Player::Policy(name) = &run.player {
-                    found.push((name.clone(), bad, run.clone()));
+                    found.push((name.to_string(), bad, run.clone()));
                 }
             }
         }

@@ -55,7 +55,7 @@ fn never(twin: &TwinRecord) -> &RunRecord {
 }
 
 fn of_policy(twin: &TwinRecord) -> &RunRecord {
-    run(twin, &Player::Policy("five-percent".to_owned()))
+    run(twin, &Player::Policy("five-percent".into()))
 }
 
 fn bads(records: &[ReplicationRecord]) -> impl Iterator<Item = &TwinRecord> {

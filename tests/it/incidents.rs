@@ -82,7 +82,7 @@ fn play(published: &Published) -> (ReplicationRecord, RunRecord) {
         .play(&Progress::default())
         .unwrap();
     let record = records.remove(0);
-    let is_it = |run: &&RunRecord| run.player == Player::Policy("published".to_owned());
+    let is_it = |run: &&RunRecord| run.player == Player::Policy("published".into());
     let run = record.rollouts[0].bad.runs.iter().find(is_it).unwrap().clone();
     (record, run)
 }

@@ -39,7 +39,7 @@ fn runs(record: &ReplicationRecord) -> impl Iterator<Item = &RunRecord> {
 }
 
 fn run<'a>(record: &'a ReplicationRecord, name: &str) -> (&'a RunRecord, &'a RunRecord) {
-    let is = |r: &&RunRecord| r.player == Player::Policy(name.to_owned());
+    let is = |r: &&RunRecord| r.player == Player::Policy(name.into());
     let rollout = &record.rollouts[0];
     (rollout.bad.runs.iter().find(is).unwrap(), rollout.healthy.runs.iter().find(is).unwrap())
 }

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use backout::diagnostic::{Diagnostic, Diagnostics, Source};
 use backout::import::{ImportOptions, SourceText, load};
-use backout::lint::{FAMILIES, Facts, Rule, Said, Subject, Text, check, rules};
+use backout::lint::{FAMILIES, Facts, Files, Rule, Said, Subject, Text, check, rules};
 use backout::scenario::embedded::{self, File};
 use backout::scenario::{self, DOUBTS, Scenario};
 
@@ -36,10 +36,11 @@ fn found(files: &[(&str, &str)], args: &[&str], facts: &Facts) -> Result<Diagnos
     let options = ImportOptions { args: args.clone(), allow_missing: true, ..ImportOptions::default() };
     let sources: Vec<SourceText<'_>> = files.iter().map(|(name, text)| SourceText { name, text }).collect();
     let texts: Vec<Text<'_>> = files.iter().map(|(name, text)| Text { name, text }).collect();
+    let parsed = Files::parse(&texts);
     let said = Said { args, ..Said::default() };
     let mut all = Diagnostics::new();
     for policy in load(&sources, &options)? {
-        all.extend(check(&Subject::new(&texts, &policy, facts, &said)));
+        all.extend(check(&Subject::new(&parsed, &policy, facts, &said)));
     }
     Ok(all)
 }

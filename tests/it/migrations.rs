@@ -471,7 +471,7 @@ triggers:
 }
 
 fn run<'a>(record: &'a ReplicationRecord, bad: bool, name: &str) -> &'a RunRecord {
-    of(record, bad, &Player::Policy(name.to_owned()))
+    of(record, bad, &Player::Policy(name.into()))
 }
 
 fn reference(record: &ReplicationRecord, bad: bool, reference: Reference) -> &RunRecord {

@@ -45,7 +45,7 @@ fn play(scenario: Scenario, policies: &[Loaded], n: u32) -> Vec<ReplicationRecor
 
 /// The runs of a policy in the bad twins, or in the healthy ones.
 fn runs(records: &[ReplicationRecord], name: &str, bad: bool) -> Vec<RunRecord> {
-    let is = |run: &&RunRecord| run.player == Player::Policy(name.to_owned());
+    let is = |run: &&RunRecord| run.player == Player::Policy(name.into());
     let of = |record: &ReplicationRecord| {
         let twin = if bad { &record.rollouts[0].bad } else { &record.rollouts[0].healthy };
         twin.runs.iter().find(is).unwrap().clone()
@@ -93,7 +93,7 @@ fn a_page_is_acted_on_after_its_chain_and_without_people_only_counted() {
         // Two files have two phases, so their first bad look is up to one interval apart.
         let page = decision.at - CHAIN;
         assert!(page.abs_diff(automatic.decision.as_ref().unwrap().at) < INTERVAL, "paged at {page}");
-        assert_eq!(decision.reasons, ["a person, 7m50s after the page: errors"]);
+        assert_eq!(*decision.reasons, ["a person, 7m50s after the page: errors"]);
         let rollback = paged.rollback.as_ref().unwrap();
         assert!(!rollback.unattended && rollback.restored.is_some() && paged.pages == 1);
         assert_eq!(paged.told, Some(Told { at: Some(decision.at) }));

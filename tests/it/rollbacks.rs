@@ -125,7 +125,7 @@ fn which_check_finds_which_defect() {
                 ..person_after_two_minutes()
             };
             let (run, _) = rolled_back(switched(BESIDE, conditions));
-            let rollback = run.rollback.expect("the oracle rolls back");
+            let rollback = run.rollback.clone().expect("the oracle rolls back");
             let look = rollback.steps.iter().find(|step| step.right.is_some());
             let look = look.unwrap_or_else(|| panic!("{name}, {check_name}: nobody looked: {rollback:?}"));
             let users = leaves(name);
@@ -189,7 +189,7 @@ fn each_rule_leads_where_it_points() {
 #[test]
 fn a_rule_that_finds_nothing_makes_a_rollback_impossible() {
     let (run, _) = rolled_back(switched(BESIDE, going_to(&["tagged: {tag: stable}"])));
-    assert_eq!(run.rollback.unwrap().outcome, RollbackOutcome::Impossible);
+    assert_eq!(run.rollback.clone().unwrap().outcome, RollbackOutcome::Impossible);
 }
 
 #[test]
@@ -201,7 +201,7 @@ fn after_a_failed_look_the_next_target_is_tried() {
             ..going_to(&["second_newest_deploy: {}", "named: {name: v1}"])
         };
         let (run, _) = rolled_back(switched(strategy, conditions));
-        let rollback = run.rollback.unwrap();
+        let rollback = run.rollback.clone().unwrap();
         assert_eq!(rollback.target.as_deref(), Some("v1"), "{strategy}: {rollback:?}");
         assert!(rollback.verified.is_some() && rollback.unattended, "{strategy}: {rollback:?}");
         let stopped = rollback.steps.iter().any(|step| step.name == "stop the failed target");
@@ -223,12 +223,12 @@ fn who_releases_less_often_than_images_are_kept_cannot_go_back() {
     conditions.history.retention = studies::yaml("{image_age: 168h}");
     // As long as its pods run nobody needs the image.
     let (beside, _) = rolled_back(switched(BESIDE, conditions.clone()));
-    assert_eq!(beside.rollback.unwrap().outcome, RollbackOutcome::Worked);
+    assert_eq!(beside.rollback.clone().unwrap().outcome, RollbackOutcome::Worked);
     let mut late = switched(REPLACED, conditions.clone());
     late.faults =
         vec![("change.faults[0]".to_owned(), studies::yaml("error_burst: {share: 30%, after: 5m}"))];
     let (gone, never) = rolled_back(late.clone());
-    assert_eq!(gone.rollback.unwrap().outcome, RollbackOutcome::Impossible);
+    assert_eq!(gone.rollback.clone().unwrap().outcome, RollbackOutcome::Impossible);
     assert_eq!(gone.harmed, never.harmed);
     // What is left is a fix forwards.
     late.rollback_conditions.on_failure = vec![Fallback::ForwardFix];
@@ -244,7 +244,7 @@ fn a_tag_that_moved_brings_the_new_revision_again() {
     let mut conditions = person_after_two_minutes();
     conditions.history.past = vec![v("v1", 1, ", artefact: overwritten")];
     let (run, never) = rolled_back(switched(REPLACED, conditions));
-    let rollback = run.rollback.unwrap();
+    let rollback = run.rollback.clone().unwrap();
     assert!(!helped(&rollback), "{rollback:?}");
     assert!(run.harmed.total() * 10 > never.harmed.total() * 8);
 }
@@ -272,5 +272,5 @@ fn a_fix_that_mends_nothing_harms_on() {
     let (bad, _) = unwell("100%");
     assert!(good.harmed.total() * 3 < never.harmed.total(), "{:?} of {:?}", good.harmed, never.harmed);
     assert!(bad.harmed.total() * 10 > never.harmed.total() * 9, "{:?} of {:?}", bad.harmed, never.harmed);
-    assert!(!good.rollback.unwrap().unattended, "somebody writes a fix");
+    assert!(!good.rollback.clone().unwrap().unattended, "somebody writes a fix");
 }

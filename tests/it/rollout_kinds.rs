@@ -24,7 +24,7 @@ fn play(strategy: &str, policies: &[Loaded]) -> Vec<ReplicationRecord> {
 
 /// The runs of a policy in the bad twin.
 fn bad_runs<'a>(records: &'a [ReplicationRecord], name: &str) -> Vec<&'a RunRecord> {
-    let player = Player::Policy(name.to_owned());
+    let player = Player::Policy(name.into());
     let runs = records.iter().flat_map(|record| &record.rollouts[0].bad.runs);
     runs.filter(|run| run.player == player).collect()
 }

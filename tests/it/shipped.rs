@@ -39,7 +39,7 @@ fn play(scenario: &Arc<Scenario>, policies: &[Loaded], n: u32) -> Vec<Replicatio
 }
 
 fn runs<'a>(record: &'a ReplicationRecord, name: &str) -> [&'a RunRecord; 2] {
-    let is = |r: &&RunRecord| r.player == Player::Policy(name.to_owned());
+    let is = |r: &&RunRecord| r.player == Player::Policy(name.into());
     let find = |bad: bool| {
         record
             .rollouts
@@ -99,7 +99,7 @@ fn cheapest(twin: &TwinRecord, rate: f64) -> RunRecord {
     let known = [Reference::Never, Reference::Always, Reference::Oracle].map(Player::Reference);
     let runs = twin.runs.iter().filter(|run| known.contains(&run.player));
     let best = runs.min_by(|a, b| cost(a, alarm(a), rate).total_cmp(&cost(b, alarm(b), rate))).unwrap();
-    RunRecord { player: Player::Policy("hindsight".to_owned()), ..best.clone() }
+    RunRecord { player: Player::Policy("hindsight".into()), ..best.clone() }
 }
 
 #[test]

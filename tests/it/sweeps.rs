@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
+use backout::diagnostic::Source;
 use backout::policy::loaded::{CheckDef, Limits, Loaded, QueryDef};
 use backout::policy::native::{AfterDecision, Native, OnTrouble, Rearm, Rule, Then, TriggerDef};
 use backout::quantity::Ratio;
 use backout::replication::prepared::{PrepareOptions, Prepared};
-use backout::replication::record::ReplicationRecord;
+use backout::replication::record::{DecisionKind, ReplicationRecord, RunRecord};
 use backout::replication::{Options, replicate};
-use backout::scenario::Scenario;
+use backout::rollback::RollbackConditions;
 use backout::scenario::resolved::FidelityChoice;
+use backout::scenario::{self, Scenario, embedded};
+use backout::telemetry::naming::Naming;
 use backout::time::SimDuration;
 use proptest::prelude::*;
 
@@ -25,6 +28,10 @@ const NUMBERS: [&str; 6] = [
     "sum by (pod) (rate(http_requests_total{role=\"candidate\",code=~\"5..\"}[1m]))",
     "sum(rate(http_requests_total{role=\"candidate\"}[1m])) / sum(rate(http_requests_total[1m]))",
 ];
+
+/// Two reasons for false rollbacks, one of which makes hardly any.
+const CONFOUNDERS: [&str; 2] =
+    ["traffic_spike: {factor: 1.1, at: 1m, for: 1m}", "neighbour_outage: {share: 20%, at: 4m, for: 3m}"];
 
 /// One trigger that compares a number.
 #[derive(Clone, Debug)]
@@ -83,9 +90,9 @@ fn loaded(name: String, variant: &Variant) -> Loaded {
 
 fn rule() -> impl Strategy<Value = Rule> {
     prop_oneof![
-        (0u64..5, 0u64..3).prop_map(|(hold, keep)| Rule::For {
-            hold: SimDuration::from_secs(hold * 20),
-            keep: SimDuration::from_secs(keep * 30),
+        // The last is longer than anything that is played.
+        (prop::sample::select(vec![0u64, 20, 40, 60, 80, 100_000]), 0u64..3).prop_map(|(hold, keep)| {
+            Rule::For { hold: SimDuration::from_secs(hold), keep: SimDuration::from_secs(keep * 30) }
         }),
         (1u32..5).prop_map(Rule::Consecutive),
         (1u32..4, 0u32..4).prop_map(|(k, more)| Rule::KOfN { k, n: k + more }),
@@ -123,6 +130,7 @@ fn variant() -> impl Strategy<Value = Variant> {
     let limit = prop_oneof![
         Just(0.0),
         Just(-1.0),
+        Just(1e9),
         (1u32..12).prop_map(|percent| f64::from(percent) / 100.0),
         (1u32..9).prop_map(|tenths| f64::from(tenths) / 10.0),
     ];
@@ -153,11 +161,20 @@ fn variant() -> impl Strategy<Value = Variant> {
     })
 }
 
-fn scenario(loss: f64, query_errors: f64) -> Arc<Scenario> {
-    let mut scenario = studies::canary(FidelityChoice::Flow, 40.0);
+fn monitored(mut scenario: Scenario, loss: f64, query_errors: f64) -> Arc<Scenario> {
     scenario.telemetry.loss = Ratio::new(loss).unwrap();
     scenario.telemetry.query_errors = Ratio::new(query_errors).unwrap();
     studies::shared(scenario)
+}
+
+fn scenario(loss: f64, query_errors: f64) -> Arc<Scenario> {
+    monitored(studies::canary(FidelityChoice::Flow, 40.0), loss, query_errors)
+}
+
+/// The same with confounders, without which false rollbacks are looked at again.
+fn outage_beside(loss: f64, query_errors: f64) -> Arc<Scenario> {
+    let canary = studies::canary(FidelityChoice::Flow, 40.0);
+    monitored(studies::confounded(canary, &CONFOUNDERS), loss, query_errors)
 }
 
 fn policies(variants: &[Variant]) -> Vec<Loaded> {
@@ -225,6 +242,107 @@ fn a_sweep_s_decisions_come_at_many_instants() {
     assert!(runs.iter().any(|run| run.decision.is_none() && run.checks[0].bad > 0), "nobody just missed");
 }
 
+#[test]
+fn false_rollbacks_are_explained_together_as_one_by_one() {
+    let variants: Vec<Variant> = (0..40u32)
+        .flat_map(|step| [1, 3].map(|count| like(f64::from(step) * 0.005, Rule::Consecutive(count))))
+        .collect();
+    let prepared = prepared(outage_beside(0.0, 0.05), &policies(&variants), 5);
+    let together = replicate(&prepared, 0, Options::default());
+    let one_by_one = replicate(&prepared, 0, Options { no_sweep: true, ..Options::default() });
+    assert_eq!(json(&together), json(&one_by_one));
+    let of = |cause: &str| {
+        let runs = together.rollouts[0].healthy.runs.iter();
+        runs.filter(|run| run.false_cause.as_deref() == Some(cause)).count()
+    };
+    let (noise, outage) = (of("noise"), of("neighbour_outage (confounders[1])"));
+    assert!(noise > 0 && outage > 0, "{noise} by noise, {outage} by the outage");
+}
+
+#[test]
+fn neighbours_who_found_the_same_share_it() {
+    let variants: Vec<Variant> =
+        (0..200u32).map(|step| like(f64::from(step) * 0.001, Rule::Consecutive(3))).collect();
+    let prepared = prepared(scenario(0.01, 0.0), &policies(&variants), 3);
+    let record = replicate(&prepared, 0, Options::default());
+    let runs = &record.rollouts[0].bad.runs[4..];
+    let shared = runs.windows(2).filter(|pair| Arc::ptr_eq(&pair[0].checks, &pair[1].checks)).count();
+    assert!(shared > runs.len() / 4, "{shared} of {}", runs.len());
+    assert!(shared < runs.len() - 3, "all of them found the same");
+}
+
+/// Rollbacks by the book, those that are undone by a sync, and fixes that mend nothing and are rolled back.
+const WAYS_BACK: [fn() -> RollbackConditions; 3] = [
+    RollbackConditions::default,
+    || RollbackConditions {
+        reverted_after: Some(SimDuration::from_mins(2)),
+        ..RollbackConditions::default()
+    },
+    || RollbackConditions {
+        fix: studies::yaml("{takes: 2m, bad: 100%, falls_back: 1m}"),
+        ..RollbackConditions::default()
+    },
+];
+
+/// What must be seen in one of the runs of a shipped scenario, lest a test of it prove nothing.
+type Sign = fn(&RunRecord) -> bool;
+
+/// Shipped scenarios in which something comes of a decision that others do not have: a sync after the rollback, a fix
+/// forwards, data that is lost, writes that are halted, an overload that feeds itself, request by request.
+const WHAT_FOLLOWS: [(&str, Sign); 5] = [
+    ("rollback/sync-puts-it-back", |run| !run.further.is_empty()),
+    ("rollback/fix-forward", |run| run.rollback.as_ref().is_some_and(|r| r.procedure == "forward_fix")),
+    ("database/silent-corruption", |run| run.data.is_some_and(|data| data.corrupted > 0)),
+    ("database/point-of-no-return", |run| {
+        run.decision.as_ref().is_some_and(|d| d.kind == DecisionKind::Stop)
+    }),
+    ("overload/retry-storm", |run| run.metastable.is_some()),
+];
+
+#[test]
+fn what_follows_a_decision_is_the_same_together_and_one_by_one() {
+    let thens = [Then::RollBack, Then::ForwardFix, Then::Stop];
+    let rules = [Rule::Consecutive(1), Rule::Consecutive(4), Rule::KOfN { k: 2, n: 8 }];
+    let variants: Vec<Variant> = (0..30usize)
+        .map(|step| Variant {
+            number: [0, 5][step % 2],
+            then: thens[step / 2 % 3].clone(),
+            ..like(step as f64 * 0.004, rules[step % 3])
+        })
+        .collect();
+    for (name, sign) in WHAT_FOLLOWS {
+        let file = embedded::scenario(name).unwrap();
+        let scenario = scenario::read(file.name(), Source::new(file.path, file.text)).unwrap().scenario;
+        let target = &scenario.world.services[usize::from(scenario.world.target.0)].name;
+        let naming = Naming::native(target);
+        let policies: Vec<Loaded> =
+            policies(&variants).into_iter().map(|p| Loaded { naming: naming.clone(), ..p }).collect();
+        let prepared = prepared(Arc::new(scenario), &policies, 11);
+        assert_eq!(prepared.rollouts[0].sweep.alone.len(), 4, "{name}");
+        let together = replicate(&prepared, 0, Options::default());
+        let one_by_one = replicate(&prepared, 0, Options { no_sweep: true, ..Options::default() });
+        assert_eq!(json(&together), json(&one_by_one), "{name}");
+        let runs = &together.rollouts[0].bad.runs[4..];
+        assert!(runs.iter().any(sign), "nobody in {name} shows what it was chosen for");
+        assert!(runs.iter().any(|run| run.decision.is_some()), "nobody decides in {name}");
+    }
+}
+
+#[test]
+fn a_stored_run_is_one_flat_object_that_reads_back_as_it_was() {
+    let prepared = prepared(scenario(0.0, 0.0), &policies(&[like(0.02, Rule::Consecutive(2))]), 5);
+    let record = replicate(&prepared, 0, Options::default());
+    let text = json(&record);
+    let again: ReplicationRecord = serde_json::from_str(&text).unwrap();
+    assert_eq!(again, record);
+    assert_eq!(json(&again), text);
+    let run: serde_json::Value = serde_json::to_value(&record.rollouts[0].bad.runs[4]).unwrap();
+    for key in ["player", "decision", "rollback", "counts", "harmed", "checks", "ended_at", "miss", "trace"] {
+        assert!(run.get(key).is_some(), "no {key}");
+    }
+    assert!(run.get("course").is_none());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(48) })]
 
@@ -235,8 +353,12 @@ proptest! {
         loss in prop::sample::select(vec![0.0, 0.02, 0.3]),
         query_errors in prop::sample::select(vec![0.0, 0.0, 0.1, 0.4]),
         no_merge in prop::bool::weighted(0.2),
+        outage in prop::bool::weighted(0.3),
+        conditions in prop::sample::select(WAYS_BACK.to_vec()),
     ) {
-        let prepared = prepared(scenario(loss, query_errors), &policies(&variants), seed);
+        let scenario = if outage { outage_beside(loss, query_errors) } else { scenario(loss, query_errors) };
+        let scenario = Scenario { rollback_conditions: conditions(), ..Arc::unwrap_or_clone(scenario) };
+        let prepared = prepared(studies::shared(scenario), &policies(&variants), seed);
         let options = Options { no_merge, ..Options::default() };
         let together = replicate(&prepared, 0, options);
         let one_by_one = replicate(&prepared, 0, Options { no_sweep: true, ..options });

@@ -107,7 +107,7 @@ fn play(scenario: Scenario) -> [RunRecord; 2] {
         .unwrap();
     let runs = records.remove(0).rollouts.remove(0).bad.runs;
     ["middle", "late"].map(|name| {
-        let is_it = |run: &&RunRecord| run.player == Player::Policy(name.to_owned());
+        let is_it = |run: &&RunRecord| run.player == Player::Policy(name.into());
         runs.iter().find(is_it).unwrap().clone()
     })
 }

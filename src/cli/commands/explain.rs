@@ -71,8 +71,9 @@ pub(super) fn run(global: &Global, explain: &Explain, ui: &Ui) -> Result<(), Fai
     let (facts, said) = (doubts::facts(&scenario), doubts::said(&explain.policy)?);
     let mut all: Vec<Explained> = Vec::new();
     for set in &sets {
+        let files = doubts::parsed(set);
         let told = |policy: &Loaded| Explained {
-            warnings: doubts::of_policy(set, policy, &facts, &said),
+            warnings: doubts::of_policy(&files, policy, &facts, &said),
             ..explained(policy, &scenario)
         };
         all.extend(set.policies.iter().map(told));

@@ -14,7 +14,7 @@ use crate::replication::record::ReplicationRecord;
 use crate::replication::{Options, replicate};
 use crate::report::Screen;
 use crate::report::timeline::{self, Glyphs, TimelineInput, Twin};
-use crate::study::{Study, policy_meta, scenario_meta};
+use crate::study::{Study, scenario_meta};
 
 pub(super) fn run(global: &Global, run: &Run, ui: &Ui) -> Result<(), Failure> {
     let format = super::format(global, &["text", "json"])?;
@@ -41,10 +41,11 @@ fn timelines(plan: &RunPlan, source: &str, screen: Screen) -> Result<String, Fai
     let mut texts = Vec::new();
     for policy in &plan.policies {
         let (record, study) = play(plan, std::slice::from_ref(policy))?;
+        let Some(meta) = study.policy_metas().first() else { continue };
         let input = TimelineInput {
             record: &record,
             scenario: &scenario,
-            policy: &policy_meta(policy, study.prepared()),
+            policy: meta,
             seed: plan.seed,
             twin,
             screen,

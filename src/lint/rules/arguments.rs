@@ -242,6 +242,9 @@ fn undeclared(subject: &Subject<'_>) -> Vec<Mistake> {
 }
 
 fn left_over(subject: &Subject<'_>) -> Vec<Mistake> {
+    if subject.said.args.is_empty() {
+        return Vec::new();
+    }
     let mut texts = Vec::new();
     subject.documents().for_each(|document| document.texts(&mut texts));
     let declared: Vec<&str> =

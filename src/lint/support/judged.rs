@@ -6,10 +6,9 @@ use promql_parser::parser::Expr;
 use super::place::{At, File, Spot};
 use super::query::{self, Comparison, Operator};
 use super::values::{Reading, Values};
-use crate::document::parse_typed;
-use crate::lint::Facts;
+use crate::lint::{Facts, Files};
 use crate::policy::loaded::{CheckDef, Loaded};
-use crate::policy::native::{NativeFile, Then, TriggerSpec, paces};
+use crate::policy::native::{Then, TriggerSpec, paces};
 use crate::strategy::StrategySpec;
 use crate::telemetry::naming::Engine;
 use crate::time::SimDuration;
@@ -90,7 +89,7 @@ pub(crate) struct Metric {
 }
 
 /// The judgements of a policy, in the order of its checks.
-pub(crate) fn all(policy: &Loaded, files: &[File<'_>], facts: &Facts) -> Vec<Judged> {
+pub(crate) fn all(policy: &Loaded, files: &Files<'_>, facts: &Facts) -> Vec<Judged> {
     match policy.engine {
         Engine::Native => native(policy, files, facts),
         _ => policy.checks.iter().map(|check| of_check(policy, check, files, facts)).collect(),
@@ -112,13 +111,13 @@ fn with_values(
     comparisons.into_iter().map(compared).collect()
 }
 
-fn native(policy: &Loaded, files: &[File<'_>], facts: &Facts) -> Vec<Judged> {
+fn native(policy: &Loaded, files: &Files<'_>, facts: &Facts) -> Vec<Judged> {
     let Some(root) = own(policy, files) else { return Vec::new() };
-    let Ok(file) = parse_typed::<NativeFile>(&policy.source, root.source_text()) else { return Vec::new() };
+    let Some(file) = files.get(&policy.source).and_then(File::native) else { return Vec::new() };
     let items = root.get("triggers").into_iter().flat_map(|list| list.items());
-    let judged = |(spec, item): (TriggerSpec, At<'_>)| {
+    let judged = |(spec, item): (&TriggerSpec, At<'_>)| {
         // Where the pace changes, the first one is judged.
-        let spec = TriggerSpec { every: paces(spec.every, &spec.evaluate).0, ..spec };
+        let spec = TriggerSpec { every: paces(spec.every, &spec.evaluate).0, ..spec.clone() };
         let expr = item.get("expr").unwrap_or(item);
         let tree = query::tree(&spec.expr);
         let comparisons = tree.as_ref().map(query::comparisons).unwrap_or_default();
@@ -135,11 +134,11 @@ fn native(policy: &Loaded, files: &[File<'_>], facts: &Facts) -> Vec<Judged> {
             metric: None,
         }
     };
-    file.triggers.into_iter().zip(items).map(judged).collect()
+    file.triggers.iter().zip(items).map(judged).collect()
 }
 
-fn own<'f>(policy: &Loaded, files: &'f [File<'_>]) -> Option<At<'f>> {
-    files.iter().find(|file| file.name() == policy.source)?.documents().next()
+fn own<'f>(policy: &Loaded, files: &'f Files<'_>) -> Option<At<'f>> {
+    files.get(&policy.source)?.document(0)
 }
 
 /// Whether a verdict is a decision, at once or later.
@@ -166,7 +165,7 @@ fn pace(spec: &TriggerSpec) -> Pace {
 }
 
 /// An Argo metric or a Flagger check. Its band is what loading made of conditions and ranges.
-fn of_check(policy: &Loaded, check: &CheckDef, files: &[File<'_>], facts: &Facts) -> Judged {
+fn of_check(policy: &Loaded, check: &CheckDef, files: &Files<'_>, facts: &Facts) -> Judged {
     let item = find(policy, check, files);
     let tree = check.query.as_deref().and_then(query::tree);
     let limits = [
@@ -206,7 +205,7 @@ fn of_check(policy: &Loaded, check: &CheckDef, files: &[File<'_>], facts: &Facts
 }
 
 /// The item a check was read from: the metric on its line.
-fn find<'f>(policy: &Loaded, check: &CheckDef, files: &'f [File<'_>]) -> Option<At<'f>> {
+fn find<'f>(policy: &Loaded, check: &CheckDef, files: &'f Files<'_>) -> Option<At<'f>> {
     // Lines repeat across files: the policy's own comes first.
     let own = files.iter().filter(|file| file.name() == policy.source);
     let others = files.iter().filter(|file| file.name() != policy.source);
@@ -238,9 +237,9 @@ fn argo_pace(item: At<'_>) -> Option<Pace> {
     Some(Pace { every, first, needed, counts: true, delay: SimDuration::ZERO })
 }
 
-fn flagger_pace(policy: &Loaded, files: &[File<'_>]) -> Option<Pace> {
+fn flagger_pace(policy: &Loaded, files: &Files<'_>) -> Option<Pace> {
     let Some(StrategySpec::Flagger(flagger)) = &policy.rollout else { return None };
-    let file = files.iter().find(|file| file.name() == policy.source)?;
+    let file = files.get(&policy.source)?;
     let canary = file.documents().find(|at| at.get("kind").is_some_and(|kind| kind.raw() == "Canary"))?;
     let analysis = canary.at("spec.analysis").or_else(|| canary.at("spec.canaryAnalysis"))?;
     let needed = whole_number(analysis, "threshold").and_then(|count| u64::try_from(count).ok()).unwrap_or(1);

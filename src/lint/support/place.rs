@@ -1,21 +1,24 @@
 //! Places in users' files: a node with its text, and mistakes found there.
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use crate::diagnostic::{Diagnostic, Location, Source};
-use crate::document::{Node, NodeValue, parse_documents};
+use crate::document::{Node, NodeValue, parse_documents, parse_typed};
 use crate::lint::{Mistake, Text};
+use crate::policy::native::NativeFile;
 
 /// A parsed text.
 pub(crate) struct File<'a> {
     source: Source<'a>,
     documents: Vec<Node>,
+    native: OnceLock<Option<NativeFile>>,
 }
 
 impl<'a> File<'a> {
     pub(crate) fn parse(text: &Text<'a>) -> Option<Self> {
         let documents = parse_documents(text.name, text.text).ok()?;
-        Some(File { source: Source::new(text.name, text.text), documents })
+        Some(File { source: Source::new(text.name, text.text), documents, native: OnceLock::new() })
     }
 
     pub(crate) fn name(&self) -> &'a str {
@@ -24,6 +27,16 @@ impl<'a> File<'a> {
 
     pub(crate) fn documents(&self) -> impl Iterator<Item = At<'_>> {
         self.documents.iter().map(|node| At { source: self.source, node, place: node.location })
+    }
+
+    pub(crate) fn document(&self, place: usize) -> Option<At<'_>> {
+        let node = self.documents.get(place)?;
+        Some(At { source: self.source, node, place: node.location })
+    }
+
+    /// What it says if it is a file of native triggers.
+    pub(crate) fn native(&self) -> Option<&NativeFile> {
+        self.native.get_or_init(|| parse_typed(self.source.name, self.source.text).ok()).as_ref()
     }
 }
 
@@ -65,11 +78,6 @@ impl<'f> At<'f> {
     /// The keys of a mapping, with their places.
     pub(crate) fn keys(&self) -> impl Iterator<Item = (&'f str, Location)> + use<'f> {
         self.node.entries().iter().map(|entry| (entry.key.as_str(), entry.location))
-    }
-
-    /// The whole text it is in.
-    pub(crate) fn source_text(&self) -> &'f str {
-        self.source.text
     }
 
     /// Every scalar in it, as written; depth is bounded where the file is parsed.

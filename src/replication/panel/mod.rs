@@ -10,6 +10,7 @@
 mod seating;
 mod state;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::promql::{Comparison, Labels, Program, PromqlError, QueryId};
@@ -88,10 +89,13 @@ struct Place {
 }
 
 #[derive(Debug)]
-struct Group {
+struct Group<'a> {
     naming: Naming,
     program: Program,
     slots: Vec<QueryId>,
+    /// Slots by the texts that were met, and by what they compile to.
+    texts: BTreeMap<&'a str, usize>,
+    places: BTreeMap<QueryId, usize>,
     families: Vec<FamilyBinding>,
     bounds: Vec<Bound>,
     alone: bool,
@@ -101,7 +105,7 @@ struct Group {
 #[derive(Debug)]
 struct PanelQuery {
     place: Place,
-    selectors: Vec<BoundSelector>,
+    selectors: Arc<[BoundSelector]>,
 }
 
 /// What some of the players read.
@@ -133,7 +137,7 @@ impl Panel {
     ) -> Result<Panel, Vec<PanelError>> {
         let mut errors = Vec::new();
         let mut binder = Binder::new(dialects, world);
-        let mut groups: Vec<Group> = Vec::new();
+        let mut groups: Vec<Group<'_>> = Vec::new();
         let mut queries = Vec::with_capacity(inputs.len());
         for (policy, input) in inputs.iter().enumerate() {
             match bind_policy(policy, input, &mut binder) {

@@ -19,7 +19,32 @@ pub(super) struct Desk {
     /// Instant and rows of the store, visible or not, for which the answers of this round hold.
     at: (i64, usize),
     round: u64,
-    answers: Vec<Answer>,
+    answers: Answers,
+}
+
+/// The answers of a desk. Of the queries of thousands of variants only a few are ever asked for, so there is room for
+/// those alone.
+#[derive(Debug)]
+struct Answers {
+    /// By slot: the place of its answer, counted from 1; 0 if it was not asked for yet.
+    places: Vec<u32>,
+    given: Vec<Answer>,
+}
+
+impl Answers {
+    fn new(slots: usize) -> Self {
+        Answers { places: vec![0; slots], given: Vec::new() }
+    }
+
+    /// The answer of a slot, if there is such a slot; one that was never given holds in no round.
+    fn of(&mut self, slot: usize) -> Option<&mut Answer> {
+        let place = self.places.get_mut(slot)?;
+        if *place == 0 {
+            self.given.push(Answer::NONE);
+            *place = self.given.len() as u32;
+        }
+        self.given.get_mut(*place as usize - 1)
+    }
 }
 
 /// The answer to one query; it holds in the round it was given in, afterwards only its allocation is of use.
@@ -41,7 +66,7 @@ impl Desk {
             evaluator: Evaluator::new(),
             at: (i64::MIN, 0),
             round: 0,
-            answers: vec![Answer::NONE; queries],
+            answers: Answers::new(queries),
         }
     }
 
@@ -56,7 +81,7 @@ impl Desk {
     /// Goes on with the buffers of a branch that has ended.
     fn inherit(&mut self, mut old: Desk) {
         self.evaluator.inherit(&mut old.evaluator);
-        if self.answers.len() == old.answers.len() {
+        if self.answers.places.len() == old.answers.places.len() {
             self.answers = old.answers;
             self.round = self.round.max(old.round) + 1;
             self.at = (i64::MIN, 0);
@@ -72,7 +97,7 @@ impl Clone for Desk {
             evaluator: self.evaluator.clone(),
             at: (i64::MIN, 0),
             round: 0,
-            answers: vec![Answer::NONE; self.answers.len()],
+            answers: Answers::new(self.answers.places.len()),
         }
     }
 }
@@ -173,7 +198,7 @@ impl PanelState {
             desk.view.extend(store);
             desk.round += 1;
         }
-        let answer = desk.answers.get_mut(place.slot).ok_or(EvalError::UnknownQuery)?;
+        let answer = desk.answers.of(place.slot).ok_or(EvalError::UnknownQuery)?;
         if answer.round != desk.round {
             answer.round = desk.round;
             let (program, slots, _) = panel.programs.get(place.group).ok_or(EvalError::UnknownQuery)?;

@@ -3,9 +3,11 @@
 use crate::policy::CheckOutcome;
 use crate::policy::native::Rule;
 use crate::replication::branch::CheckAccount;
+use crate::replication::record::CheckSummary;
 use crate::time::SimTime;
 
 use super::Seen;
+use super::ranking::{Ranking, Standing};
 
 /// The evaluations of a group so far. Values are turned so that higher is worse ([`super::Group::up`]).
 #[derive(Clone, Debug, Default)]
@@ -14,10 +16,12 @@ pub(super) struct Account {
     counted: Vec<(SimTime, f64)>,
     /// What a check that was never bad has found.
     common: CheckAccount,
-    /// The findings since the onset; NaN where there was no value.
+    /// The findings since the onset; minus infinity, which is bad for nobody, where there was no value.
     found: Vec<f64>,
     /// The highest of them.
     highest: Option<f64>,
+    /// The same in order, as far as somebody asked for it.
+    ranking: Ranking,
     spare: Vec<f64>,
 }
 
@@ -31,7 +35,7 @@ impl Account {
         };
         self.common.note(outcome, after_onset);
         if after_onset {
-            self.found.push(up);
+            self.found.push(if up.is_nan() { f64::NEG_INFINITY } else { up });
             if !up.is_nan() {
                 self.highest = Some(self.highest.map_or(up, |high| high.max(up)));
             }
@@ -75,20 +79,17 @@ impl Account {
         (k > 0).then(|| *self.spare.select_nth_unstable_by(place, f64::total_cmp).1)
     }
 
-    /// What a check has found for which these values are bad; what is above a bad value must be bad too.
-    pub(super) fn settle(&self, is_bad: impl Fn(f64) -> bool) -> CheckAccount {
-        let mut account = self.common;
-        if !self.highest.is_some_and(&is_bad) {
-            return account;
+    /// What a check has found for which these values are bad, and how it stands; what is above a bad value must be
+    /// bad too.
+    pub(super) fn settle(&mut self, is_bad: impl Fn(f64) -> bool) -> (CheckSummary, Standing) {
+        let mut standing = Standing { bad: 0, longest: 0, down_to: None };
+        if self.highest.is_some_and(&is_bad) {
+            self.ranking.catch_up(&self.found);
+            standing = self.ranking.standing(is_bad);
         }
-        let mut streak = 0;
-        for &up in &self.found {
-            streak = if is_bad(up) { streak + 1 } else { 0 };
-            account.summary.bad += u32::from(streak > 0);
-            account.summary.longest_bad = account.summary.longest_bad.max(streak);
-        }
-        account.streak = streak;
-        account
+        let summary =
+            CheckSummary { bad: standing.bad, longest_bad: standing.longest, ..self.common.summary };
+        (summary, standing)
     }
 }
 

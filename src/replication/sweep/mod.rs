@@ -4,37 +4,44 @@
 //! Variants of a trigger (threshold, `for`, count) share the value they compare. Nothing has to be done for those that
 //! would not fire: per instant the value is asked once, and for every rule the *level* is found, the highest threshold
 //! at which the rule would fire now: with `consecutive: 3` the lowest of the last three values, with 2 of 5 the second
-//! highest of the last five. Thresholds are sorted, so those who fire are the first of a list. They leave the sweep as
-//! ordinary riders, with everything their checks found settled from what the sweep noted; the others do so at the end.
+//! highest of the last five. Thresholds are sorted, so those who fire are the first of a list. They leave the sweep as a
+//! [`Party`], with everything their checks found settled from what the sweep noted; the others do so at the end. What a
+//! check found changes with the threshold at the values only, so neighbours nearly always found the same (`ranking.rs`).
 //!
 //! Traps: the result must be that of asking every policy at every tick, to the last byte
 //! (`tests/it/sweeps.rs`), so only what is known to be a native trigger of this kind takes part (`plan.rs`); where a
 //! timeline is kept everybody is asked. A query that fails or has no data must count for the sweep as it would for each.
 
 mod account;
+mod party;
 mod plan;
+mod ranking;
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::policy::native::OnTrouble;
-use crate::policy::{Observation, Policy, Queries, QueryError, Start, Verdict};
+use crate::policy::{Queries, QueryError, Start};
 use crate::promql::Value;
 use crate::rng::Purpose;
 use crate::time::SimTime;
 
-use super::branch::Rider;
 use super::play::Stage;
+use super::record::CheckSummary;
 use super::setting::Setting;
 use super::station::{Answers, Station};
 
 use self::account::Account;
+pub use self::party::Party;
+use self::plan::Rung;
 pub use self::plan::{Group, SweepPlan};
 
 /// The policies of one group that have not fired yet.
 #[derive(Clone, Debug)]
 struct Live {
     group: Arc<Group>,
-    next_tick: SimTime,
     account: Account,
     /// How many have left each list of the group, from its front on.
     gone: Vec<usize>,
@@ -44,8 +51,14 @@ struct Live {
 }
 
 /// All groups on a branch. There is none on a branch where somebody has acted.
+///
+/// Policies of other files look at other instants, so there may be a thousand groups of which one is due.
 #[derive(Clone, Debug, Default)]
-pub struct Sweep(Vec<Live>);
+pub struct Sweep {
+    groups: Vec<Live>,
+    /// When each group with somebody left wants to be asked, with its index: the next one on top.
+    agenda: BinaryHeap<Reverse<(SimTime, usize)>>,
+}
 
 /// What is known at the instant of an evaluation.
 #[derive(Clone, Copy)]
@@ -66,30 +79,6 @@ pub(super) enum Seen {
     Error,
 }
 
-/// A policy that has said everything.
-#[derive(Clone, Copy)]
-struct Through;
-
-impl Policy for Through {
-    fn start(&mut self, _start: &Start) {}
-
-    fn next_tick(&self) -> SimTime {
-        SimTime::NEVER
-    }
-
-    fn observe(&mut self, _observation: &mut Observation<'_>) -> Verdict {
-        Verdict::Continue
-    }
-
-    fn may_resume(&self) -> bool {
-        false
-    }
-
-    fn boxed(&self) -> Box<dyn Policy> {
-        Box::new(*self)
-    }
-}
-
 impl Sweep {
     /// The groups of a rollout at the deploy, followed to `end`.
     pub fn start(plan: &SweepPlan, setting: &Setting, end: SimTime) -> Self {
@@ -98,50 +87,62 @@ impl Sweep {
             let phase = setting.key.purpose(Purpose::PolicyPhase).entity(&group.phase_key).uniform();
             // Triggers do not ask whose rollout it is.
             policy.start(&Start { deploy_at: setting.deploy_at, phase, end, own_rollout: false });
-            Live {
-                next_tick: policy.next_tick(),
+            let next_tick = policy.next_tick();
+            let live = Live {
                 account: Account::default(),
                 gone: vec![0; group.ladders.len()],
                 has_paged: false,
                 pages: 0,
                 group: Arc::clone(group),
-            }
+            };
+            (live, next_tick)
         };
-        Sweep(plan.groups.iter().map(live).collect())
+        let mut sweep = Sweep::default();
+        for (index, group) in plan.groups.iter().enumerate() {
+            let (live, next_tick) = live(group);
+            sweep.groups.push(live);
+            sweep.agenda.push(Reverse((next_tick, index)));
+        }
+        sweep
     }
 
     /// Whether nobody is left.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.agenda.is_empty()
     }
 
     /// When the next group wants to be asked.
     pub fn due(&self) -> SimTime {
-        self.0.iter().map(|live| live.next_tick).min().unwrap_or(SimTime::NEVER)
+        self.agenda.peek().map_or(SimTime::NEVER, |Reverse((next_tick, _))| *next_tick)
     }
 
-    /// Asks the groups that are due; those who fire now become riders that have something to say at once.
-    pub fn ask(&mut self, stage: &Stage<'_>, station: &mut Station, at: Instant, riders: &mut Vec<Rider>) {
-        for live in &mut self.0 {
-            if live.next_tick <= at.now {
-                let seen = live.look(stage, station, at);
-                live.next_tick = at.now + live.group.every;
-                live.note(seen, at);
-                live.fire(stage, at.now, riders);
+    /// Asks the groups that are due; those who fire now leave.
+    pub fn ask(&mut self, stage: &Stage<'_>, station: &mut Station, at: Instant) -> Vec<Party> {
+        let mut leaving = Vec::new();
+        while self.due() <= at.now {
+            let Some(Reverse((_, index))) = self.agenda.pop() else { break };
+            let live = &mut self.groups[index];
+            let seen = live.look(stage, station, at);
+            live.note(seen, at);
+            live.fire(at.now, &mut leaving);
+            if !live.is_empty() {
+                self.agenda.push(Reverse((at.now + live.group.every, index)));
             }
         }
-        self.0.retain(|live| !live.is_empty());
+        leaving
     }
 
     /// Everybody who has not fired, at the end of their branch.
-    pub fn settle(&mut self, stage: &Stage<'_>, riders: &mut Vec<Rider>) {
-        for live in &mut self.0 {
+    pub fn settle(&mut self) -> Vec<Party> {
+        let mut leaving = Vec::new();
+        for live in &mut self.groups {
             for ladder in 0..live.gone.len() {
                 let rest = live.group.ladders[ladder].rungs.len();
-                live.leave(stage, ladder, rest, None, riders);
+                leaving.extend(live.leave(ladder, rest, None));
             }
         }
-        self.0.clear();
+        *self = Sweep::default();
+        leaving
     }
 }
 
@@ -182,7 +183,7 @@ impl Live {
     }
 
     /// Lets those go whose trigger fires now.
-    fn fire(&mut self, stage: &Stage<'_>, now: SimTime, riders: &mut Vec<Rider>) {
+    fn fire(&mut self, now: SimTime, leaving: &mut Vec<Party>) {
         let group = Arc::clone(&self.group);
         let Some(newest) = self.account.newest(now) else { return };
         for (number, ladder) in group.ladders.iter().enumerate() {
@@ -193,46 +194,42 @@ impl Live {
             }
             let Some(level) = self.account.level(ladder.rule, now) else { continue };
             let until = ladder.rungs.partition_point(|rung| group.is_above(level, rung.limit));
-            self.leave(stage, number, until, Some(now), riders);
+            leaving.extend(self.leave(number, until, Some(now)));
         }
     }
 
-    /// Those of a list up to the place `until` become riders, with a verdict if they fire.
-    fn leave(
-        &mut self,
-        stage: &Stage<'_>,
-        ladder: usize,
-        until: usize,
-        fires_at: Option<SimTime>,
-        riders: &mut Vec<Rider>,
-    ) {
-        let rungs = &self.group.ladders[ladder].rungs;
-        let mut known = None;
-        for rung in rungs.get(self.gone[ladder]..until).unwrap_or_default() {
-            let found = match known {
-                Some((limit, found)) if limit == rung.limit => found,
-                _ => self.account.settle(|value| self.group.is_above(value, rung.limit)),
-            };
-            known = Some((rung.limit, found));
-            riders.push(Rider {
-                player: rung.player,
-                policy: Box::new(Through),
-                holding: false,
-                paused: false,
-                pending: fires_at.map(|at| (at, rung.def.verdict())).into_iter().collect(),
-                decision: None,
-                pages: self.pages,
-                lost: 0,
-                notices: Vec::new(),
-                checks: vec![found],
-                call: None,
-                calls: 0,
-                silenced: false,
-                tick: SimTime::NEVER,
-                due: fires_at.unwrap_or(SimTime::NEVER),
-                chance: stage.setting.key,
-            });
+    /// Those of a list up to the place `until`, who fire at an instant or have come to the end.
+    fn leave(&mut self, ladder: usize, until: usize, fired_at: Option<SimTime>) -> Option<Party> {
+        let gone = self.gone[ladder];
+        if until <= gone {
+            return None;
         }
-        self.gone[ladder] = self.gone[ladder].max(until);
+        self.gone[ladder] = until;
+        Some(Party {
+            found: self.found(ladder, gone..until),
+            group: Arc::clone(&self.group),
+            ladder,
+            rungs: gone..until,
+            fired_at,
+            pages: self.pages,
+        })
+    }
+
+    /// What the checks of a part of a list found, each with the place up to which that holds.
+    fn found(&mut self, ladder: usize, part: Range<usize>) -> Vec<(usize, Arc<[CheckSummary]>)> {
+        let group = &self.group;
+        let rungs = &group.ladders[ladder].rungs[..part.end];
+        let mut found = Vec::new();
+        let mut from = part.start;
+        while let Some(rung) = rungs.get(from) {
+            let (summary, standing) = self.account.settle(|value| group.is_above(value, rung.limit));
+            let alike = |other: &Rung| {
+                other.limit == rung.limit
+                    || standing.down_to.is_none_or(|value| group.is_above(value, other.limit))
+            };
+            from += rungs[from..].iter().take_while(|other| alike(other)).count();
+            found.push((from, Arc::from([summary])));
+        }
+        found
     }
 }

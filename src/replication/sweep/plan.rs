@@ -1,17 +1,21 @@
 //! Which players of a rollout can be accounted for together.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::policy::Policy;
-use crate::policy::native::{OnTrouble, Rule, Then, TriggerDef};
+use crate::policy::native::{OnTrouble, Rule, TriggerDef};
+use crate::policy::{Policy, Verdict};
 use crate::promql::{Comparison, QueryId};
 use crate::replication::panel::{Panel, Threshold};
 use crate::replication::prepared::PlayerSpec;
+use crate::replication::record::DecisionKind;
+use crate::rollback::ProcedureSpec;
 use crate::time::SimDuration;
 
 use super::Seen;
 
 /// Policies that look at one number at the same instants.
+#[derive(Clone)]
 pub struct Group {
     key: Key,
     /// Whose query it is, by index among the players, and its number among their queries.
@@ -24,7 +28,7 @@ pub struct Group {
     pub(super) every: SimDuration,
     pub(super) on_no_data: OnTrouble,
     pub(super) on_error: OnTrouble,
-    /// Turned and sorted thresholds, one list a rule.
+    /// Turned and sorted thresholds, one list for each rule and what follows from it.
     pub(super) ladders: Vec<Ladder>,
 }
 
@@ -49,20 +53,25 @@ struct Key {
     on_error: OnTrouble,
 }
 
-/// Policies of one rule, those that fire first in front.
-#[derive(Debug)]
+/// Policies of one rule who do the same when they fire; those that fire first are in front.
+#[derive(Clone, Debug)]
 pub(super) struct Ladder {
     pub(super) rule: Rule,
+    /// What they decide.
+    pub(super) kind: DecisionKind,
+    /// How they roll back.
+    pub(super) procedure: ProcedureSpec,
     pub(super) rungs: Vec<Rung>,
 }
 
 /// One policy.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Rung {
     /// Its threshold, turned as values are.
     pub(super) limit: f64,
     pub(super) player: usize,
-    pub(super) def: Arc<TriggerDef>,
+    /// Why it decides.
+    pub(super) reasons: Arc<[String]>,
 }
 
 impl Group {
@@ -98,34 +107,67 @@ pub struct SweepPlan {
 impl SweepPlan {
     /// Sorts the players of a rollout.
     pub fn new(players: &[PlayerSpec], panel: &Panel) -> Self {
-        let mut groups: Vec<Group> = Vec::new();
+        let mut groups = Groups::default();
         let mut alone = Vec::new();
         for (index, player) in players.iter().enumerate() {
             match member(player, panel) {
-                Some((def, threshold)) => join(&mut groups, (index, player), def, threshold),
+                Some(member) => groups.join((index, player), member),
                 None => alone.push(index),
             }
         }
+        let mut groups = groups.all;
         for ladder in groups.iter_mut().flat_map(|group| &mut group.ladders) {
             ladder.rungs.sort_by(|a, b| a.limit.total_cmp(&b.limit));
         }
         SweepPlan { groups: groups.into_iter().map(Arc::new).collect(), alone }
     }
+
+    /// The same for some of the players only, given by their indices in order.
+    pub fn among(&self, players: &[usize]) -> Self {
+        let stays = |player: usize| players.binary_search(&player).is_ok();
+        let thinned = |group: &Arc<Group>| {
+            let mut group = Group::clone(group);
+            group.ladders.iter_mut().for_each(|ladder| ladder.rungs.retain(|rung| stays(rung.player)));
+            group.ladders.retain(|ladder| !ladder.rungs.is_empty());
+            (!group.ladders.is_empty()).then(|| Arc::new(group))
+        };
+        SweepPlan {
+            groups: self.groups.iter().filter_map(thinned).collect(),
+            alone: self.alone.iter().copied().filter(|player| stays(*player)).collect(),
+        }
+    }
+}
+
+/// What a trigger compares with, and what it does.
+struct Member {
+    def: Arc<TriggerDef>,
+    threshold: Threshold,
+    kind: DecisionKind,
+    reasons: Vec<String>,
+}
+
+/// The decision of a trigger that fires; `None` if it does something else or does it later.
+fn decision(def: &TriggerDef) -> Option<(DecisionKind, Vec<String>)> {
+    match def.verdict() {
+        Verdict::RollBack { reasons } => Some((DecisionKind::RollBack, reasons)),
+        Verdict::Stop { reasons } => Some((DecisionKind::Stop, reasons)),
+        Verdict::ForwardFix { reasons } => Some((DecisionKind::ForwardFix, reasons)),
+        _ => None,
+    }
 }
 
 /// The trigger and the threshold of a player that may take part: one trigger that compares one number with a constant
 /// and whose first word is a decision that ends it.
-fn member(player: &PlayerSpec, panel: &Panel) -> Option<(Arc<TriggerDef>, Threshold)> {
+fn member(player: &PlayerSpec, panel: &Panel) -> Option<Member> {
     let def = player.prototype.only_trigger()?;
-    let ends = matches!(def.then, Then::RollBack | Then::Stop | Then::ForwardFix);
+    let (kind, reasons) = decision(&def)?;
     let counts = |trouble| matches!(trouble, OnTrouble::Ignore | OnTrouble::Count | OnTrouble::Page);
     let counted = match def.rule {
         Rule::For { .. } => true,
         Rule::Consecutive(k) | Rule::Cumulative(k) => k > 0,
         Rule::KOfN { k, n } => k > 0 && k <= n,
     };
-    if !ends
-        || !def.later.is_empty()
+    if !def.later.is_empty()
         || !counts(def.on_no_data)
         || !counts(def.on_error)
         || !counted
@@ -141,43 +183,68 @@ fn member(player: &PlayerSpec, panel: &Panel) -> Option<(Arc<TriggerDef>, Thresh
     let is_ordered = !matches!(threshold.comparison, Comparison::Equal | Comparison::NotEqual);
     let is_side = panel.query_id(player.asks_as?, side) == Some(threshold.value);
     let fits = is_ordered && is_side && threshold.limit.is_finite() && player.checks.len() == 1;
-    (fits && !player.needs_truth).then_some((def, threshold))
+    (fits && !player.needs_truth).then_some(Member { def, threshold, kind, reasons })
 }
 
-fn join(
-    groups: &mut Vec<Group>,
-    (index, player): (usize, &PlayerSpec),
-    def: Arc<TriggerDef>,
-    threshold: Threshold,
-) {
-    let key = Key {
-        value: threshold.value,
-        comparison: threshold.comparison,
-        phase_key: player.phase_key.clone(),
-        every: def.every,
-        start_after: def.start_after,
-        on_no_data: def.on_no_data,
-        on_error: def.on_error,
-    };
-    let place = groups.iter().position(|group| group.key == key).unwrap_or_else(|| {
-        groups.push(Group {
-            asker: index,
-            query: def.sides[0],
-            prototype: player.prototype.clone(),
-            phase_key: key.phase_key.clone(),
-            every: key.every,
-            on_no_data: key.on_no_data,
-            on_error: key.on_error,
-            ladders: Vec::new(),
-            key,
+/// Groups in the making.
+#[derive(Default)]
+struct Groups {
+    all: Vec<Group>,
+    /// Those of a phase: policies of a thousand files may have a thousand.
+    by_phase: BTreeMap<String, Vec<usize>>,
+}
+
+impl Groups {
+    fn join(&mut self, (index, player): (usize, &PlayerSpec), member: Member) {
+        let Member { def, threshold, kind, reasons } = member;
+        let key = Key {
+            value: threshold.value,
+            comparison: threshold.comparison,
+            phase_key: player.phase_key.clone(),
+            every: def.every,
+            start_after: def.start_after,
+            on_no_data: def.on_no_data,
+            on_error: def.on_error,
+        };
+        let places = self.by_phase.entry(player.phase_key.clone()).or_default();
+        let all = &mut self.all;
+        let known = places.iter().copied().find(|place| all.get(*place).is_some_and(|g| g.key == key));
+        let place = known.unwrap_or_else(|| {
+            places.push(all.len());
+            all.push(Group {
+                asker: index,
+                query: def.sides[0],
+                prototype: player.prototype.clone(),
+                phase_key: key.phase_key.clone(),
+                every: key.every,
+                on_no_data: key.on_no_data,
+                on_error: key.on_error,
+                ladders: Vec::new(),
+                key,
+            });
+            all.len() - 1
         });
-        groups.len() - 1
-    });
-    let group = &mut groups[place];
-    let limit = if group.is_downward() { -threshold.limit } else { threshold.limit };
-    let rung = Rung { limit, player: index, def };
-    match group.ladders.iter_mut().find(|ladder| ladder.rule == rung.def.rule) {
-        Some(ladder) => ladder.rungs.push(rung),
-        None => group.ladders.push(Ladder { rule: rung.def.rule, rungs: vec![rung] }),
+        let group = &mut all[place];
+        let limit = if group.is_downward() { -threshold.limit } else { threshold.limit };
+        let ladder = group.ladder(def.rule, kind, &player.procedure);
+        // Nearly all of them say the same.
+        let reasons = match ladder.rungs.last() {
+            Some(last) if *last.reasons == *reasons => Arc::clone(&last.reasons),
+            _ => reasons.into(),
+        };
+        ladder.rungs.push(Rung { limit, player: index, reasons });
+    }
+}
+
+impl Group {
+    /// The list of those who do this by this rule.
+    fn ladder(&mut self, rule: Rule, kind: DecisionKind, procedure: &ProcedureSpec) -> &mut Ladder {
+        let alike =
+            |ladder: &Ladder| (ladder.rule, ladder.kind) == (rule, kind) && ladder.procedure == *procedure;
+        let place = self.ladders.iter().position(alike).unwrap_or_else(|| {
+            self.ladders.push(Ladder { rule, kind, procedure: procedure.clone(), rungs: Vec::new() });
+            self.ladders.len() - 1
+        });
+        &mut self.ladders[place]
     }
 }

@@ -128,7 +128,7 @@ fn decisions_are_marked_and_those_of_others_left_out() {
     let decision = DecisionRecord {
         at: 30 * SECOND,
         kind: DecisionKind::RollBack,
-        reasons: vec!["errors".to_owned()],
+        reasons: ["errors".to_owned()].into(),
         decided_by: None,
     };
     let entries = vec![

@@ -136,7 +136,7 @@ pub fn render(input: &TimelineInput<'_>) -> String {
 
 /// The policy's run, on the rollout it watched or else on the first that has one.
 fn find<'a>(input: &TimelineInput<'a>) -> Option<Told<'a>> {
-    let is = |run: &&RunRecord| matches!(&run.player, Player::Policy(name) if *name == input.policy.name);
+    let is = |run: &&RunRecord| matches!(&run.player, Player::Policy(name) if **name == *input.policy.name);
     let told = |rollout: &'a RolloutRecord| {
         let twin = match input.twin {
             Twin::Bad => &rollout.bad,

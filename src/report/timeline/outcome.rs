@@ -9,7 +9,7 @@ use crate::replication::record::{
 use crate::report::support::headline::counted;
 use crate::report::support::lines::{pad, wrap};
 use crate::report::support::paint::{Tone, paint};
-use crate::score::case::{Case, Fate, case};
+use crate::score::case::{Case, Fate, Frames, case};
 use crate::score::stratum::Stratum;
 use crate::score::why::miss_sentence;
 use crate::score::words;
@@ -40,7 +40,7 @@ pub(super) fn lines(page: &Page<'_>, told: &Told<'_>) -> Vec<String> {
         Twin::Bad => detection(told, judged.as_ref()),
         Twin::Healthy => healthy(page, told),
     });
-    facts.extend(told.run.rollback.as_ref().map(rolled_back));
+    facts.extend(told.run.rollback.as_deref().map(rolled_back));
     facts.extend(notified(page, told.run));
     facts.push(harm(told.run));
     facts.extend(recovery(told));
@@ -68,7 +68,9 @@ fn print(page: &Page<'_>, fact: &Fact) -> Vec<String> {
 fn judged(told: &Told<'_>) -> Option<Case> {
     let of = |runs: &[RunRecord]| runs.iter().find(|run| run.player == told.run.player).cloned();
     let (bad, healthy) = (of(&told.rollout.bad.runs)?, of(&told.rollout.healthy.runs)?);
-    Some(case(told.input.record, told.rollout, &bad, &healthy, told.input.scenario))
+    let (record, scenario) = (told.input.record, told.input.scenario);
+    let frames = Frames::of(record, told.rollout, scenario);
+    Some(case(record, (told.rollout, &frames), &bad, &healthy, scenario))
 }
 
 fn decision(page: &Page<'_>, told: &Told<'_>) -> Fact {
@@ -84,7 +86,7 @@ fn decision(page: &Page<'_>, told: &Told<'_>) -> Fact {
         DecisionKind::ForwardFix => "forward fix",
         DecisionKind::Stop => "stop (halt writes)",
     };
-    let reasons = match decision.reasons.as_slice() {
+    let reasons = match &*decision.reasons {
         [] => String::new(),
         reasons => format!(": {}", reasons.join("; ")),
     };

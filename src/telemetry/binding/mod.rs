@@ -145,9 +145,9 @@ pub fn bind(
 ///
 /// # Errors
 /// When two selectors need one label of one metric to mean different things.
-pub fn merge(bounds: &[Bound]) -> Result<Vec<FamilyBinding>, BindError> {
+pub fn merge<'a>(bounds: impl IntoIterator<Item = &'a Bound>) -> Result<Vec<FamilyBinding>, BindError> {
     let mut merged: BTreeMap<&str, FamilyBinding> = BTreeMap::new();
-    for family in bounds.iter().flat_map(|bound| &bound.families) {
+    for family in bounds.into_iter().flat_map(|bound| &bound.families) {
         let Some(known) = merged.get_mut(family.metric.as_str()) else {
             merged.insert(&family.metric, family.clone());
             continue;
