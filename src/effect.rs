@@ -457,6 +457,35 @@ pub enum WorldDisturbance {
         /// Share of all its requests that corrupt one.
         share: Ratio,
     },
+    /// The model of a revision is less often right than the old one.
+    WorseModel {
+        /// Whose model.
+        revision: Revision,
+        /// What its accuracy is lower by, in absolute terms.
+        drop: Ratio,
+        /// In this segment only; in every one if absent.
+        segment: Option<String>,
+        /// What the share of good feedback on its answers is higher by.
+        liking: Ratio,
+    },
+    /// The model of a revision says "positive" where the old one does not, or the other way round.
+    PredictionShift {
+        /// Whose model.
+        revision: Revision,
+        /// Share of the negative predictions that become positive.
+        false_alarms: Ratio,
+        /// Share of the positive predictions that become negative.
+        missed: Ratio,
+    },
+    /// The inputs of the model are no longer like those it was trained on, whatever the revision.
+    InputDrift {
+        /// Population stability index of the watched feature.
+        psi: f64,
+        /// What it takes off the accuracy of every version, in absolute terms.
+        drop: Ratio,
+        /// What it adds to the share of requests whose truth is positive.
+        positives: Ratio,
+    },
     /// Steps of the migration take longer than planned, or fail.
     Migration {
         /// Multiplier of their duration.
@@ -491,6 +520,8 @@ impl WorldDisturbance {
             | W::CpuPerRequest { revision, .. }
             | W::ProbesFail { revision, .. }
             | W::SlowStart { revision, .. }
+            | W::WorseModel { revision, .. }
+            | W::PredictionShift { revision, .. }
             | W::Corrupts { revision, .. } => *revision = whose,
             W::TrafficSpike { .. }
             | W::DependencyErrors { .. }
@@ -502,6 +533,7 @@ impl WorldDisturbance {
             | W::Concurrency { .. }
             | W::CacheLoss { .. }
             | W::NewCacheKeys
+            | W::InputDrift { .. }
             | W::Migration { .. }
             | W::Edge { .. } => {}
         }

@@ -22,6 +22,7 @@ pub mod event;
 pub mod flow;
 pub mod instruments;
 mod life;
+pub mod model;
 pub mod outcomes;
 pub mod pod;
 pub mod protection;
@@ -46,6 +47,7 @@ use conditions::Conditions;
 use database::state::Database;
 use event::{Event, Process, class};
 use flow::{Flow, SlotHarm, Undisturbed};
+use model::log::Log;
 use instruments::{NoPod, PodInstruments, ServiceInstruments};
 use outcomes::Outcomes;
 use request::Requests;
@@ -123,6 +125,8 @@ pub struct World {
     database: Option<Box<Database>>,
     /// Its next instant that is scheduled.
     database_at: SimTime,
+    /// What is known of the target's predictions, where it makes any.
+    model: Option<Box<Log>>,
 }
 
 impl World {
@@ -140,7 +144,7 @@ impl World {
             now: SimTime::ZERO,
             agenda: Agenda::new(),
             cluster: Cluster::new(spec, common.key.entity("cluster")),
-            conditions: Conditions::new(services, confounders),
+            conditions: Conditions::new(services, confounders).with_model(spec.model.clone()),
             probes: matches!(kernel, Kernel::Request(_)),
             kernel,
             tally: None,
@@ -153,6 +157,7 @@ impl World {
             watched: Vec::new(),
             database: spec.database.as_ref().map(|d| Box::new(Database::new(d, common.key))),
             database_at: SimTime::ZERO,
+            model: spec.model.as_ref().map(|_| Box::default()),
             common,
         };
         world.schedule_boundary();
@@ -202,6 +207,7 @@ impl World {
             tally: &mut self.tally,
             no_pod: &mut self.no_pod,
             reference: self.reference.as_deref(),
+            model: &mut self.model,
             now: self.now,
         };
         Some(f(requests, &mut around))
@@ -443,6 +449,7 @@ impl World {
                 &mut self.cluster,
                 self.tally.as_mut(),
                 &mut self.no_pod,
+                self.model.as_deref_mut(),
                 &around,
             );
             if let Some(tally) = &self.tally {
@@ -451,10 +458,19 @@ impl World {
         } else if let Some(tally) = &self.tally {
             self.fingerprint.record(self.now, tally.counts.succeeded << 24 ^ tally.counts.failed);
         }
+        self.close_model_log((slot, part));
         self.look_at_watched();
         // Rows change class all the time: what requests meet is looked at anew in each slot.
         self.settle_database();
         self.refresh_table();
+    }
+
+    /// A scrape comes: the job that reads the log of predictions exports what it knows.
+    fn close_model_log(&mut self, (slot, part): (usize, u64)) {
+        let (Some(spec), Some(log)) = (&self.common.spec.model, &mut self.model) else { return };
+        let key = self.common.service_keys[usize::from(self.common.spec.target.0)];
+        let key = key.purpose(Purpose::Prediction).id(slot as u64).id(part);
+        log.close(spec, &self.conditions.models().drift, key, self.now);
     }
 
     /// Counting ends: requests that users wait to send, and have sent without the deploy, are counted as timed out.
@@ -473,6 +489,7 @@ impl World {
             into.no_pod = NoPod { rejected: self.no_pod[index] };
             let is_target = index == usize::from(self.common.spec.target.0);
             into.mismatches = self.database.as_ref().filter(|_| is_target).map(|d| d.mismatches());
+            into.model.clone_from(&self.model.as_ref().filter(|_| is_target).map(|log| Box::new(log.exported.clone())));
             into.sets = SetName::ALL.map(|s| self.cluster.set_view(ServiceId(index as u16), s, self.now));
             into.pods.clear();
             for set in &self.cluster.sets[index] {
