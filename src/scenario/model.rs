@@ -89,8 +89,7 @@ pub(super) fn resolve(checker: &mut Checker<'_>) -> Option<Arc<ModelSpec>> {
         accuracy: segment.accuracy.unwrap_or(model.accuracy).get(),
         positives: segment.positives.unwrap_or(model.positives).get(),
     };
-    let whole =
-        Segment { name: "all".to_owned(), share: Ratio::ONE, accuracy: None, positives: None };
+    let whole = Segment { name: "all".to_owned(), share: Ratio::ONE, accuracy: None, positives: None };
     let segments: Vec<spec::Segment> =
         if model.segments.is_empty() { vec![one(&whole)] } else { model.segments.iter().map(one).collect() };
     Some(Arc::new(ModelSpec {
@@ -200,7 +199,8 @@ mod tests {
 
     #[test]
     fn a_model_is_read_with_its_defaults() {
-        let whole = resolve("model: {accuracy: 95%, labels: {delay: 5m}}", "{}").unwrap().world.model.unwrap();
+        let whole =
+            resolve("model: {accuracy: 95%, labels: {delay: 5m}}", "{}").unwrap().world.model.unwrap();
         assert_eq!(whole.segments.len(), 1);
         assert_eq!((whole.segments[0].name.as_str(), whole.accuracy()), ("all", 0.95));
         assert!(whole.feedback.is_none() && whole.bins == 10 && whole.labels.share.get() == 1.0);
@@ -215,7 +215,11 @@ mod tests {
         let worse = "{faults: [{worse_model: {drop: 5%, segment: olt}}]}";
         for (model, change, fact) in [
             (half, "{}", "add up to 50%"),
-            (&half.replace("[{name: a, share: 50%}]", "[{name: a, share: 50%}, {name: a, share: 50%}]"), "{}", "two segments"),
+            (
+                &half.replace("[{name: a, share: 50%}]", "[{name: a, share: 50%}, {name: a, share: 50%}]"),
+                "{}",
+                "two segments",
+            ),
             (TWO, worse, "did you mean `old`?"),
             ("", worse, "does nothing without a model"),
         ] {

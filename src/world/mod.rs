@@ -47,8 +47,8 @@ use conditions::Conditions;
 use database::state::Database;
 use event::{Event, Process, class};
 use flow::{Flow, SlotHarm, Undisturbed};
-use model::log::Log;
 use instruments::{NoPod, PodInstruments, ServiceInstruments};
+use model::log::Log;
 use outcomes::Outcomes;
 use request::Requests;
 use spec::{TimedDisturbance, WorldSpec};
@@ -293,16 +293,6 @@ impl World {
         self.conditions.concerned_users(self.common.spec.matching_share())
     }
 
-    /// Services of which not every pod is ready.
-    pub fn not_ready(&self) -> Vec<ServiceId> {
-        let services = self.common.spec.services.iter().enumerate();
-        let short = services.filter(|(index, service)| {
-            let old = &self.cluster.sets[*index][SetName::Old.index()];
-            (old.ready.len() as u32) < service.replicas
-        });
-        short.map(|(index, _)| ServiceId(index as u16)).collect()
-    }
-
     /// Carries out an action now.
     pub fn perform(&mut self, action: &Action) {
         self.settle_flow();
@@ -465,14 +455,6 @@ impl World {
         self.refresh_table();
     }
 
-    /// A scrape comes: the job that reads the log of predictions exports what it knows.
-    fn close_model_log(&mut self, (slot, part): (usize, u64)) {
-        let (Some(spec), Some(log)) = (&self.common.spec.model, &mut self.model) else { return };
-        let key = self.common.service_keys[usize::from(self.common.spec.target.0)];
-        let key = key.purpose(Purpose::Prediction).id(slot as u64).id(part);
-        log.close(spec, &self.conditions.models().drift, key, self.now);
-    }
-
     /// Counting ends: requests that users wait to send, and have sent without the deploy, are counted as timed out.
     /// Call once, at the end of the span.
     pub fn end_counting(&mut self) {
@@ -489,7 +471,7 @@ impl World {
             into.no_pod = NoPod { rejected: self.no_pod[index] };
             let is_target = index == usize::from(self.common.spec.target.0);
             into.mismatches = self.database.as_ref().filter(|_| is_target).map(|d| d.mismatches());
-            into.model.clone_from(&self.model.as_ref().filter(|_| is_target).map(|log| Box::new(log.exported.clone())));
+            into.model = self.model_instruments().filter(|_| is_target);
             into.sets = SetName::ALL.map(|s| self.cluster.set_view(ServiceId(index as u16), s, self.now));
             into.pods.clear();
             for set in &self.cluster.sets[index] {

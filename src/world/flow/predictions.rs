@@ -30,7 +30,13 @@ pub(super) struct Met {
 
 impl Met {
     /// Adds what predictions of a revision come to now.
-    pub(super) fn add(&mut self, model: &ModelSpec, revision: Revision, part: f64, around: &Surroundings<'_>) {
+    pub(super) fn add(
+        &mut self,
+        model: &ModelSpec,
+        revision: Revision,
+        part: f64,
+        around: &Surroundings<'_>,
+    ) {
         let (conditions, target) = (around.conditions, around.spec.target);
         let bent = conditions.models();
         let trouble = bent.of(revision);

@@ -17,9 +17,27 @@ pub mod judged;
 pub mod log;
 pub mod spec;
 
+use super::World;
 use crate::effect::Revision;
+use crate::rng::Purpose;
 use judged::{Drift, Trouble};
+use log::ModelInstruments;
 use spec::ModelSpec;
+
+impl World {
+    /// A scrape comes: the job that reads the log of predictions exports what it knows.
+    pub(super) fn close_model_log(&mut self, (slot, part): (usize, u64)) {
+        let (Some(spec), Some(log)) = (&self.common.spec.model, &mut self.model) else { return };
+        let key = self.common.service_keys[usize::from(self.common.spec.target.0)];
+        let key = key.purpose(Purpose::Prediction).id(slot as u64).id(part);
+        log.close(spec, &self.conditions.models().drift, key, self.now);
+    }
+
+    /// What that job exports.
+    pub(super) fn model_instruments(&self) -> Option<Box<ModelInstruments>> {
+        self.model.as_ref().map(|log| Box::new(log.exported.clone()))
+    }
+}
 
 /// What is in force of all that concerns models.
 #[derive(Clone, Copy, Debug, PartialEq)]
