@@ -426,13 +426,7 @@ fn describe(action: &Action, doing: Option<&str>) -> String {
         }
         Action::Weight(weight) => format!("candidate weight {}", percent(*weight)),
         Action::ClientShare(share) => format!("{CLIENT_SHARE} to {}", percent(*share)),
-        Action::ModelShare { found, loaded } => {
-            format!(
-                "{CLIENT_SHARE} to {}, {} of the servers have found it",
-                percent(*loaded),
-                percent(*found)
-            )
-        }
+        Action::ModelShare { loaded, .. } => format!("{CLIENT_SHARE} to {}", percent(*loaded)),
         Action::NothingToLoad(true) => {
             "the registry names no version: who starts has nothing to load".to_owned()
         }

@@ -437,9 +437,8 @@ impl World {
                 (slot, part),
                 self.now,
                 &mut self.cluster,
-                self.tally.as_mut(),
+                (self.tally.as_mut(), self.model.as_deref_mut()),
                 &mut self.no_pod,
-                self.model.as_deref_mut(),
                 &around,
             );
             if let Some(tally) = &self.tally {

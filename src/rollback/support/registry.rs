@@ -31,13 +31,15 @@ pub(super) struct Registry {
     current: Which,
     /// What servers were told to serve last.
     served: Option<Which>,
+    /// Whether the last call made it name a version after none, or none after one.
+    turned: bool,
 }
 
 impl Registry {
     /// The registry when a procedure begins.
     pub(super) fn new(shelf: &Shelf<'_>, promotion_archived: bool) -> Self {
         let stages = Stages::after_promotion(shelf, promotion_archived);
-        Registry { stages, current: shelf.current(), served: Some(shelf.current()) }
+        Registry { stages, current: shelf.current(), served: Some(shelf.current()), turned: false }
     }
 
     /// Carries out a call.
@@ -47,7 +49,9 @@ impl Registry {
             Transition::Promote => self.stages.promote(target, false),
             Transition::ArchiveCurrent => self.stages.archive(self.current),
         }
+        let named_none = self.names_none();
         self.served = self.stages.served(history);
+        self.turned = named_none != self.names_none();
     }
 
     /// The version servers go to, if the registry names another one than at the beginning.
@@ -69,7 +73,7 @@ pub(super) fn follow(
     (asked, view): (bool, &RolloutView),
     actions: &mut Vec<Action>,
 ) -> Standing {
-    if !asked {
+    if !asked && registry.turned {
         actions.push(Action::NothingToLoad(registry.names_none()));
     }
     let Some(target) = to else { return Standing::Over };

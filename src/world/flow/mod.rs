@@ -272,9 +272,8 @@ impl Flow {
         (slot, part): (usize, u64),
         now: SimTime,
         cluster: &mut Cluster,
-        tally: Option<&mut Tally>,
+        (tally, mut log): (Option<&mut Tally>, Option<&mut Log>),
         no_pod: &mut [[u64; Destination::COUNT]],
-        mut log: Option<&mut Log>,
         around: &Surroundings<'_>,
     ) {
         self.accumulate(now, cluster, around);
