@@ -11,11 +11,13 @@
 //! Traps: traffic is sent to a *destination*, not to a revision; after a Flagger promotion the stable destination
 //! runs the new code. A weight is a share of requests (0 to 1), not a percentage.
 
+mod database;
 mod target;
 
 use crate::quantity::{Bytes, Ratio};
 use crate::time::{SimDuration, SimTime};
 
+pub use database::{DatabaseAction, DatabaseView, Pick};
 pub use target::{Caller, EdgeEffect, Probe, Refusal, Victims, Which, Whom};
 
 /// Index of a service in its world.
@@ -173,63 +175,19 @@ pub enum Action {
     Scale(SetName, u32),
     /// Start (or stop) synthetic load on the candidate destination, in requests per second.
     SyntheticLoad(f64),
+    /// Of the processes that serve a model, this share (0 to 1) has found the new version in the registry, and this
+    /// share has loaded it and answers with it. Nobody tells a router, so it is so at once.
+    ModelShare {
+        /// Have found it; they load it.
+        found: f64,
+        /// Have loaded it.
+        loaded: f64,
+    },
+    /// The registry names no version to serve (or names one again): who starts now ends at once; who runs keeps what is
+    /// loaded.
+    NothingToLoad(bool),
     /// Do something to the service's database; nothing happens where there is none.
     Database(DatabaseAction),
-}
-
-/// What can be asked of a database and of the application in front of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DatabaseAction {
-    /// Run the next step of the migration.
-    Forward,
-    /// Undo the last step that was run.
-    Backward,
-    /// Put a backup in the place of the data.
-    Restore {
-        /// Which backup.
-        pick: Pick,
-        /// Whether it is restored into an empty database that then takes the place of the old one. Else the dump is
-        /// played over the tables that are there, which reports success and changes nothing.
-        into_empty: bool,
-    },
-    /// Stop the application: every request is turned away.
-    StopApplication,
-    /// Start it again.
-    StartApplication,
-    /// Refuse writes.
-    StopWrites,
-    /// Accept them again.
-    AllowWrites,
-}
-
-/// Which of several backups.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pick {
-    /// The newest, whatever it holds.
-    Newest,
-    /// The newest of those taken before the deploy.
-    BeforeDeploy,
-}
-
-/// What a controller sees of the database.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct DatabaseView {
-    /// Steps of the migration that are done.
-    pub applied: u16,
-    /// All of them.
-    pub steps: u16,
-    /// Those at the head of the list that are to be done before the first pod.
-    pub before: u16,
-    /// Whether a step or a restore is under way.
-    pub running: bool,
-    /// Whether the last one asked for failed.
-    pub failed: bool,
-    /// Whether the application is stopped.
-    pub application_stopped: bool,
-    /// Whether writes are refused.
-    pub writes_stopped: bool,
-    /// Whether there is a step to undo, and something undoes it.
-    pub can_step_back: bool,
 }
 
 /// What the Kubernetes API shows of one set.
@@ -457,6 +415,35 @@ pub enum WorldDisturbance {
         /// Share of all its requests that corrupt one.
         share: Ratio,
     },
+    /// The model of a revision is less often right than the old one.
+    WorseModel {
+        /// Whose model.
+        revision: Revision,
+        /// What its accuracy is lower by, in absolute terms.
+        drop: Ratio,
+        /// In this segment only; in every one if absent.
+        segment: Option<String>,
+        /// What the share of good feedback on its answers is higher by.
+        liking: Ratio,
+    },
+    /// The model of a revision says "positive" where the old one does not, or the other way round.
+    PredictionShift {
+        /// Whose model.
+        revision: Revision,
+        /// Share of the negative predictions that become positive.
+        false_alarms: Ratio,
+        /// Share of the positive predictions that become negative.
+        missed: Ratio,
+    },
+    /// The inputs of the model are no longer like those it was trained on, whatever the revision.
+    InputDrift {
+        /// Population stability index of the watched feature.
+        psi: f64,
+        /// What it takes off the accuracy of every version, in absolute terms.
+        drop: Ratio,
+        /// What it adds to the share of requests whose truth is positive.
+        positives: Ratio,
+    },
     /// Steps of the migration take longer than planned, or fail.
     Migration {
         /// Multiplier of their duration.
@@ -491,6 +478,8 @@ impl WorldDisturbance {
             | W::CpuPerRequest { revision, .. }
             | W::ProbesFail { revision, .. }
             | W::SlowStart { revision, .. }
+            | W::WorseModel { revision, .. }
+            | W::PredictionShift { revision, .. }
             | W::Corrupts { revision, .. } => *revision = whose,
             W::TrafficSpike { .. }
             | W::DependencyErrors { .. }
@@ -502,6 +491,7 @@ impl WorldDisturbance {
             | W::Concurrency { .. }
             | W::CacheLoss { .. }
             | W::NewCacheKeys
+            | W::InputDrift { .. }
             | W::Migration { .. }
             | W::Edge { .. } => {}
         }

@@ -145,6 +145,7 @@ pub(crate) fn world(services: Vec<ServiceSpec>, rate: f64) -> WorldSpec {
         slot: SimDuration::from_secs(15),
         weight_propagation: SimDuration::from_secs(1),
         database: None,
+        model: None,
     }
 }
 

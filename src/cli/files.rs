@@ -38,8 +38,8 @@ impl Shipped {
     fn names(self) -> Vec<&'static str> {
         let files: &[&[File]] = match self {
             Shipped::Scenarios => &[embedded::SCENARIOS],
-            Shipped::Policies => &[embedded::POLICIES],
-            Shipped::Any => &[embedded::SCENARIOS, embedded::POLICIES],
+            Shipped::Policies => &[embedded::POLICIES, embedded::MODEL_POLICIES],
+            Shipped::Any => &[embedded::SCENARIOS, embedded::POLICIES, embedded::MODEL_POLICIES],
             Shipped::None => &[],
         };
         files.iter().copied().flatten().map(File::name).collect()

@@ -38,6 +38,7 @@ pub mod http_body_corrupt;
 pub mod http_delay;
 pub mod http_error;
 pub mod http_reset;
+pub mod input_drift;
 pub mod instance_down;
 pub mod io_delay;
 pub mod io_error;
@@ -52,6 +53,7 @@ pub mod neighbour_outage;
 pub mod new_cache_keys;
 pub mod node_drain;
 pub mod overload_only;
+pub mod prediction_shift;
 pub mod query_errors;
 pub mod silent_corruption;
 pub mod slow_start;
@@ -59,6 +61,7 @@ pub mod stale_series;
 pub mod traffic_spike;
 pub mod users_only;
 pub mod vulnerable_release;
+pub mod worse_model;
 pub mod wrong_answers;
 pub mod zone_down;
 
@@ -192,6 +195,11 @@ fn at_once() -> Distribution<SimDuration> {
     Distribution::certain(0.0)
 }
 
+/// Zero, the default of shares that need not be.
+fn nothing() -> Distribution<crate::rng::Ratio> {
+    Distribution::certain(0.0)
+}
+
 /// One, the default of shares.
 fn everything() -> Distribution<crate::rng::Ratio> {
     Distribution::certain(1.0)
@@ -227,6 +235,16 @@ pub trait Fault: Send + Sync {
     fn needs_database(&self) -> bool {
         false
     }
+
+    /// Whether it does nothing where the scenario has no model.
+    fn needs_model(&self) -> bool {
+        false
+    }
+
+    /// The segment of the model it names: it must exist.
+    fn segment(&self) -> Option<&str> {
+        None
+    }
 }
 
 crate::catalogue! {
@@ -248,6 +266,8 @@ crate::catalogue! {
         new_cache_keys => new_cache_keys::NewCacheKeys,
         silent_corruption => silent_corruption::SilentCorruption,
         migration_trouble => migration_trouble::MigrationTrouble,
+        worse_model => worse_model::WorseModel,
+        prediction_shift => prediction_shift::PredictionShift,
     }
 }
 
@@ -264,6 +284,7 @@ crate::catalogue! {
         counter_reset => counter_reset::CounterReset,
         missing_candidate_label => missing_candidate_label::MissingCandidateLabel,
         dropped_verdicts => dropped_verdicts::DroppedVerdicts,
+        input_drift => input_drift::InputDrift,
     }
 }
 

@@ -284,6 +284,7 @@ impl Branch {
         match *action {
             Action::Cohort(true) => self.cohort_only = true,
             Action::Weight(share) | Action::ClientShare(share) if share > 0.0 => self.cohort_only = false,
+            Action::ModelShare { loaded, .. } if loaded > 0.0 => self.cohort_only = false,
             Action::Scale(SetName::Promoted | SetName::Other, pods) if pods > 0 => self.cohort_only = false,
             _ => {}
         }
@@ -428,6 +429,11 @@ fn describe(action: &Action, doing: Option<&str>) -> String {
         }
         Action::Weight(weight) => format!("candidate weight {}", percent(*weight)),
         Action::ClientShare(share) => format!("{CLIENT_SHARE} to {}", percent(*share)),
+        Action::ModelShare { loaded, .. } => format!("{CLIENT_SHARE} to {}", percent(*loaded)),
+        Action::NothingToLoad(true) => {
+            "the registry names no version: who starts has nothing to load".to_owned()
+        }
+        Action::NothingToLoad(false) => "the registry names a version again".to_owned(),
         Action::BaselineWeight(weight) => format!("baseline weight {}", percent(*weight)),
         Action::Mirror(share) => format!("mirrored to the candidate: {}", percent(*share)),
         Action::Cohort(true) => "the matching cohort goes to the candidate".to_owned(),

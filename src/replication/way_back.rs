@@ -218,7 +218,7 @@ impl Branch {
         if rollback.drained.is_none() && self.world.is_drained() {
             rollback.drained = Some(now);
         }
-        let set = rollback.execution.target().map_or(SetName::Old, |target| target.set);
+        let set = rollback.execution.lands_on();
         let is_back = set.revision() != Revision::Candidate && self.world.is_carried_by(set);
         if rollback.restored.is_none() && is_back {
             rollback.restored = Some(now);

@@ -99,6 +99,8 @@ pub enum Purpose {
     Edge = 36,
     /// Whether a verdict gets through to whoever acts on it.
     Delivery = 37,
+    /// What a model predicts, what is true, and who says so.
+    Prediction = 38,
     /// The part of a noise that is forgotten quickly.
     QuickNoise = 40,
     /// Swings of a noise by the clock.

@@ -25,6 +25,8 @@ pub mod image_swap_back;
 pub mod kubectl_undo;
 pub mod load_balancer_switch;
 pub mod recreate_back;
+pub mod registry_alias;
+pub mod registry_stage_swap;
 pub mod schema_down;
 pub mod shadow_off;
 pub mod support;
@@ -35,11 +37,13 @@ pub mod waves_back;
 pub mod workflow;
 
 use crate::effect::Routing;
+use crate::strategy::model_registry::Names;
 use crate::strategy::{StrategySpec, Undo};
 
 pub use support::conditions::{Fallback, RollbackConditions};
 pub use support::execution::{Ending, Execution, Order, StepLog};
 pub use support::hands::Hands;
+pub use support::registry::Transition;
 pub use support::step::{Command, PlannedStep, StepKind};
 
 /// A way to roll back, with its parameters.
@@ -49,6 +53,10 @@ pub trait Procedure: Send + Sync {
     /// Why it cannot undo a rollout whose requests find their pods like this; `None` if it can.
     fn why_not(&self, _routing: Routing) -> Option<&'static str> {
         None
+    }
+    /// Of a registry of models: whether the promotion of the new version archived the old one.
+    fn promotion_archived(&self) -> bool {
+        true
     }
 }
 
@@ -79,6 +87,8 @@ crate::catalogue! {
         dns_back => dns_back::DnsBack,
         flag_off => flag_off::FlagOff,
         shadow_off => shadow_off::ShadowOff,
+        registry_stage_swap => registry_stage_swap::RegistryStageSwap,
+        registry_alias => registry_alias::RegistryAlias,
     }
 }
 
@@ -106,6 +116,14 @@ impl ProcedureSpec {
             }
             Undo::Dns(drift) => ProcedureSpec::DnsBack(dns_back::DnsBack::undoing(drift)),
             Undo::Flag(ladder) => ProcedureSpec::FlagOff(flag_off::FlagOff::undoing(ladder)),
+            Undo::Registry(rollout) => match rollout.mode {
+                Names::Stages => ProcedureSpec::RegistryStageSwap(
+                    registry_stage_swap::RegistryStageSwap::undoing(&rollout),
+                ),
+                Names::Alias => {
+                    ProcedureSpec::RegistryAlias(registry_alias::RegistryAlias::undoing(&rollout))
+                }
+            },
             Undo::Shadow => ProcedureSpec::ShadowOff(shadow_off::ShadowOff::default()),
         }
     }

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::database::Database;
 use super::history::HistoryDocument;
 use super::migrations::Migration;
+use super::model::Model;
 use super::noise::NoisePreset;
 use super::protection::{
     Breaker, Budget, Cache, Ejection, Growth, Jitter, OnFailure, Order, Pool, Sessions, Shed, StopAbove,
@@ -71,6 +72,9 @@ pub struct Document {
     /// The database of the service that is rolled out, where it matters.
     #[serde(default)]
     pub database: Option<Database>,
+    /// The model with whose predictions the service that is rolled out answers, where it does.
+    #[serde(default)]
+    pub model: Option<Model>,
     /// What is wrong with the release.
     #[serde(default)]
     pub change: Change,

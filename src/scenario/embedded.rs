@@ -88,6 +88,11 @@ pub const SCENARIOS: &[File] = files![
     "rollout/dns-shift-back-is-slow.yaml",
     "rollout/feature-flag-off.yaml",
     "rollout/recreate-downtime.yaml",
+    "model/fraud-false-alarms.yaml",
+    "model/proxy-improves-quality-falls.yaml",
+    "model/one-segment-only.yaml",
+    "model/input-drift-is-not-the-release.yaml",
+    "model/registry-swap-dies-between.yaml",
 ];
 
 /// The policies, in the order in which they are listed.
@@ -110,23 +115,29 @@ pub const POLICIES: &[File] = files![
     "policies/p95-5x-stable.yaml",
 ];
 
+/// Policies that ask for what only the monitoring of a model knows: they fit scenarios with a `model:`, and are played
+/// where they are named.
+pub const MODEL_POLICIES: &[File] =
+    files!["policies/accuracy-with-enough-labels.yaml", "policies/model-error-p99-accuracy.yaml"];
+
 /// The scenario of this name (`fault/crash-loop`), or of this stem if only one has it (`crash-loop`).
 pub fn scenario(name: &str) -> Option<&'static File> {
-    find(SCENARIOS, name)
+    find(&[SCENARIOS], name)
 }
 
 /// The policy of this name (`policies/five-xx`), or of this stem if only one has it (`five-xx`).
 pub fn policy(name: &str) -> Option<&'static File> {
-    find(POLICIES, name)
+    find(&[POLICIES, MODEL_POLICIES], name)
 }
 
-fn find(files: &'static [File], name: &str) -> Option<&'static File> {
+fn find(lists: &[&'static [File]], name: &str) -> Option<&'static File> {
     let name = name.strip_suffix(".yaml").unwrap_or(name);
     let name = name.strip_prefix("scenarios/").unwrap_or(name);
-    if let Some(file) = files.iter().find(|file| file.name() == name) {
+    let files = || lists.iter().copied().flatten();
+    if let Some(file) = files().find(|file| file.name() == name) {
         return Some(file);
     }
-    let mut same_stem = files.iter().filter(|file| file.name().rsplit('/').next() == Some(name));
+    let mut same_stem = files().filter(|file| file.name().rsplit('/').next() == Some(name));
     let first = same_stem.next()?;
     same_stem.next().is_none().then_some(first)
 }

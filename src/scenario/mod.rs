@@ -18,6 +18,7 @@ pub mod embedded;
 pub mod history;
 pub mod limits;
 pub mod migrations;
+pub mod model;
 pub mod noise;
 mod people;
 mod place;

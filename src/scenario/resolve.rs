@@ -6,7 +6,9 @@ use super::document::{Document, FORMAT, Fidelity, Traffic};
 use super::limits::{MAX_FAULTS, MAX_SPAN, MAX_TRAFFIC, MAX_USERS};
 use super::place::Places;
 use super::resolved::{FidelityChoice, Scenario};
-use super::{budget, database, doubts, history, noise, people, protection, rollouts, services, shapes};
+use super::{
+    budget, database, doubts, history, model, noise, people, protection, rollouts, services, shapes,
+};
 use crate::catalogue::Catalogue;
 use crate::diagnostic::{Diagnostics, Source, did_you_mean};
 use crate::effect::ServiceId;
@@ -93,6 +95,7 @@ pub fn resolve(document: &Document, name: &str, source: Source<'_>) -> Result<Re
     let traffic = resolve_traffic(&mut checker);
     let rollout = rollouts::resolve(&mut checker);
     let database = database::resolve(&mut checker);
+    let model = model::resolve(&mut checker);
     check_faults(&mut checker);
     let telemetry = resolve_telemetry(&mut checker);
     let rollback_conditions = resolve_conditions(&mut checker);
@@ -114,6 +117,7 @@ pub fn resolve(document: &Document, name: &str, source: Source<'_>) -> Result<Re
             slot: telemetry.scrape,
             weight_propagation: rollout.weight_propagation,
             database,
+            model,
         },
         warm_up: document.warm_up,
         horizon: document.horizon,

@@ -8,6 +8,7 @@ use crate::quantity::Weight;
 use crate::rollback::ProcedureSpec;
 use crate::strategy::canary::{Canary, CanaryScale, CanaryStep};
 use crate::strategy::flagger::Flagger;
+use crate::strategy::model_registry::Names;
 use crate::strategy::support::replicas::{Amount, Bounds};
 use crate::strategy::{Objection, StrategySpec};
 use crate::time::SimDuration;
@@ -65,11 +66,37 @@ fn check_strategy(checker: &mut Checker<'_>, rollout: &Rollout) {
 /// A procedure must be able to undo the rollout.
 fn check_procedure(checker: &mut Checker<'_>, rollout: &Rollout) {
     let Some(procedure) = &rollout.rollback else { return };
+    check_registry(checker, rollout, procedure);
     if let Some(why) = procedure.as_dyn().why_not(rollout.strategy.as_dyn().routing()) {
         let (way, kind) = (procedure.name(), rollout.strategy.name());
         let fact = format!("`{way}` cannot undo a rollout of the kind `{kind}`: {why}");
         let help = "leave `rollback` out for what fits the rollout, or see `backout list procedures`";
         checker.error(&["rollouts", "0", "rollback"], fact, help);
+    }
+}
+
+/// What calls a registry of models needs a rollout by one, and must know what its promotion did.
+fn check_registry(checker: &mut Checker<'_>, rollout: &Rollout, procedure: &ProcedureSpec) {
+    let path = ["rollouts", "0", "rollback", procedure.name()];
+    let swap = match procedure {
+        ProcedureSpec::RegistryStageSwap(swap) => Some(swap),
+        ProcedureSpec::RegistryAlias(_) => None,
+        _ => return,
+    };
+    let StrategySpec::ModelRegistry(registry) = &rollout.strategy else {
+        let fact =
+            format!("`{}` calls a registry of models, and servers do not follow any", procedure.name());
+        return checker.error(&path, fact, "roll out by `model_registry: {}`, or roll back in another way");
+    };
+    let mode = if swap.is_some() { Names::Stages } else { Names::Alias };
+    if registry.mode != mode {
+        let help = "stages are swapped by `registry_stage_swap`, aliases are moved by `registry_alias`";
+        checker.error(&path, "servers look for something else than it changes", help);
+    }
+    if swap.is_some_and(|swap| swap.promotion_archived != registry.archive_existing) {
+        let fact = "the rollout and its way back disagree on whether the promotion archived the old version";
+        let help = "write `archive_existing` of the rollout and `promotion_archived` alike";
+        checker.error(&[path.as_slice(), &["promotion_archived"]].concat(), fact, help);
     }
 }
 

@@ -193,7 +193,7 @@ fn blind_spot(missed: &[&Case], policy: &PolicyMeta) -> Option<&'static str> {
     };
     const LATENCY: [&str; 6] = ["latency", "duration", "quantile", "bucket", "response_time", "sojourn"];
     const ERRORS: [&str; 8] = ["error", "5xx", "5..", "five_xx", "code", "status", "success", "fail"];
-    const CONTENT: [&str; 6] = ["wrong", "mismatch", "accuracy", "drift", "quality", "correct"];
+    const CONTENT: [&str; 7] = ["prediction", "wrong", "mismatch", "accuracy", "drift", "quality", "correct"];
     let most = |part: f64| total > 0.0 && part > total / 2.0;
     if most(slow) && !asks(&LATENCY) {
         Some("it never looks at latency")

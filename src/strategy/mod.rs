@@ -13,6 +13,7 @@ pub mod dns_shift;
 pub mod feature_flag;
 pub mod flagger;
 pub mod image_swap;
+pub mod model_registry;
 pub mod recreate;
 pub mod rolling;
 pub mod shadow;
@@ -137,6 +138,8 @@ pub enum Undo {
     Dns(Drift),
     /// By a flag: clients come back as they ask for it.
     Flag(Ladder),
+    /// By the registry naming the old version again.
+    Registry(model_registry::ModelRegistry),
     /// By ending the copies; users never went anywhere, or go back by the router.
     Shadow,
 }
@@ -201,5 +204,6 @@ crate::catalogue! {
         dns_shift => dns_shift::DnsShift,
         feature_flag => feature_flag::FeatureFlag,
         shadow => shadow::Shadow,
+        model_registry => model_registry::ModelRegistry,
     }
 }

@@ -22,7 +22,10 @@ pub(crate) fn metric(name: &str) -> Option<Reading> {
     let millis = has(&name, &["milliseconds", "_ms_", "millis"]) || name.ends_with("_ms");
     let unit = if millis { Unit::Milliseconds } else { Unit::Seconds };
     let client = has(&name, &["upstream", "ingress", "gateway", "traefik", "haproxy"]);
-    let signal = latency(&name, client).or_else(|| count(&name, client)).or_else(|| resource(&name))?;
+    let signal = latency(&name, client)
+        .or_else(|| count(&name, client))
+        .or_else(|| of_model(&name))
+        .or_else(|| resource(&name))?;
     Some(Reading { signal, unit })
 }
 
@@ -69,6 +72,21 @@ fn count(name: &str, client: bool) -> Option<Signal> {
         return either(Signal::Requests, Signal::ClientRequests);
     }
     None
+}
+
+/// What monitoring says of a model: predictions, those of them whose truth is known, thumbs, drift.
+fn of_model(name: &str) -> Option<Signal> {
+    let is_counter = name.ends_with("_total") || name.ends_with("_count");
+    let known = has(name, &["labelled", "labeled", "ground_truth"]);
+    match name {
+        _ if is_counter && known => Some(Signal::LabelledPredictions),
+        _ if is_counter && name.contains("prediction") => Some(Signal::Predictions),
+        _ if is_counter && has(name, &["feedback", "thumbs"]) => Some(Signal::Feedback),
+        _ if !is_counter && has(name, &["feature_drift", "input_drift", "data_drift", "_psi"]) => {
+            Some(Signal::InputDrift)
+        }
+        _ => None,
+    }
 }
 
 fn resource(name: &str) -> Option<Signal> {
@@ -159,6 +177,11 @@ pub(crate) fn label(name: &str, signal: Signal, unit: Unit) -> Option<Text> {
         "role" => Text::RoleWord,
         "track" | "variant" | "deployment_type" => Text::TrackWord,
         "node" => Text::Node,
+        "segment" | "cohort" | "customer_segment" | "slice" => Text::Segment,
+        "prediction" | "predicted" | "predicted_class" | "class" => Text::Predicted,
+        "label" | "actual" | "ground_truth" | "true_class" => Text::Actual,
+        "correct" | "is_correct" => Text::Correct,
+        "verdict" | "thumb" | "rating" | "sentiment" => Text::Liking,
         _ => return None,
     };
     fits(text, signal).then_some(text)
@@ -214,6 +237,11 @@ pub(crate) fn words(text: Text) -> &'static str {
         Text::PodHash => "the hash of the pod template",
         Text::Version => "the version",
         Text::RoleWord => "the role: stable or candidate",
+        Text::Segment => "the segment of the requests",
+        Text::Predicted => "the predicted class: positive or negative",
+        Text::Actual => "the true class: positive or negative",
+        Text::Correct => "whether the prediction was right",
+        Text::Liking => "what users said: good or bad",
         Text::TrackWord => "the role: stable or canary",
         Text::Bound(_) => "the role, as bound by hand",
         _ => "what the exporter writes there",
@@ -242,7 +270,12 @@ fn fits(text: Text, signal: Signal) -> bool {
         Text::BoundSeconds(_) | Text::BoundMillis(_) => {
             matches!(signal, Signal::LatencyBuckets | Signal::ClientLatencyBuckets)
         }
-        Text::Pod | Text::Node => !signal.is_client_side(),
+        Text::Segment | Text::Predicted => {
+            matches!(signal, Signal::Predictions | Signal::LabelledPredictions)
+        }
+        Text::Actual | Text::Correct => signal == Signal::LabelledPredictions,
+        Text::Liking => signal == Signal::Feedback,
+        Text::Pod | Text::Node => !signal.is_client_side() && !signal.needs_model(),
         _ => true,
     }
 }
@@ -274,6 +307,12 @@ mod tests {
             ("job:http_requests:rate1m", None),
             ("http_response_size_bytes_sum", None),
             ("orders_created_total", None),
+            ("fraud_predictions_total", seconds(Signal::Predictions)),
+            ("fraud_labeled_predictions_total", seconds(Signal::LabelledPredictions)),
+            ("assistant_thumbs_total", seconds(Signal::Feedback)),
+            ("fraud_feature_drift", seconds(Signal::InputDrift)),
+            ("prediction_requests_total", seconds(Signal::Requests)),
+            ("prediction_latency_seconds_bucket", seconds(Signal::LatencyBuckets)),
             ("grpc_latency_us_bucket", None),
         ] {
             assert_eq!(read(name), expected, "{name}");
@@ -288,5 +327,9 @@ mod tests {
         assert_eq!(read("pod", Signal::ClientRequests), None);
         assert_eq!(read("kubernetes_pod_name", Signal::Requests), Some(Text::Pod));
         assert_eq!(read("colour", Signal::Requests), None);
+        assert_eq!(read("segment", Signal::Predictions), Some(Text::Segment));
+        assert_eq!(read("segment", Signal::Requests), None);
+        assert_eq!(read("ground_truth", Signal::Predictions), None);
+        assert_eq!(read("pod", Signal::Predictions), None);
     }
 }

@@ -9,6 +9,8 @@
 
 use crate::effect::{ServiceId, SetName};
 use crate::world::instruments::{BOUNDS, Code};
+use crate::world::model::judged::Cell;
+use crate::world::model::spec::MAX_SEGMENTS;
 
 /// How many latency buckets a histogram has, the +Inf bucket included.
 pub const BUCKETS: usize = BOUNDS.len();
@@ -16,6 +18,9 @@ pub const BUCKETS: usize = BOUNDS.len();
 const SERVER: usize = 0;
 const CLIENT: usize = Code::ALL.len() + BUCKETS + 3;
 const REST: usize = 2 * CLIENT;
+const MODEL: usize = REST + POD_SIDE.len() + SET_SIDE.len();
+const LABELLED: usize = MODEL + 2 * MAX_SEGMENTS;
+const HEARD: usize = LABELLED + Cell::COUNT * MAX_SEGMENTS;
 const POD_SIDE: [Instrument; 10] = [
     Instrument::CpuSeconds,
     Instrument::MemoryBytes,
@@ -95,11 +100,32 @@ pub enum Instrument {
     SetUnavailable,
     /// Rows that the last comparison of the service's table with its source found wrong; no sample where there is none.
     RowMismatches,
+    /// Predictions of one class in the segment of this index, as the job that reads their log counts them.
+    Predictions {
+        /// Index of the segment.
+        segment: u8,
+        /// Whether those that said "positive" are counted.
+        positive: bool,
+    },
+    /// Predictions of the segment of this index whose label is known.
+    Labelled {
+        /// Index of the segment.
+        segment: u8,
+        /// What they said and what is true.
+        cell: Cell,
+    },
+    /// What users said of answers.
+    Feedback {
+        /// Whether what is good is counted.
+        good: bool,
+    },
+    /// Population stability index of the watched feature; one series a service, no sample before the first prediction.
+    InputDrift,
 }
 
 impl Instrument {
     /// How many instruments there are; indices are below it.
-    pub const COUNT: usize = REST + POD_SIDE.len() + SET_SIDE.len();
+    pub const COUNT: usize = HEARD + 3;
 
     /// Every instrument, in index order.
     pub fn all() -> impl Iterator<Item = Instrument> {
@@ -109,7 +135,21 @@ impl Instrument {
         let client = Code::ALL.into_iter().map(Instrument::ClientRequests);
         let client = client.chain((0..BUCKETS).map(|i| Instrument::ClientBucket(i as u8)));
         let client = client.chain([Instrument::ClientSum, Instrument::ClientErrors, Instrument::ClientMean]);
-        server.chain(client).chain(POD_SIDE).chain(SET_SIDE)
+        server.chain(client).chain(POD_SIDE).chain(SET_SIDE).chain(Instrument::of_models())
+    }
+
+    /// What is known of predictions, in index order.
+    fn of_models() -> impl Iterator<Item = Instrument> {
+        let segments = 0..MAX_SEGMENTS as u8;
+        let classes = |segment| [false, true].map(|positive| Instrument::Predictions { segment, positive });
+        let cells = |segment| Cell::ALL.map(|cell| Instrument::Labelled { segment, cell });
+        let heard = [false, true].map(|good| Instrument::Feedback { good });
+        segments
+            .clone()
+            .flat_map(classes)
+            .chain(segments.flat_map(cells))
+            .chain(heard)
+            .chain([Instrument::InputDrift])
     }
 
     /// Position in tables of all instruments, below [`Instrument::COUNT`].
@@ -143,6 +183,12 @@ impl Instrument {
             Instrument::SetUnavailable => REST + 14,
             Instrument::ClientNoPod => REST + 15,
             Instrument::RowMismatches => REST + 16,
+            Instrument::Predictions { segment, positive } => MODEL + 2 * segment as usize + positive as usize,
+            Instrument::Labelled { segment, cell } => {
+                LABELLED + Cell::COUNT * segment as usize + cell as usize
+            }
+            Instrument::Feedback { good } => HEARD + good as usize,
+            Instrument::InputDrift => HEARD + 2,
         }
     }
 
@@ -178,6 +224,7 @@ impl Instrument {
     /// Whether there is one series a pod; else there is one a set.
     pub const fn is_per_pod(self) -> bool {
         !matches!(self.target(), Target::Proxy)
+            && !self.is_of_model()
             && !matches!(
                 self,
                 Instrument::SetDesired
@@ -187,6 +234,21 @@ impl Instrument {
                     | Instrument::SetUnavailable
                     | Instrument::RowMismatches
             )
+    }
+
+    /// Whether the job that reads the log of predictions exports it.
+    pub const fn is_of_model(self) -> bool {
+        self.index() >= MODEL
+    }
+
+    /// The index of the segment it is about, if it tells segments apart.
+    pub const fn segment(self) -> Option<usize> {
+        match self {
+            Instrument::Predictions { segment, .. } | Instrument::Labelled { segment, .. } => {
+                Some(segment as usize)
+            }
+            _ => None,
+        }
     }
 
     /// The code this counts answers of, if it tells codes apart.

@@ -45,6 +45,15 @@ impl Engine {
     }
 }
 
+/// What the monitoring of a model tells apart; nothing where there is no model.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ModelNames {
+    /// Its segments, in order.
+    pub segments: Vec<String>,
+    /// Whether users are asked what they think of answers.
+    pub feedback: bool,
+}
+
 /// Which side of a rollout a name means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {

@@ -149,7 +149,7 @@ impl<L: LabelSet> Projection<L> {
             self.others.get(usize::from(key.service.0))
         };
         let Some(names) = names else { return Arc::from([]) };
-        let context = Context { naming: &self.naming, names, is_target, key };
+        let context = Context { naming: &self.naming, names, is_target, model: &self.world.model, key };
         let feeding = self.feeding.get(key.instrument.index()).into_iter().flatten();
         let parts = feeding.filter_map(|&(family, part)| {
             let family = self.families.get(family)?;
@@ -167,7 +167,7 @@ impl<L: LabelSet> Projection<L> {
 
 /// The labels of a series of this part; `None` if the exporter has no such series.
 fn labels_of<L: LabelSet>(metric: &str, part: &PartBinding, context: &Context<'_>) -> Option<L> {
-    if !part.labels.iter().all(|&(_, text)| context.exists(text)) {
+    if !context.has_series(part.labels.iter().map(|(_, text)| text)) {
         return None;
     }
     let values: Vec<(&str, Cow<'static, str>)> =

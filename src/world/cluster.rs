@@ -58,6 +58,8 @@ pub struct Cluster {
     pub(super) scalers: Vec<Option<Scalers>>,
     /// Multiplier of the time new pods take to start, by revision.
     pub startup: [f64; Revision::COUNT],
+    /// Whether the registry of models names no version, so that nobody who starts has anything to serve.
+    nothing_to_load: bool,
     weight_seq: u32,
     /// One key a service, by its name: other services coming or going change nobody's luck.
     keys: Vec<Key>,
@@ -77,6 +79,7 @@ impl Cluster {
             changed: false,
             scalers: spec.services.iter().map(Scalers::of).collect(),
             startup: [1.0; Revision::COUNT],
+            nothing_to_load: false,
             weight_seq: 0,
             keys: spec.services.iter().map(|s| key.entity(&s.name)).collect(),
         };
@@ -160,6 +163,12 @@ impl Cluster {
                 self.split.candidate = share;
                 self.changed = true;
             }
+            Action::ModelShare { found, loaded } => {
+                self.asked.candidate = found;
+                self.split.candidate = loaded;
+                self.changed = true;
+            }
+            Action::NothingToLoad(nothing) => self.nothing_to_load = nothing,
             Action::BaselineWeight(share) => {
                 self.ask(Split { baseline: share, ..self.asked }, spec, now, agenda);
             }
@@ -261,6 +270,12 @@ impl Cluster {
         pod.leak_from = now;
         pod.probe_failures = 0;
         pod.liveness_failures = 0;
+        if self.nothing_to_load && pod.key.service == spec.target {
+            // The client finds no version and raises; the container exits and is started again, with back-off.
+            agenda.schedule(now, class::CLUSTER, Event::PodExit(process, ExitReason::Crash));
+            self.changed = true;
+            return;
+        }
         let service = &spec.services[pod.key.service.0 as usize];
         let phase = key.purpose(Purpose::ProbePhase).uniform();
         let ready = now + service.readiness.initial_delay + service.readiness.period.scale(phase);
@@ -486,6 +501,7 @@ impl Cluster {
         self.is_restored(spec)
             && SetName::ALL.iter().all(|s| *s == SetName::Old || sets[s.index()].members.is_empty())
             && self.synthetic_load == 0.0
+            && !self.nothing_to_load
             && self.split == self.asked
     }
 }

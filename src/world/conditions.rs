@@ -13,6 +13,8 @@ use std::sync::Arc;
 
 use super::database::effects::TableUse;
 use super::database::state::Trouble;
+use super::model::Bent;
+use super::model::spec::ModelSpec;
 use super::spec::TimedDisturbance;
 use super::warming::Warming;
 use crate::effect::{Revision, ServiceId, WorldDisturbance};
@@ -28,6 +30,8 @@ pub struct Conditions {
     acting: Acting,
     /// What the database does to requests of a service, while they feel it.
     table: Option<(ServiceId, TableUse)>,
+    /// The model of the target, whose troubles are worked out against it.
+    model: Option<Arc<ModelSpec>>,
 }
 
 /// Slow requests of a revision.
@@ -61,6 +65,8 @@ struct Acting {
     special: Vec<(usize, WorldDisturbance)>,
     /// What befalls steps of a migration that begin now.
     migration: Trouble,
+    /// What is wrong with models and their inputs.
+    model: Bent,
 }
 
 /// What is wrong with the code of a revision.
@@ -108,6 +114,7 @@ impl Acting {
             new_cache_keys: false,
             special: Vec::new(),
             migration: Trouble::NONE,
+            model: Bent::NOTHING,
         }
     }
 
@@ -129,6 +136,10 @@ impl Acting {
             WorldDisturbance::TrafficSpike { .. }
             | WorldDisturbance::PodsDown { .. }
             | WorldDisturbance::CacheLoss { .. } => {}
+            // Without a model nothing predicts.
+            WorldDisturbance::WorseModel { .. }
+            | WorldDisturbance::PredictionShift { .. }
+            | WorldDisturbance::InputDrift { .. } => {}
             WorldDisturbance::NewCacheKeys => self.new_cache_keys = true,
             WorldDisturbance::DependencyErrors { service, share } => {
                 let hit = |index: usize| service.is_none_or(|s| usize::from(s.0) == index);
@@ -157,7 +168,16 @@ impl Conditions {
             of_other: Arc::new([]),
             acting: Acting::nothing(services),
             table: None,
+            model: None,
         };
+        conditions.refresh(SimTime::ZERO);
+        conditions
+    }
+
+    /// The same where the target answers with the predictions of a model.
+    #[must_use]
+    pub fn with_model(self, model: Option<Arc<ModelSpec>>) -> Self {
+        let mut conditions = Conditions { model, ..self };
         conditions.refresh(SimTime::ZERO);
         conditions
     }
@@ -178,7 +198,12 @@ impl Conditions {
     pub fn refresh(&mut self, now: SimTime) {
         let mut acting = Acting::nothing(self.acting.dependency_good.len());
         let in_force = self.all().enumerate().filter(|(_, d)| d.from <= now && now < d.until);
-        in_force.for_each(|(place, d)| acting.add(place, &d.what));
+        for (place, d) in in_force {
+            match &self.model {
+                Some(model) if acting.add_to_model(model, &d.what) => {}
+                _ => acting.add(place, &d.what),
+            }
+        }
         self.acting = acting;
     }
 
@@ -228,6 +253,11 @@ impl Conditions {
     /// Share of the requests of `revision` that corrupt a row.
     pub fn corrupts(&self, revision: Revision) -> f64 {
         1.0 - self.acting.revisions[revision as usize].harmless
+    }
+
+    /// What is wrong with the models of all revisions, and with their inputs.
+    pub fn models(&self) -> &Bent {
+        &self.acting.model
     }
 
     /// What befalls steps of a migration that begin now.

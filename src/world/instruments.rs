@@ -7,6 +7,7 @@
 //! the callers' proxies and therefore see rejections, resets and time-outs too, and survive a restart of the pod they
 //! are about. A request that found no pod at all is in [`NoPod`], which only the callers can count.
 
+use super::model::log::ModelInstruments;
 use crate::effect::{Destination, ServiceId, SetName, SetView};
 
 /// Upper bounds of the latency histogram, in seconds; the last bucket is +Inf. A superset of the default buckets of
@@ -178,4 +179,6 @@ pub struct ServiceInstruments {
     pub cpu_limit: f64,
     /// Rows that the last comparison of the table with its source found wrong; `None` where nobody compares.
     pub mismatches: Option<f64>,
+    /// What is known of its predictions; `None` where it makes none.
+    pub model: Option<Box<ModelInstruments>>,
 }

@@ -2,9 +2,20 @@
 
 use super::event::{Event, ExitReason, Process, class};
 use super::{Kernel, World, flow, pod};
+use crate::effect::{ServiceId, SetName};
 use crate::time::SimDuration;
 
 impl World {
+    /// Services of which not every pod is ready.
+    pub fn not_ready(&self) -> Vec<ServiceId> {
+        let services = self.common.spec.services.iter().enumerate();
+        let short = services.filter(|(index, service)| {
+            let old = &self.cluster.sets[*index][SetName::Old.index()];
+            (old.ready.len() as u32) < service.replicas
+        });
+        short.map(|(index, _)| ServiceId(index as u16)).collect()
+    }
+
     pub(super) fn exit(&mut self, process: Process, reason: ExitReason) {
         if reason == ExitReason::OutOfMemory && self.cluster.pods[process.pod as usize].oom_at != self.now {
             // Its memory has filled up at another speed since this was foreseen.

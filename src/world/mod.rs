@@ -22,6 +22,7 @@ pub mod event;
 pub mod flow;
 pub mod instruments;
 mod life;
+pub mod model;
 pub mod outcomes;
 pub mod pod;
 pub mod protection;
@@ -47,6 +48,7 @@ use database::state::Database;
 use event::{Event, Process, class};
 use flow::{Flow, SlotHarm, Undisturbed};
 use instruments::{NoPod, PodInstruments, ServiceInstruments};
+use model::log::Log;
 use outcomes::Outcomes;
 use request::Requests;
 use spec::{TimedDisturbance, WorldSpec};
@@ -123,6 +125,8 @@ pub struct World {
     database: Option<Box<Database>>,
     /// Its next instant that is scheduled.
     database_at: SimTime,
+    /// What is known of the target's predictions, where it makes any.
+    model: Option<Box<Log>>,
 }
 
 impl World {
@@ -140,7 +144,7 @@ impl World {
             now: SimTime::ZERO,
             agenda: Agenda::new(),
             cluster: Cluster::new(spec, common.key.entity("cluster")),
-            conditions: Conditions::new(services, confounders),
+            conditions: Conditions::new(services, confounders).with_model(spec.model.clone()),
             probes: matches!(kernel, Kernel::Request(_)),
             kernel,
             tally: None,
@@ -153,6 +157,7 @@ impl World {
             watched: Vec::new(),
             database: spec.database.as_ref().map(|d| Box::new(Database::new(d, common.key))),
             database_at: SimTime::ZERO,
+            model: spec.model.as_ref().map(|_| Box::default()),
             common,
         };
         world.schedule_boundary();
@@ -202,6 +207,7 @@ impl World {
             tally: &mut self.tally,
             no_pod: &mut self.no_pod,
             reference: self.reference.as_deref(),
+            model: &mut self.model,
             now: self.now,
         };
         Some(f(requests, &mut around))
@@ -285,16 +291,6 @@ impl World {
     /// Share of the users whom the faults of the change concern at all.
     pub fn concerned_users(&self) -> f64 {
         self.conditions.concerned_users(self.common.spec.matching_share())
-    }
-
-    /// Services of which not every pod is ready.
-    pub fn not_ready(&self) -> Vec<ServiceId> {
-        let services = self.common.spec.services.iter().enumerate();
-        let short = services.filter(|(index, service)| {
-            let old = &self.cluster.sets[*index][SetName::Old.index()];
-            (old.ready.len() as u32) < service.replicas
-        });
-        short.map(|(index, _)| ServiceId(index as u16)).collect()
     }
 
     /// Carries out an action now.
@@ -441,7 +437,7 @@ impl World {
                 (slot, part),
                 self.now,
                 &mut self.cluster,
-                self.tally.as_mut(),
+                (self.tally.as_mut(), self.model.as_deref_mut()),
                 &mut self.no_pod,
                 &around,
             );
@@ -451,6 +447,7 @@ impl World {
         } else if let Some(tally) = &self.tally {
             self.fingerprint.record(self.now, tally.counts.succeeded << 24 ^ tally.counts.failed);
         }
+        self.close_model_log((slot, part));
         self.look_at_watched();
         // Rows change class all the time: what requests meet is looked at anew in each slot.
         self.settle_database();
@@ -473,6 +470,7 @@ impl World {
             into.no_pod = NoPod { rejected: self.no_pod[index] };
             let is_target = index == usize::from(self.common.spec.target.0);
             into.mismatches = self.database.as_ref().filter(|_| is_target).map(|d| d.mismatches());
+            into.model = self.model_instruments().filter(|_| is_target);
             into.sets = SetName::ALL.map(|s| self.cluster.set_view(ServiceId(index as u16), s, self.now));
             into.pods.clear();
             for set in &self.cluster.sets[index] {

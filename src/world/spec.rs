@@ -2,8 +2,11 @@
 //!
 //! Fields of type [`Distribution`] are drawn per event; everything else is fixed for a replication.
 
+use std::sync::Arc;
+
 use super::autoscaler::AutoscalerSpec;
 use super::database::spec::DatabaseSpec;
+use super::model::spec::ModelSpec;
 use super::protection::{CallOptions, PeopleSpec, ServerOptions};
 use super::shape::Shape;
 use super::warming::Warming;
@@ -235,6 +238,8 @@ pub struct WorldSpec {
     pub weight_propagation: SimDuration,
     /// The database of the target; `None` where it does not matter.
     pub database: Option<Box<DatabaseSpec>>,
+    /// The model with whose predictions the target answers; `None` for a service that predicts nothing.
+    pub model: Option<Arc<ModelSpec>>,
 }
 
 impl WorldSpec {

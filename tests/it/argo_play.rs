@@ -111,6 +111,8 @@ fn play(p95: f64, success: f64) -> Story {
                     | Action::Mirror(_)
                     | Action::Cohort(_)
                     | Action::ClientShare(_)
+                    | Action::ModelShare { .. }
+                    | Action::NothingToLoad(_)
                     | Action::Database(_) => {}
                 }
             }

@@ -24,6 +24,7 @@ mod lint;
 mod matrix;
 mod metastable;
 mod migrations;
+mod models;
 mod noise_judges;
 mod noise_presets;
 mod overload;

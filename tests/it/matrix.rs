@@ -19,6 +19,7 @@ use backout::strategy::{Progress, Signal, StrategySpec};
 use backout::time::{SimDuration, SimTime};
 use backout::world::climate::Climate;
 use backout::world::instruments::{Code, PodKey, RequestCounters, ServiceInstruments};
+use backout::world::model::spec::{Labels, ModelSpec, Segment};
 use backout::world::spec::{Timed, TimedDisturbance};
 use backout::world::{Common, Level, World};
 
@@ -56,6 +57,9 @@ const FAULTS: &[Rule] = &[
     // Nothing without a database: `migrations.rs` has their rules.
     ("silent_corruption: {share: 10%}", [No, No, No]),
     ("migration_trouble: {slower: 5}", [No, No, No]),
+    // Labels show them, and nothing that counts codes or times does: `models.rs`.
+    ("worse_model: {drop: 20%}", [Yes, No, No]),
+    ("prediction_shift: {false_alarms: 20%}", [Yes, No, No]),
 ];
 
 const CONFOUNDERS: &[Rule] = &[
@@ -69,6 +73,8 @@ const CONFOUNDERS: &[Rule] = &[
     ("counter_reset: {at: 45s}", [No, No, No]),
     ("missing_candidate_label: {at: 45s, for: 60s}", [No, No, No]),
     ("dropped_verdicts: {share: 50%, at: 45s, for: 60s}", [No, No, No]),
+    // What every version gets wrong is no harm of a release.
+    ("input_drift: {psi: 50%, drop: 20%, at: 45s, for: 60s}", [No, No, No]),
 ];
 
 const SURROUNDINGS: &[Rule] = &[
@@ -111,11 +117,14 @@ const ROLLOUTS: &[(&str, &str)] = &[
     ("dns_shift", "dns_shift: {ttl: 120s}"),
     ("feature_flag", "feature_flag: {values: [50%, 100%], bake: 100s, poll: 20s}"),
     ("shadow", "shadow: {for: 20s}"),
+    ("model_registry", "model_registry: {pause: 5s, poll: 90s, load: 5s}"),
 ];
 
 /// Where a rollout's nature changes an answer: member, rollout, which answer, what it is there, and why.
-const EXCEPTIONS: &[(&str, &str, usize, Answer, &str)] =
-    &[("slow_start", "recreate", 0, Yes, "nobody serves until the new pods have started")];
+const EXCEPTIONS: &[(&str, &str, usize, Answer, &str)] = &[
+    ("slow_start", "recreate", 0, Yes, "nobody serves until the new pods have started"),
+    ("cold_cache", "model_registry", 1, Open, "hardly anybody is there while its pods are fresh"),
+];
 
 /// The rule of a member in a kind of rollout.
 fn rule_in(rollout: &str, member: &str, rule: &[Answer; 3]) -> [Answer; 3] {
@@ -189,6 +198,12 @@ fn world(level: Level, circumstances: &Arc<[TimedDisturbance]>) -> World {
     let mut spec = worlds::spec(vec![service], 8.0);
     spec.slo.latency = Some(SimDuration::from_millis(250));
     spec.traffic[0].cohort = Ratio::new(0.2).unwrap();
+    spec.model = Some(Arc::new(ModelSpec {
+        segments: vec![Segment { name: "all".to_owned(), share: 1.0, accuracy: 0.9, positives: 0.3 }],
+        labels: Labels { delay: Distribution::certain(30.0), share: Ratio::ONE },
+        feedback: None,
+        bins: 10,
+    }));
     let key = Key::root(5, "matrix").replication(0);
     let climate = Climate::new(&spec, key, at(END));
     World::new(Arc::new(Common::new(spec, climate, key)), Arc::clone(circumstances), level)

@@ -66,6 +66,11 @@ const PAIRS: &[(&str, &str)] = &[
     ("dns_shift: {ttl: 30s}", "dns_back: {ttl: 30s}"),
     ("feature_flag: {values: [50%, 100%], bake: 2m, poll: 10s}", "flag_off: {poll: 10s}"),
     ("shadow: {for: 30s, then_switch: true}", "shadow_off: {}"),
+    ("model_registry: {pause: 5s, poll: 20s, load: 5s}", "registry_stage_swap: {poll: 20s, load: 5s}"),
+    (
+        "model_registry: {mode: alias, pause: 5s, poll: 20s, load: 5s}",
+        "registry_alias: {poll: 20s, load: 5s}",
+    ),
 ];
 
 /// Procedures that are undefined in the worlds of this file, and why; `migrations.rs` has theirs.

@@ -8,7 +8,9 @@ use backout::rng::{Distribution, Key};
 use backout::time::{SimDuration, SimTime};
 use backout::world::climate::Climate;
 use backout::world::shape::Shape;
-use backout::world::spec::{NoiseSpec, ProbeSpec, ServiceSpec, SloSpec, TrafficSpec, WorldSpec};
+use backout::world::spec::{
+    NoiseSpec, ProbeSpec, ServiceSpec, SloSpec, TimedDisturbance, TrafficSpec, WorldSpec,
+};
 use backout::world::{Common, Level, World};
 
 /// A service with one replica that never fails.
@@ -72,14 +74,26 @@ pub fn spec(services: Vec<ServiceSpec>, rate: f64) -> WorldSpec {
         slot: SimDuration::from_secs(15),
         weight_propagation: SimDuration::from_secs(1),
         database: None,
+        model: None,
     }
 }
 
 /// The world, about to start.
 pub fn start(spec: WorldSpec, level: Level, seed: u64, end: SimTime) -> World {
+    start_with(spec, level, seed, end, Arc::new([]))
+}
+
+/// The same where something happens to it whatever the release.
+pub fn start_with(
+    spec: WorldSpec,
+    level: Level,
+    seed: u64,
+    end: SimTime,
+    confounders: Arc<[TimedDisturbance]>,
+) -> World {
     let key = Key::root(seed, "test").replication(0);
     let climate = Climate::new(&spec, key, end);
-    World::new(Arc::new(Common::new(spec, climate, key)), Arc::new([]), level)
+    World::new(Arc::new(Common::new(spec, climate, key)), confounders, level)
 }
 
 /// Plays on, whatever changes on the way.

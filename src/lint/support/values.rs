@@ -370,7 +370,12 @@ mod tests {
 
     fn values(text: &str) -> Values {
         let facts = Facts {
-            world: WorldNames { services: vec!["web".into()], target: ServiceId(0), returns: false },
+            world: WorldNames {
+                services: vec!["web".into()],
+                target: ServiceId(0),
+                returns: false,
+                model: Default::default(),
+            },
             dialects: Dialect::ALL.to_vec(),
             scrape: SimDuration::from_secs(15),
             loss: 0.0,

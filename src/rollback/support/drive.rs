@@ -40,11 +40,13 @@ pub(super) struct Begun {
     pub(super) at: SimTime,
     /// Share of the traffic on the candidate destination.
     pub(super) share: f64,
+    /// What the routers were asked for, or servers had found in a registry.
+    pub(super) asked: f64,
 }
 
 impl Begun {
     pub(super) fn now(view: &RolloutView) -> Self {
-        Begun { at: view.now, share: view.in_force.candidate }
+        Begun { at: view.now, share: view.in_force.candidate, asked: view.split.candidate }
     }
 }
 
@@ -59,7 +61,8 @@ pub(super) fn drive(
 ) -> Standing {
     let target = view.set(to);
     match what {
-        StepKind::Wait => Standing::Over,
+        // What servers do depends on the registry, which the execution keeps.
+        StepKind::Wait | StepKind::Registry { .. } => Standing::Over,
         StepKind::RestoreCapacity => {
             if target.desired < view.replicas {
                 actions.push(Action::Scale(to, view.replicas));

@@ -14,12 +14,16 @@ use crate::effect::{Action, RolloutView, SetName};
 use crate::rng::{Key, Purpose};
 use crate::rollback::check::Evidence;
 use crate::rollback::kubectl_undo::KubectlUndo;
-use crate::rollback::target::{Shelf, Target, Which};
-use crate::rollback::{Command, Fallback, PlannedStep, ProcedureSpec, RollbackConditions, StepKind};
+use crate::rollback::target::{Log, Shelf, Target, Which};
+use crate::rollback::{
+    Command, Fallback, PlannedStep, ProcedureSpec, RollbackConditions, StepKind, Transition,
+};
+use crate::strategy::support::polling::Polling;
 use crate::strategy::{Progress, Step};
 use crate::time::{SimDuration, SimTime};
 
 use super::drive::{Begun, Standing, drive};
+use super::registry::{Registry, follow};
 
 /// What a step left in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,6 +87,11 @@ pub struct Execution {
     attended: bool,
     verified: Option<SimTime>,
     why_impossible: String,
+    /// Revisions in the order in which they last became current.
+    revisions: Log,
+    /// The registry of models, once it was called.
+    registry: Option<Registry>,
+    promotion_archived: bool,
     /// Steps so far.
     pub log: Vec<StepLog>,
 }
@@ -122,6 +131,10 @@ pub struct Order {
     pub conditions: Arc<RollbackConditions>,
     /// Keys what chance decides.
     pub key: Key,
+    /// Revisions in the order in which they last became current.
+    pub revisions: Log,
+    /// Of a registry of models: whether the promotion of the new version archived the old one.
+    pub promotion_archived: bool,
 }
 
 impl Order {
@@ -136,7 +149,16 @@ impl Order {
             let look = format!("verify: {}", check.name());
             PlannedStep::new(look, check.as_dyn().delay(), StepKind::Check(check.clone()))
         }));
-        Order { name: spec.name(), steps, targets: Vec::new(), why_not: String::new(), conditions, key }
+        Order {
+            name: spec.name(),
+            steps,
+            targets: Vec::new(),
+            why_not: String::new(),
+            revisions: conditions.history.log(),
+            promotion_archived: spec.as_dyn().promotion_archived(),
+            conditions,
+            key,
+        }
     }
 
     /// The same towards one revision.
@@ -162,12 +184,13 @@ impl Execution {
         let undo = ProcedureSpec::KubectlUndo(KubectlUndo::default());
         let spec = if promoted && matches!(spec, ProcedureSpec::Flagger(_)) { &undo } else { spec };
         let (targets, why_not) = targets(&conditions, log);
-        Execution::towards(Order { targets, why_not, ..Order::of(spec, conditions, key) }, view)
+        let order = Order::of(spec, conditions, key);
+        Execution::towards(Order { targets, why_not, revisions: log.to_vec(), ..order }, view)
     }
 
     /// Begins a procedure.
     pub fn towards(order: Order, view: &RolloutView) -> Self {
-        let Order { name, steps, targets, why_not, conditions, key } = order;
+        let Order { name, steps, targets, why_not, conditions, key, revisions, promotion_archived } = order;
         let mut execution = Execution {
             name,
             steps,
@@ -184,6 +207,9 @@ impl Execution {
             key: key.purpose(Purpose::RollbackStep),
             verified: None,
             why_impossible: why_not,
+            revisions,
+            registry: None,
+            promotion_archived,
             log: Vec::new(),
         };
         if execution.has_target(view) {
@@ -196,8 +222,9 @@ impl Execution {
     /// something else to try.
     fn has_target(&self, view: &RolloutView) -> bool {
         let Some(target) = self.target() else { return false };
+        let anew = self.steps.iter().any(PlannedStep::loads_anew);
         let runs = view.set(target.set).created >= view.replicas;
-        runs || !target.is_gone || !self.conditions.on_failure.is_empty()
+        runs && !anew || !target.is_gone || !self.conditions.on_failure.is_empty()
     }
 
     /// The revision it goes to at present.
@@ -246,7 +273,8 @@ impl Execution {
             return true;
         }
         let nothing_to_start = self.target().is_some_and(|target| {
-            target.is_gone && view.set(target.set).created < view.replicas && step.starts_pods()
+            let starts = view.set(target.set).created < view.replicas && step.starts_pods();
+            target.is_gone && (starts || step.loads_anew())
         });
         let key = self.key.id(self.index as u64).id(self.attempt);
         nothing_to_start || key.uniform() < self.conditions.step_fails.get()
@@ -265,6 +293,9 @@ impl Execution {
                     let before = actions.len();
                     let standing = match &step.what {
                         StepKind::Check(_) if self.attended || step.by_hand => Standing::of_users(evidence),
+                        StepKind::Registry { polling, .. } => {
+                            self.follow_registry((polling, begun), view, &mut actions)
+                        }
                         what => {
                             drive(what, begun, self.goes_to(), (self.asked, view), evidence, &mut actions)
                         }
@@ -280,8 +311,13 @@ impl Execution {
                         return Step { actions, wake: Some(at), progress: Progress::Running };
                     }
                     // A flip is over with its command; other steps are looked at again once their actions show.
-                    let flipped =
-                        matches!(step.what, StepKind::FlipWeight | StepKind::Launch | StepKind::DriftBack(_));
+                    let flipped = matches!(
+                        step.what,
+                        StepKind::FlipWeight
+                            | StepKind::Launch
+                            | StepKind::DriftBack(_)
+                            | StepKind::Registry { .. }
+                    );
                     if standing == Standing::Pending || (actions.len() > before && !flipped) {
                         break;
                     }
@@ -294,6 +330,11 @@ impl Execution {
     }
 
     fn send_command(&mut self, step: &PlannedStep, view: &RolloutView) {
+        if self.key.id(self.index as u64).entity("dies").uniform() < step.dies.get() {
+            self.close_step(view.now, true);
+            self.phase = Phase::Ended(view.now, Ending::GivenUp);
+            return;
+        }
         let fails = self.command_fails(step, view);
         if fails && !step.swallows {
             self.fail(step, view.now);
@@ -303,9 +344,43 @@ impl Execution {
             }
             self.end_step(view.now);
         } else {
+            if let StepKind::Registry { transition, .. } = step.what {
+                self.call_registry(transition);
+            }
             self.phase = Phase::Waiting(Begun::now(view));
             self.asked = false;
         }
+    }
+
+    fn call_registry(&mut self, transition: Transition) {
+        let history = &self.conditions.history;
+        let shelf = Shelf { history, log: &self.revisions };
+        let promotion_archived = self.promotion_archived;
+        let registry = self.registry.get_or_insert_with(|| Registry::new(&shelf, promotion_archived));
+        if let Some(target) = self.targets.get(self.aim) {
+            registry.call(transition, target.which, history);
+        }
+    }
+
+    /// The version that the registry names, where that is another one than before.
+    fn named(&self) -> Option<Target> {
+        let which = self.registry.as_ref()?.goes_to()?;
+        Some(Shelf { history: &self.conditions.history, log: &self.revisions }.target(which))
+    }
+
+    fn follow_registry(
+        &self,
+        how: (&Polling, Begun),
+        view: &RolloutView,
+        actions: &mut Vec<Action>,
+    ) -> Standing {
+        let Some(registry) = &self.registry else { return Standing::Over };
+        follow(registry, self.named().as_ref(), how, (self.asked, view), actions)
+    }
+
+    /// Where users end up if it goes on like this: with the target, but for a registry that names another version.
+    pub fn lands_on(&self) -> SetName {
+        self.named().map_or_else(|| self.goes_to(), |named| named.set)
     }
 
     /// Notes whether a check found the truth: users are harmed or they are not.

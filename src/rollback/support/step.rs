@@ -7,8 +7,11 @@ use crate::quantity::Ratio;
 use crate::rng::Distribution;
 use crate::rollback::check::CheckSpec;
 use crate::strategy::support::drift::Ladder;
+use crate::strategy::support::polling::Polling;
 use crate::strategy::support::replicas::Bounds;
 use crate::time::SimDuration;
+
+use super::registry::Transition;
 
 /// What the command of a step really does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,6 +46,8 @@ pub struct PlannedStep {
     pub by_hand: bool,
     /// Whether the script stops everything when the step fails, and ends.
     pub leaves_nothing: bool,
+    /// Chance that whoever carries it out dies before its command goes out, and nobody goes on.
+    pub dies: Ratio,
 }
 
 impl PlannedStep {
@@ -58,6 +63,7 @@ impl PlannedStep {
             swallows: false,
             by_hand: false,
             leaves_nothing: false,
+            dies: Ratio::ZERO,
         }
     }
 
@@ -85,6 +91,12 @@ impl PlannedStep {
         PlannedStep { leaves_nothing: true, ..self }
     }
 
+    /// The same; with this chance whoever carries it out does not live to see it.
+    #[must_use]
+    pub fn dying(self, dies: Ratio) -> Self {
+        PlannedStep { dies, ..self }
+    }
+
     /// Whether it changes anything in production.
     pub fn acts(&self) -> bool {
         !matches!(self.what, StepKind::Wait | StepKind::Verify | StepKind::Check(_))
@@ -92,7 +104,18 @@ impl PlannedStep {
 
     /// Whether it moves users from one destination to another.
     pub fn moves_traffic(&self) -> bool {
-        matches!(self.what, StepKind::FlipWeight | StepKind::WalkWeightBack | StepKind::DriftBack(_))
+        matches!(
+            self.what,
+            StepKind::FlipWeight
+                | StepKind::WalkWeightBack
+                | StepKind::DriftBack(_)
+                | StepKind::Registry { .. }
+        )
+    }
+
+    /// Whether servers have to fetch the target anew, however long it has been running elsewhere.
+    pub fn loads_anew(&self) -> bool {
+        matches!(self.what, StepKind::Registry { .. })
     }
 
     /// Whether it may have to start pods of the target.
@@ -133,6 +156,13 @@ pub enum StepKind {
     },
     /// The value that clients look up is taken back; over when the last of them has looked.
     DriftBack(Ladder),
+    /// A call to a registry of models; over when servers have followed, if there is anything to follow.
+    Registry {
+        /// What it does there.
+        transition: Transition,
+        /// How servers follow.
+        polling: Polling,
+    },
     /// Stop the pods of an earlier target that ran where this one will run; over when they are gone.
     ClearTarget,
     /// Stop all pods but the target's; over when they are gone.

@@ -8,6 +8,7 @@
 //! ([`Target::is_gone`](support::shelf::Target)).
 
 pub mod best_metric;
+pub mod first_archived;
 pub mod last_known_good;
 pub mod named;
 pub mod previous;
@@ -36,6 +37,7 @@ crate::catalogue! {
         tagged => tagged::Tagged,
         best_metric => best_metric::BestMetric,
         second_newest_deploy => second_newest_deploy::SecondNewestDeploy,
+        first_archived => first_archived::FirstArchived,
     }
 }
 

@@ -5,6 +5,7 @@ pub mod drift;
 pub mod drifting;
 pub mod flagger_ticks;
 pub mod migrating;
+pub mod polling;
 pub mod replicas;
 pub mod rising;
 #[cfg(test)]

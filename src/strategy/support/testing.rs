@@ -65,6 +65,10 @@ impl Bench {
                 _ => {}
             }
             self.view.in_force = self.view.split;
+            if let Action::ModelShare { found, loaded } = *action {
+                self.view.split.candidate = found;
+                self.view.in_force.candidate = loaded;
+            }
         }
         step
     }

@@ -45,6 +45,17 @@ pub enum BindError {
         /// Values the label has, at most twelve.
         values: Vec<String>,
     },
+    /// The metric is about predictions, and nothing predicts; or about feedback, and nobody asks for any.
+    #[error(
+        "`{metric}` is a metric of a model, and the scenario has no {}",
+        if *feedback { "`feedback:` in its `model:`" } else { "`model:`" }
+    )]
+    NoModel {
+        /// The metric.
+        metric: String,
+        /// Whether there is a model and only its feedback is missing.
+        feedback: bool,
+    },
     /// Each matcher passes somewhere, but nothing passes all of them.
     #[error("no series passes all matchers of `{selector}` together")]
     NoCombination {
@@ -91,6 +102,12 @@ impl BindError {
             }
             BindError::NoValue { suggestion, values, .. } => {
                 format!("{}it has {}", meant(suggestion), values.join(", "))
+            }
+            BindError::NoModel { feedback: true, .. } => {
+                "add what users say to the model, like `feedback: {share: 5%, good: 70%}`".to_owned()
+            }
+            BindError::NoModel { .. } => {
+                "add a block like `model: {accuracy: 95%, labels: {delay: 5m}}` to the scenario".to_owned()
             }
             BindError::NoCombination { .. } => {
                 "check which side of the rollout each matcher names".to_owned()

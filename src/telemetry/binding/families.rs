@@ -95,6 +95,12 @@ fn generic(metric: &str, signal: Signal, unit: Unit) -> FamilyBinding {
     if infer::label("code", signal, unit).is_some() {
         labels.push((Cow::Borrowed("code"), Text::Status));
     }
+    if signal.needs_model() {
+        for label in ["segment", "prediction", "label", "correct", "verdict"] {
+            let text = infer::label(label, signal, unit);
+            labels.extend(text.map(|text| (Cow::Borrowed(label), text)));
+        }
+    }
     let bounds = unit.bounds(Buckets::ClientDefault);
     let mut transform = Transform::Same;
     match signal {

@@ -25,7 +25,7 @@ use crate::telemetry::matcher::SelectorShape;
 use crate::world::spec::WorldSpec;
 
 pub use self::error::BindError;
-pub use super::naming::{Engine, LabelRole, MetricBinding, Naming, Role, RoleNames};
+pub use super::naming::{Engine, LabelRole, MetricBinding, ModelNames, Naming, Role, RoleNames};
 
 /// The services of a world by their names in the scenario.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,13 +36,19 @@ pub struct WorldNames {
     pub target: ServiceId,
     /// Whether a rollback may bring a third revision, or the new one under the stable names.
     pub returns: bool,
+    /// What its model's monitoring tells apart.
+    pub model: ModelNames,
 }
 
 impl WorldNames {
     /// The names in a world.
     pub fn of(world: &WorldSpec) -> Self {
         let services = world.services.iter().map(|service| service.name.clone()).collect();
-        WorldNames { services, target: world.target, returns: false }
+        let model = world.model.as_ref().map(|model| ModelNames {
+            segments: model.segments.iter().map(|segment| segment.name.clone()).collect(),
+            feedback: model.feedback.is_some(),
+        });
+        WorldNames { services, target: world.target, returns: false, model: model.unwrap_or_default() }
     }
 }
 

@@ -43,8 +43,8 @@ pub(super) fn possible(
                 for instrument in part.signal.instruments() {
                     let pod = if instrument.is_per_pod() { 0 } else { WHOLE_SET };
                     let key = SeriesKey { service, set: *set, pod, instrument };
-                    let context = Context { naming, names, is_target, key };
-                    if part.labels.iter().all(|&(_, text)| context.exists(text)) {
+                    let context = Context { naming, names, is_target, model: &world.model, key };
+                    if context.has_series(part.labels.iter().map(|(_, text)| text)) {
                         visit(&Possible { part, context });
                     }
                 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::possible::possible;
 use super::{BindError, FamilyBinding, Naming, WorldNames};
+use crate::telemetry::dialect::Signal;
 use crate::telemetry::matcher::SelectorShape;
 use crate::telemetry::suggest::nearest;
 
@@ -15,6 +16,14 @@ pub(super) fn why_nothing(
     world: &WorldNames,
 ) -> BindError {
     let metric = selector.name.clone().unwrap_or_else(|| selector.to_string());
+    let of_model = |signal: Signal| {
+        signal.needs_model()
+            && (world.model.segments.is_empty() || signal == Signal::Feedback && !world.model.feedback)
+    };
+    let parts = || families.iter().flat_map(|family| &family.parts);
+    if parts().next().is_some() && parts().all(|part| of_model(part.signal)) {
+        return BindError::NoModel { metric, feedback: !world.model.segments.is_empty() };
+    }
     for matcher in selector.conditions() {
         let mut values = BTreeSet::new();
         let (mut passes, mut has_label) = (false, false);

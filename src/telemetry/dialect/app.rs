@@ -46,6 +46,23 @@ const PROBED: Labels = &[
 const COMPARED: Labels =
     &[("namespace", Text::Namespace), ("job", Text::Word("reconciliation")), ("app", Text::Apex)];
 
+/// A job of its own reads the log of predictions; it knows the version that answered, and no pod.
+const MODEL: Labels = &[
+    ("namespace", Text::Namespace),
+    ("job", Text::Word("model-monitoring")),
+    ("model", Text::Apex),
+    ("service", Text::Service),
+    ("deployment", Text::Workload),
+    ("version", Text::Version),
+    ("role", Text::RoleWord),
+];
+const PREDICTIONS: Labels = &join::<9>(MODEL, &[("segment", Text::Segment), ("prediction", Text::Predicted)]);
+const LABELLED: Labels = &join::<11>(PREDICTIONS, &[("label", Text::Actual), ("correct", Text::Correct)]);
+const HEARD: Labels = &join::<8>(MODEL, &[("verdict", Text::Liking)]);
+/// Inputs are the same whoever answers.
+const INPUTS: Labels =
+    &[("namespace", Text::Namespace), ("job", Text::Word("model-monitoring")), ("model", Text::Apex)];
+
 const COUNTS: &[Part] = &[part(Signal::Requests, WITH_CODE)];
 
 /// The metrics.
@@ -67,5 +84,12 @@ pub const FAMILIES: &[Family] = &[
     Family { name: "process_resident_memory_bytes", parts: &[part(Signal::Memory, SCRAPED)] },
     Family { name: "up", parts: &[part(Signal::Up, SCRAPED)] },
     Family { name: "backout_reconciliation_mismatches", parts: &[part(Signal::RowMismatches, COMPARED)] },
+    Family { name: "model_predictions_total", parts: &[part(Signal::Predictions, PREDICTIONS)] },
+    Family {
+        name: "model_labelled_predictions_total",
+        parts: &[part(Signal::LabelledPredictions, LABELLED)],
+    },
+    Family { name: "model_feedback_total", parts: &[part(Signal::Feedback, HEARD)] },
+    Family { name: "model_input_drift", parts: &[part(Signal::InputDrift, INPUTS)] },
     Family { name: "probe_success", parts: &[changed(Signal::ReplicasReady, Transform::Positive, PROBED)] },
 ];

@@ -1,7 +1,7 @@
 use super::*;
 use crate::effect::{ServiceId, SetName};
 use crate::telemetry::instrument::{Instrument, SeriesKey, WHOLE_SET};
-use crate::telemetry::naming::Naming;
+use crate::telemetry::naming::{ModelNames, Naming};
 use crate::world::instruments::Code;
 use std::collections::BTreeSet;
 
@@ -17,7 +17,8 @@ fn labels(
     let (_, family) = owner(metric).unwrap();
     let names = naming.role(crate::telemetry::naming::Role::of(set));
     let key = SeriesKey { service: ServiceId(0), set, pod, instrument };
-    let context = support::text::Context { naming, names, is_target: true, key };
+    let model = ModelNames::default();
+    let context = support::text::Context { naming, names, is_target: true, model: &model, key };
     let mut pairs: Vec<String> = family.parts[part]
         .labels
         .iter()
@@ -154,7 +155,14 @@ fn buckets_a_histogram_does_not_have_do_not_exist() {
         pod: 0,
         instrument: Instrument::ServerBucket(0),
     };
-    let context = support::text::Context { naming: &naming, names: &naming.stable, is_target: true, key };
+    let model = ModelNames::default();
+    let context = support::text::Context {
+        naming: &naming,
+        names: &naming.stable,
+        is_target: true,
+        model: &model,
+        key,
+    };
     assert!(context.exists(Text::BoundMillis(Buckets::All)));
     assert!(!context.exists(Text::BoundSeconds(Buckets::ClientDefault)));
 }

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::block::Blocks;
-use super::values::{Counted, counted, pod_value, set_value};
+use super::values::{Counted, counted, model_value, pod_value, set_value};
 use super::{STALE, SampleStore};
 use crate::effect::{Revision, ServiceId, SetName};
 use crate::telemetry::instrument::{Instrument, Needs, SeriesKey, Target, WHOLE_SET};
@@ -356,6 +356,9 @@ impl SampleStore {
                 Instrument::ClientNoPod => no_pod(set, found),
                 // The table is one for all sets; its figure is kept with the one that is always there.
                 Instrument::RowMismatches => found.mismatches.filter(|_| set == SetName::Old),
+                _ if instrument.is_of_model() => {
+                    found.model.as_ref().and_then(|model| model_value(instrument, set, model))
+                }
                 _ => read.value(instrument).or_else(|| set_value(instrument, &view)),
             };
             let value = value.filter(|_| !(hidden && instrument.counts_requests()));

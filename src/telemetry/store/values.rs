@@ -1,8 +1,9 @@
 //! What one scrape reads of each instrument.
 
-use crate::effect::SetView;
+use crate::effect::{SetName, SetView};
 use crate::telemetry::instrument::{BUCKETS, Instrument};
 use crate::world::instruments::{Code, PodInstruments, RequestCounters, ServiceInstruments};
+use crate::world::model::log::ModelInstruments;
 
 /// Request counters as an exporter prints them: a child exists from its first event on, buckets are cumulative.
 pub(super) struct Counted<'a> {
@@ -60,6 +61,23 @@ pub(super) fn pod_value(
         Instrument::OomKills => Some(f64::from(pod.oom_kills)),
         Instrument::PodReady => Some(f64::from(u8::from(pod.ready))),
         Instrument::InFlight => Some(f64::from(pod.in_flight)),
+        _ => None,
+    }
+}
+
+/// The value of an instrument of a set that is about predictions; a counter is there from its first count on.
+pub(super) fn model_value(instrument: Instrument, set: SetName, model: &ModelInstruments) -> Option<f64> {
+    let counters = &model.sets[set.index()];
+    match instrument {
+        Instrument::Predictions { segment, positive } => {
+            counted(counters.predictions.get(usize::from(segment))?[usize::from(positive)])
+        }
+        Instrument::Labelled { segment, cell } => {
+            counted(counters.labelled.get(usize::from(segment))?[cell as usize])
+        }
+        Instrument::Feedback { good } => counted(counters.feedback[usize::from(good)]),
+        // Inputs are one for all sets; their figure is kept with the one that is always there.
+        Instrument::InputDrift => model.drift.filter(|_| set == SetName::Old),
         _ => None,
     }
 }

@@ -9,6 +9,8 @@ use crate::quantity::Ratio;
 use crate::rng::{Key, Purpose};
 use crate::time::{SimDuration, SimTime};
 use crate::world::instruments::PodKey;
+use crate::world::model::judged::Drift;
+use crate::world::model::spec::ModelSpec;
 
 /// Pods that stop at an instant.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -33,6 +35,24 @@ impl Acting {
                 *known = (1.0 - (1.0 - known.0) * (1.0 - share), known.1.max(wait.as_secs_f64()));
             }
         }
+    }
+
+    /// Adds what concerns models; whether it did.
+    pub(super) fn add_to_model(&mut self, model: &ModelSpec, what: &WorldDisturbance) -> bool {
+        match what {
+            WorldDisturbance::WorseModel { revision, drop, segment, liking } => {
+                let fall = (segment.as_deref(), drop.get());
+                self.model.worsen(model, *revision, fall, liking.get());
+            }
+            WorldDisturbance::PredictionShift { revision, false_alarms, missed } => {
+                self.model.shift(*revision, false_alarms.get(), missed.get());
+            }
+            WorldDisturbance::InputDrift { psi, drop, positives } => {
+                self.model.drift(Drift { psi: *psi, drop: drop.get(), positives: positives.get() });
+            }
+            _ => return false,
+        }
+        true
     }
 
     pub(super) fn add_to_revision(&mut self, place: usize, what: &WorldDisturbance) {

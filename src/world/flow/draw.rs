@@ -36,6 +36,11 @@ pub(super) struct Fates {
 }
 
 impl Fates {
+    /// Those that were answered with a prediction, right or wrong.
+    pub(super) fn answered(&self) -> u64 {
+        self.requests - self.failed()
+    }
+
     /// Requests that nothing has hit so far.
     fn left(&self) -> u64 {
         self.requests - self.background - self.fault - self.lost - self.wrong

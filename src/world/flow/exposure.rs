@@ -2,6 +2,7 @@
 
 use super::super::cluster::Cluster;
 use super::super::instruments::PodKey;
+use super::super::model::judged::harm;
 use super::super::pod::PodState;
 use super::{Surroundings, ratio};
 use crate::effect::{Destination, ServiceId, SetName};
@@ -72,6 +73,10 @@ impl OfSet {
         let (revision, conditions) = (set.revision(), around.conditions);
         let mut fault = conditions.fault_errors(revision);
         let mut wrong = conditions.wrong(revision);
+        if let Some(model) = &around.spec.model {
+            let bent = conditions.models();
+            wrong = 1.0 - (1.0 - wrong) * (1.0 - harm(model, bent.of(revision), &bent.drift));
+        }
         if let Some(table) = conditions.table(around.spec.target) {
             fault = 1.0 - (1.0 - fault) * (1.0 - table.fails(revision));
             wrong = 1.0 - (1.0 - wrong) * (1.0 - table.wrong(revision));

@@ -18,6 +18,7 @@ mod bounds;
 mod draw;
 mod exposure;
 mod losses;
+mod predictions;
 mod serve;
 mod undisturbed;
 
@@ -27,6 +28,7 @@ use super::Common;
 use super::climate::Climate;
 use super::cluster::Cluster;
 use super::conditions::Conditions;
+use super::model::log::Log;
 use super::spec::WorldSpec;
 use super::tally::Tally;
 use super::throttle::slowdown;
@@ -38,6 +40,7 @@ use bounds::Below;
 use draw::{Window, count, draw};
 use exposure::{Exposure, Piece, Share, felt, pods_multiplier, served, shares, undisturbed_pods};
 use losses::Loss;
+use predictions::Met;
 
 pub use undisturbed::Undisturbed;
 
@@ -121,6 +124,8 @@ pub struct Flow {
     slowdowns: Vec<[f64; SetName::COUNT]>,
     /// The latest distribution of the latency of each set, by service; empty without histograms.
     below: Vec<[Below; SetName::COUNT]>,
+    /// What predictions of each set come to in the present slot; only where the target makes some.
+    predictions: Option<Box<[Met; SetName::COUNT]>>,
 }
 
 impl Flow {
@@ -139,6 +144,7 @@ impl Flow {
             last_slot: 0,
             losses: Vec::new(),
             slowdowns: vec![[1.0; SetName::COUNT]; services],
+            predictions: None,
             below: if histograms { vec![Default::default(); services] } else { Vec::new() },
         }
     }
@@ -234,6 +240,10 @@ impl Flow {
         if stretch.is_target {
             let load = rate * stretch.factor * felt / share.ready as f64;
             met.add_code(set, part, &served(set, load, cluster, around), around);
+            if let Some(model) = &around.spec.model {
+                let met = &mut self.predictions.get_or_insert_default()[set.index()];
+                met.add(model, set.revision(), part, around);
+            }
         }
         met.arrivals += part;
         if share.share > 0.0 && set != SetName::Old {
@@ -262,7 +272,7 @@ impl Flow {
         (slot, part): (usize, u64),
         now: SimTime,
         cluster: &mut Cluster,
-        tally: Option<&mut Tally>,
+        (tally, mut log): (Option<&mut Tally>, Option<&mut Log>),
         no_pod: &mut [[u64; Destination::COUNT]],
         around: &Surroundings<'_>,
     ) {
@@ -290,6 +300,7 @@ impl Flow {
             harm += drawn.harmed();
             self.serve((service, &key), &window, exposure, &drawn, cluster, around);
             if service == around.spec.target {
+                self.predict(&drawn, exposure, &key, log.as_deref_mut(), around);
                 self.stable_multiplier = exposure.sets[SetName::Old.index()].mean_multiplier();
             }
             *exposure = Exposure::default();

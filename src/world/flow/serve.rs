@@ -100,7 +100,7 @@ fn synthetic(
 }
 
 /// Requests copied to the candidate in the slot: some of those that went to the stable destination.
-fn mirrored(set: SetName, exposure: &Exposure, drawn: &Slot, key: &Key) -> u64 {
+pub(super) fn mirrored(set: SetName, exposure: &Exposure, drawn: &Slot, key: &Key) -> u64 {
     if set != SetName::New || exposure.mirrored <= 0.0 {
         return 0;
     }

@@ -25,6 +25,7 @@ mod fan_out;
 mod fate;
 mod guard;
 mod people;
+mod prediction;
 mod queue;
 mod route;
 mod sharing;
@@ -37,6 +38,7 @@ use super::cluster::Cluster;
 use super::conditions::Conditions;
 use super::event::{CallEvent, Event, ExitReason, Process, class};
 use super::instruments::{Code, bucket};
+use super::model::log::Log;
 use super::outcomes::Outcomes;
 use super::spec::WorldSpec;
 use super::tally::Tally;
@@ -48,6 +50,9 @@ use sharing::Sharing;
 
 /// The source number of synthetic load, which no user feels.
 pub const SYNTHETIC: u16 = u16::MAX;
+
+/// The intent of a copy of a user's request that a router made; load tests have another.
+const COPIED: u32 = 1;
 
 /// What an entry of the table of calls is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -157,6 +162,8 @@ pub(super) struct Around<'a> {
     pub no_pod: &'a mut [[u64; Destination::COUNT]],
     /// Fates without the deploy, to compare with.
     pub reference: Option<&'a Outcomes>,
+    /// Where predictions are noted, if the target makes any.
+    pub model: &'a mut Option<Box<Log>>,
     pub now: SimTime,
 }
 
@@ -361,6 +368,9 @@ impl Requests {
                     self.finish(slot, Code::Failed, around);
                 } else {
                     self.errs(slot, around);
+                    if around.model.is_some() {
+                        self.predicts(slot, around);
+                    }
                     self.next_child(slot, around);
                 }
             }

@@ -2,7 +2,7 @@
 
 use super::super::cluster::Cluster;
 use super::super::spec::WorldSpec;
-use super::{Around, Call, Requests, SYNTHETIC};
+use super::{Around, COPIED, Call, Requests, SYNTHETIC};
 use crate::effect::{Destination, SetName};
 use crate::rng::{Key, Purpose};
 
@@ -77,7 +77,7 @@ impl Requests {
             && call.key.purpose(Purpose::Routing).id(2).uniform() < share;
         if mirrored {
             let key = call.key.purpose(Purpose::StandIn);
-            let copy = self.open(key, call.service, SYNTHETIC, 0, None, around.now);
+            let copy = self.open(key, call.service, SYNTHETIC, COPIED, None, around.now);
             self.dispatch(copy, around);
         }
     }

@@ -2,5 +2,6 @@
 
 pub mod history;
 pub mod shelf;
+pub mod stages;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -63,6 +63,14 @@ pub enum Signal {
     ReplicasUnavailable,
     /// Rows that the last comparison of the table with its source found wrong.
     RowMismatches,
+    /// Predictions by segment and class.
+    Predictions,
+    /// Predictions whose label is known, by segment, class and truth.
+    LabelledPredictions,
+    /// What users said of answers.
+    Feedback,
+    /// Drift of the inputs of a model.
+    InputDrift,
 }
 
 impl Signal {
@@ -96,7 +104,25 @@ impl Signal {
             Signal::ReplicasAvailable => vec![Instrument::SetAvailable],
             Signal::ReplicasUnavailable => vec![Instrument::SetUnavailable],
             Signal::RowMismatches => vec![Instrument::RowMismatches],
+            Signal::InputDrift => vec![Instrument::InputDrift],
+            Signal::Predictions | Signal::LabelledPredictions | Signal::Feedback => {
+                let feeds = |instrument: &Instrument| match instrument {
+                    Instrument::Predictions { .. } => self == Signal::Predictions,
+                    Instrument::Labelled { .. } => self == Signal::LabelledPredictions,
+                    Instrument::Feedback { .. } => self == Signal::Feedback,
+                    _ => false,
+                };
+                Instrument::all().filter(feeds).collect()
+            }
         }
+    }
+
+    /// Whether only a service with a model has it.
+    pub const fn needs_model(self) -> bool {
+        matches!(
+            self,
+            Signal::Predictions | Signal::LabelledPredictions | Signal::Feedback | Signal::InputDrift
+        )
     }
 
     /// Whether its series are kept by the callers' side.
@@ -140,6 +166,10 @@ impl Signal {
             Signal::ReplicasAvailable => "available pods",
             Signal::ReplicasUnavailable => "unavailable pods",
             Signal::RowMismatches => "rows found wrong by a comparison",
+            Signal::Predictions => "predictions by segment and class",
+            Signal::LabelledPredictions => "labelled predictions by segment, class and truth",
+            Signal::Feedback => "what users said of answers",
+            Signal::InputDrift => "drift of the model's inputs",
         }
     }
 }

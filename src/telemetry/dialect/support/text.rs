@@ -7,7 +7,9 @@ use std::fmt::Write;
 use super::signal::Buckets;
 use crate::effect::SetName;
 use crate::telemetry::instrument::{Instrument, SeriesKey, WHOLE_SET};
-use crate::telemetry::naming::{Engine, EnvoyClusters, Naming, Role, RoleNames, pod_suffix, template_hash};
+use crate::telemetry::naming::{
+    Engine, EnvoyClusters, ModelNames, Naming, Role, RoleNames, pod_suffix, template_hash,
+};
 use crate::world::instruments::Code;
 
 /// Bounds in seconds as Go prints them; the same bounds as `world::instruments::BOUNDS`.
@@ -84,6 +86,16 @@ pub enum Text {
     BoundSeconds(Buckets),
     /// The bucket's bound in milliseconds.
     BoundMillis(Buckets),
+    /// The segment of the requests.
+    Segment,
+    /// The class that was predicted, `positive` or `negative`.
+    Predicted,
+    /// The class that was true, `positive` or `negative`.
+    Actual,
+    /// `true` or `false`: whether the prediction was right.
+    Correct,
+    /// `good` or `bad`: what users said.
+    Liking,
     /// What the user bound by hand: an index into the naming's label roles.
     Bound(u16),
 }
@@ -97,6 +109,8 @@ pub struct Context<'a> {
     pub names: &'a RoleNames,
     /// Whether it is the service that is rolled out.
     pub is_target: bool,
+    /// The model behind the service that is rolled out.
+    pub model: &'a ModelNames,
     /// The series.
     pub key: SeriesKey,
 }
@@ -150,6 +164,10 @@ impl Context<'_> {
             Text::ResponseFlags => Cow::Borrowed(self.flags(code)),
             Text::BoundSeconds(buckets) => self.bound(&SECONDS, buckets),
             Text::BoundMillis(buckets) => self.bound(&MILLIS, buckets),
+            Text::Segment => Cow::Owned(self.segment().unwrap_or_default().to_owned()),
+            Text::Predicted | Text::Actual | Text::Correct | Text::Liking => {
+                Cow::Borrowed(prediction_word(text, self.key.instrument))
+            }
             Text::Bound(index) => self.bound_by_hand(index, candidate),
         }
     }
@@ -161,6 +179,24 @@ impl Context<'_> {
             Text::BoundSeconds(_) | Text::BoundMillis(_) | Text::Deployment => !self.text(text).is_empty(),
             _ => true,
         }
+    }
+
+    fn segment(&self) -> Option<&str> {
+        let index = self.key.instrument.segment()?;
+        self.model.segments.get(index).map(String::as_str)
+    }
+
+    /// Whether a series with these labels exists at all.
+    pub fn has_series<'t>(&self, mut texts: impl Iterator<Item = &'t Text>) -> bool {
+        let is_there = match self.key.instrument {
+            Instrument::Feedback { .. } => self.is_target && self.model.feedback,
+            Instrument::InputDrift => self.is_target && !self.model.segments.is_empty(),
+            Instrument::Predictions { .. } | Instrument::Labelled { .. } => {
+                self.is_target && self.segment().is_some()
+            }
+            _ => true,
+        };
+        is_there && texts.all(|text| self.exists(*text))
     }
 
     fn is_rollout(&self) -> bool {
@@ -225,6 +261,23 @@ impl Context<'_> {
         let value =
             role.and_then(|role| if candidate { role.candidate.clone() } else { role.stable.clone() });
         Cow::Owned(value.unwrap_or_default())
+    }
+}
+
+/// What a label of a prediction holds.
+const fn prediction_word(text: Text, instrument: Instrument) -> &'static str {
+    const fn class(positive: bool) -> &'static str {
+        if positive { "positive" } else { "negative" }
+    }
+    match (text, instrument) {
+        (Text::Predicted, Instrument::Predictions { positive, .. }) => class(positive),
+        (Text::Predicted, Instrument::Labelled { cell, .. }) => class(cell.is_positive()),
+        (Text::Actual, Instrument::Labelled { cell, .. }) => class(cell.is_truly_positive()),
+        (Text::Correct, Instrument::Labelled { cell, .. }) if cell.is_right() => "true",
+        (Text::Correct, Instrument::Labelled { .. }) => "false",
+        (Text::Liking, Instrument::Feedback { good: true }) => "good",
+        (Text::Liking, Instrument::Feedback { good: false }) => "bad",
+        _ => "",
     }
 }
 
