@@ -287,7 +287,7 @@ fn bad_runs(scenario: Scenario, policies: &[Loaded], replications: u32) -> Vec<R
 }
 
 fn of_policy<'a>(runs: &'a [RunRecord], name: &str) -> Vec<&'a RunRecord> {
-    let player = Player::Policy(name.to_owned());
+    let player = Player::Policy(name.into());
     runs.iter().filter(|run| run.player == player).collect()
 }
 
@@ -433,13 +433,13 @@ fn where_a_registry_s_calls_leave_users() {
 fn an_alias_is_moved_at_once_and_a_version_that_was_deleted_cannot_be_loaded() {
     let alias = release(ALIAS, None, "worse_model: {drop: 20%}");
     let run = rolled_back(alias.clone());
-    let rollback = run.rollback.unwrap();
+    let rollback = run.rollback.clone().unwrap();
     assert_eq!((rollback.outcome, rollback.steps.len()), (RollbackOutcome::Worked, 1), "{rollback:?}");
     // A second for the call, a poll of 20 s, 5 s to load.
     let took = (rollback.restored.unwrap() - rollback.began) as f64 / 1e9;
     assert!((25.0..=26.5).contains(&took), "{took}");
     let gone = RollbackConditions { no_target: true, ..RollbackConditions::default() };
-    let rollback = rolled_back(Scenario { rollback_conditions: gone, ..alias }).rollback.unwrap();
+    let rollback = rolled_back(Scenario { rollback_conditions: gone, ..alias }).rollback.clone().unwrap();
     assert_eq!(rollback.outcome, RollbackOutcome::Impossible, "processes run, and would have to load it");
 }
 
