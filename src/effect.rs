@@ -146,8 +146,17 @@ impl Split {
 pub enum Routing {
     /// A router splits traffic between the destinations by weight.
     Weighted,
+    /// The same shares, but nobody sends them there: clients look up by themselves where to go (a name, a flag).
+    Clients,
     /// Every ready pod gets an equal share, whatever its revision.
     Endpoints,
+}
+
+impl Routing {
+    /// Whether pods of the one destination do not stand in for those of the other.
+    pub fn is_split(self) -> bool {
+        self != Routing::Endpoints
+    }
 }
 
 /// What a strategy or a rollback procedure asks of the cluster.
@@ -167,7 +176,10 @@ pub enum Action {
     Mirror(f64),
     /// Send the matching cohort to the candidate (or stop to); as slow as a weight.
     Cohort(bool),
-    /// All of the above back to nothing at once: every request to the stable destination, no copies.
+    /// Whether a request goes on to the other of the two destinations, stable and candidate, where its own has nobody who
+    /// takes connections (a `backup` server of an nginx upstream, `proxy_next_upstream error`).
+    Backup(bool),
+    /// All weights, copies and cohorts back to nothing at once: every request to the stable destination, no copies.
     Unsplit,
     /// Ask for this many pods in a set: missing ones start, surplus ones drain and stop.
     Scale(SetName, u32),

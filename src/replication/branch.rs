@@ -420,6 +420,7 @@ fn describe(action: &Action, doing: Option<&str>) -> String {
     match action {
         Action::Database(asked) => describe_database(asked, doing),
         Action::Route(crate::effect::Routing::Weighted) => "traffic is split by weight".to_owned(),
+        Action::Route(crate::effect::Routing::Clients) => "clients look up where they go".to_owned(),
         Action::Route(crate::effect::Routing::Endpoints) => {
             "traffic goes to every ready pod alike".to_owned()
         }
@@ -429,6 +430,8 @@ fn describe(action: &Action, doing: Option<&str>) -> String {
         Action::Mirror(share) => format!("mirrored to the candidate: {}", percent(*share)),
         Action::Cohort(true) => "the matching cohort goes to the candidate".to_owned(),
         Action::Cohort(false) => "the matching cohort is like everybody".to_owned(),
+        Action::Backup(true) => "the other side stands by as backup".to_owned(),
+        Action::Backup(false) => "no side stands by as backup".to_owned(),
         Action::Unsplit => "all traffic to the stable destination".to_owned(),
         Action::Scale(set, replicas) => {
             let name = match set {

@@ -14,8 +14,9 @@ use serde::{Deserialize, Serialize};
 
 use super::check::CheckSpec;
 use super::check::health_endpoint::HealthEndpoint;
-use super::{PlannedStep, Procedure, StepKind};
+use super::{PlannedStep, Procedure, StepKind, needs_one_pool};
 use crate::catalogue::Entry;
+use crate::effect::Routing;
 use crate::time::SimDuration;
 
 /// The previous image again.
@@ -66,5 +67,9 @@ impl Procedure for ImageSwapBack {
             look,
             step("docker stop the other image", StepKind::ScaleDown),
         ]
+    }
+
+    fn why_not(&self, routing: Routing) -> Option<&'static str> {
+        needs_one_pool(routing)
     }
 }

@@ -31,6 +31,7 @@ pub mod support;
 pub mod switch_back;
 pub mod target;
 pub mod terraform_reapply;
+pub mod upstream_swap;
 pub mod waves_back;
 pub mod workflow;
 
@@ -50,11 +51,33 @@ pub trait Procedure: Send + Sync {
     fn why_not(&self, _routing: Routing) -> Option<&'static str> {
         None
     }
+    /// Whether it does something to a database, and nothing where there is none.
+    fn needs_database(&self) -> bool {
+        false
+    }
+    /// Whether it removes what somebody would look at to find the cause: containers with their logs.
+    fn destroys_evidence(&self) -> bool {
+        false
+    }
 }
 
-/// For procedures that do nothing but move traffic between destinations.
+/// For procedures that have nothing but a router's weights to move traffic by.
 fn needs_a_router(routing: Routing) -> Option<&'static str> {
-    (routing == Routing::Endpoints).then_some("no router tells the old pods from the new ones")
+    match routing {
+        Routing::Weighted => None,
+        Routing::Endpoints => Some("no router tells the old pods from the new ones"),
+        Routing::Clients => Some("no router sends clients to a side: they look it up by themselves"),
+    }
+}
+
+/// For procedures that change a value which clients look up.
+fn needs_clients_that_look(routing: Routing) -> Option<&'static str> {
+    (routing != Routing::Clients).then_some("no client looks up where to go, neither by a name nor by a flag")
+}
+
+/// For procedures that replace pods in place and know of no router.
+fn needs_one_pool(routing: Routing) -> Option<&'static str> {
+    routing.is_split().then_some("the two sides get shares of the traffic, which nothing here takes back")
 }
 
 crate::catalogue! {
@@ -79,6 +102,7 @@ crate::catalogue! {
         dns_back => dns_back::DnsBack,
         flag_off => flag_off::FlagOff,
         shadow_off => shadow_off::ShadowOff,
+        upstream_swap => upstream_swap::UpstreamSwap,
     }
 }
 
@@ -105,6 +129,7 @@ impl ProcedureSpec {
                 ProcedureSpec::WavesBack(waves_back::WavesBack { bounds, ..Default::default() })
             }
             Undo::Dns(drift) => ProcedureSpec::DnsBack(dns_back::DnsBack::undoing(drift)),
+            Undo::Upstream(drift) => ProcedureSpec::UpstreamSwap(upstream_swap::UpstreamSwap::undoing(drift)),
             Undo::Flag(ladder) => ProcedureSpec::FlagOff(flag_off::FlagOff::undoing(ladder)),
             Undo::Shadow => ProcedureSpec::ShadowOff(shadow_off::ShadowOff::default()),
         }

@@ -13,6 +13,7 @@ pub mod dns_shift;
 pub mod feature_flag;
 pub mod flagger;
 pub mod image_swap;
+pub mod nginx_upstream;
 pub mod recreate;
 pub mod rolling;
 pub mod shadow;
@@ -135,6 +136,8 @@ pub enum Undo {
     Waves(Bounds),
     /// By the record of a name: clients come back as their caches run out.
     Dns(Drift),
+    /// By the configuration of an nginx: clients come back as old workers end.
+    Upstream(Drift),
     /// By a flag: clients come back as they ask for it.
     Flag(Ladder),
     /// By ending the copies; users never went anywhere, or go back by the router.
@@ -201,5 +204,6 @@ crate::catalogue! {
         dns_shift => dns_shift::DnsShift,
         feature_flag => feature_flag::FeatureFlag,
         shadow => shadow::Shadow,
+        nginx_upstream => nginx_upstream::NginxUpstream,
     }
 }

@@ -18,7 +18,7 @@ use super::cluster::Cluster;
 use super::event::{Event, class};
 use super::pod::{Pod, PodState};
 use super::spec::{ServiceSpec, WorldSpec};
-use crate::effect::{Routing, ServiceId, SetName};
+use crate::effect::{ServiceId, SetName};
 use crate::engine::{Agenda, Fingerprint};
 use crate::rng::{Key, Purpose};
 use crate::time::{SimDuration, SimTime};
@@ -154,7 +154,7 @@ impl Cluster {
         let serving: Vec<SetName> = sets.iter().copied().filter(|&set| desired(self, set) > 0).collect();
         // A router's stable side is at full size whatever the canary has; elsewhere the sets share the number.
         let routed =
-            service == spec.target && self.routing == Routing::Weighted && sets.contains(&SetName::New);
+            service == spec.target && self.routing.is_split() && sets.contains(&SetName::New);
         let all: u32 = serving.iter().map(|&set| desired(self, set)).sum();
         let mut left = after;
         for (position, &set) in serving.iter().enumerate() {

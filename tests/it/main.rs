@@ -10,6 +10,7 @@ mod cascades;
 mod catalogues;
 mod chaos;
 mod cli;
+mod crosses;
 mod decisions;
 mod documents;
 mod expr_conformance;

@@ -111,6 +111,7 @@ const ROLLOUTS: &[(&str, &str)] = &[
     ("dns_shift", "dns_shift: {ttl: 120s}"),
     ("feature_flag", "feature_flag: {values: [50%, 100%], bake: 100s, poll: 20s}"),
     ("shadow", "shadow: {for: 20s}"),
+    ("nginx_upstream", "nginx_upstream: {long_lived: 50%, longest: 120s}"),
 ];
 
 /// Where a rollout's nature changes an answer: member, rollout, which answer, what it is there, and why.

@@ -280,8 +280,13 @@ impl Execution {
                         return Step { actions, wake: Some(at), progress: Progress::Running };
                     }
                     // A flip is over with its command; other steps are looked at again once their actions show.
-                    let flipped =
-                        matches!(step.what, StepKind::FlipWeight | StepKind::Launch | StepKind::DriftBack(_));
+                    let flipped = matches!(
+                        step.what,
+                        StepKind::FlipWeight
+                            | StepKind::Launch
+                            | StepKind::DropBackup
+                            | StepKind::DriftBack(_)
+                    );
                     if standing == Standing::Pending || (actions.len() > before && !flipped) {
                         break;
                     }

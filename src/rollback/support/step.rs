@@ -135,6 +135,8 @@ pub enum StepKind {
     DriftBack(Ladder),
     /// Stop the pods of an earlier target that ran where this one will run; over when they are gone.
     ClearTarget,
+    /// No side stands by for the other any more; over when the command is out.
+    DropBackup,
     /// Stop all pods but the target's; over when they are gone.
     ScaleDown,
     /// Look whether it helped; over when the target's pods are ready and no traffic reaches the new revision.
