@@ -185,6 +185,8 @@ pub enum Action {
     Scale(SetName, u32),
     /// Start (or stop) synthetic load on the candidate destination, in requests per second.
     SyntheticLoad(f64),
+    /// Put the configuration of the infrastructure back that was before the deploy.
+    Configure,
     /// Do something to the service's database; nothing happens where there is none.
     Database(DatabaseAction),
 }
@@ -476,6 +478,18 @@ pub enum WorldDisturbance {
         /// Chance that one fails in the middle, beyond its own.
         fails: Ratio,
     },
+    /// What the release changed in the infrastructure around the service, and not in its code: it acts on pods of every
+    /// revision until the old configuration is back ([`Action::Configure`]).
+    Configuration(Box<WorldDisturbance>),
+    /// An autoscaler works with other limits than it had.
+    AutoscalerLimits {
+        /// Whose.
+        service: Option<ServiceId>,
+        /// Most replicas, at least 1; as before if absent.
+        max: Option<u32>,
+        /// Target use of the processors; as before if absent.
+        target: Option<Ratio>,
+    },
     /// Something happens on the way from callers to a service.
     Edge {
         /// Who calls.
@@ -488,6 +502,11 @@ pub enum WorldDisturbance {
 }
 
 impl WorldDisturbance {
+    /// What happens, whether by code or by a configuration.
+    pub fn inner(&self) -> &WorldDisturbance {
+        if let WorldDisturbance::Configuration(inner) = self { inner } else { self }
+    }
+
     /// The same of another revision's code; what is not about code stays as it is.
     #[must_use]
     pub fn of_revision(mut self, whose: Revision) -> Self {
@@ -515,6 +534,8 @@ impl WorldDisturbance {
             | W::CacheLoss { .. }
             | W::NewCacheKeys
             | W::Migration { .. }
+            | W::Configuration(_)
+            | W::AutoscalerLimits { .. }
             | W::Edge { .. } => {}
         }
         self

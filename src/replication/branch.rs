@@ -18,6 +18,7 @@ use super::ledger::Ledger;
 use super::person::Call;
 use super::record::{CheckSummary, DecisionRecord, Lane, NoticeRecord, TimelineEntry, TracePoint};
 use super::station::Station;
+use super::sticky::Tiers;
 use super::sweep::Sweep;
 use super::way_back::{Rollback, WayBack};
 
@@ -198,6 +199,8 @@ pub struct Branch {
     pub cohort_harm: u64,
     /// Whether that is so.
     pub cohort_only: bool,
+    /// Harm by the share of the users who could meet the new revision, where users stay on their side.
+    pub tiers: Option<Tiers>,
     /// What happened, when somebody listens.
     pub timeline: Option<Timeline>,
     /// When the release was deployed.
@@ -243,6 +246,7 @@ impl Branch {
             quiet: self.quiet,
             cohort_harm: self.cohort_harm,
             cohort_only: self.cohort_only,
+            tiers: self.tiers.clone(),
             deploy_at: self.deploy_at,
             database: self.database,
         };
@@ -271,6 +275,9 @@ impl Branch {
     pub fn note_harm(&mut self, harm: u64) {
         if self.cohort_only {
             self.cohort_harm += harm - self.quiet.0;
+        }
+        if let Some(tiers) = &mut self.tiers {
+            tiers.note(harm - self.quiet.0, self.world.candidate_share());
         }
         self.quiet = (harm, self.world.now());
     }
@@ -329,6 +336,9 @@ impl Branch {
 
     pub(super) fn perform(&mut self, actions: &[Action]) {
         for action in actions {
+            if *action == Action::Configure && self.world.is_configured_as_before() {
+                continue;
+            }
             self.world.perform(action);
             self.note_exposure(action);
             self.database = self.world.database_view().unwrap_or_default();
@@ -432,6 +442,7 @@ fn describe(action: &Action, doing: Option<&str>) -> String {
         Action::Cohort(false) => "the matching cohort is like everybody".to_owned(),
         Action::Backup(true) => "the other side stands by as backup".to_owned(),
         Action::Backup(false) => "no side stands by as backup".to_owned(),
+        Action::Configure => "the old configuration is put back".to_owned(),
         Action::Unsplit => "all traffic to the stable destination".to_owned(),
         Action::Scale(set, replicas) => {
             let name = match set {

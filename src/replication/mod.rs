@@ -25,6 +25,7 @@ pub mod scout;
 pub mod setting;
 pub mod station;
 pub mod steady;
+pub mod sticky;
 pub mod sweep;
 pub mod way_back;
 
@@ -48,6 +49,7 @@ use record::{
 };
 use setting::Setting;
 use station::Station;
+use sticky::Tiers;
 use sweep::Sweep;
 
 /// What to do beyond the records.
@@ -178,12 +180,14 @@ fn begin(
     }
     let mut riders = riders;
     riders.iter_mut().for_each(Rider::look_ahead);
+    let tiers = world.common().spec.is_sticky().then(Tiers::default);
     let mut branch = Branch {
         world,
         station: warm.station.clone(),
         strategy: Some(with_migration(plan.strategy.as_dyn().start_keyed(setting.key), setting)),
         strategy_wake: None,
         cohort_harm: 0,
+        tiers,
         cohort_only: false,
         progress: Default::default(),
         step: Default::default(),

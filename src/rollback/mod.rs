@@ -42,6 +42,7 @@ pub use support::conditions::{Fallback, RollbackConditions};
 pub use support::execution::{Ending, Execution, Order, StepLog};
 pub use support::hands::Hands;
 pub use support::step::{Command, PlannedStep, StepKind};
+pub use target::Brings;
 
 /// A way to roll back, with its parameters.
 pub trait Procedure: Send + Sync {
@@ -55,9 +56,9 @@ pub trait Procedure: Send + Sync {
     fn needs_database(&self) -> bool {
         false
     }
-    /// Whether it removes what somebody would look at to find the cause: containers with their logs.
-    fn destroys_evidence(&self) -> bool {
-        false
+    /// What it brings when it means to bring a revision.
+    fn brings(&self) -> Brings {
+        Brings::Itself
     }
 }
 

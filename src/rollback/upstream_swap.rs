@@ -141,18 +141,16 @@ impl Procedure for UpstreamSwap {
         let look = self.check.clone().map(StepKind::Check);
         plan.extend(look.map(|what| PlannedStep::new("look at it", self.sleep, what)));
         if self.stops {
-            let name = if self.removes { "docker stop and rm the release" } else { "docker stop the release" };
-            plan.push(PlannedStep::new(name, self.command, StepKind::ScaleDown));
+            let name =
+                if self.removes { "docker stop and rm the release" } else { "docker stop the release" };
+            let stop = PlannedStep::new(name, self.command, StepKind::ScaleDown);
+            plan.push(stop.removing_evidence(self.removes));
         }
         plan
     }
 
     fn why_not(&self, routing: Routing) -> Option<&'static str> {
         needs_a_router(routing)
-    }
-
-    fn destroys_evidence(&self) -> bool {
-        self.stops && self.removes
     }
 }
 
@@ -179,8 +177,10 @@ mod tests {
 
     #[test]
     fn evidence_goes_with_what_is_removed_and_with_nothing_else() {
-        let swap = |stops, removes| UpstreamSwap { stops, removes, ..UpstreamSwap::default() };
-        assert!(swap(true, true).destroys_evidence());
-        assert!(!swap(true, false).destroys_evidence() && !swap(false, true).destroys_evidence());
+        let removes = |stops, removes| {
+            let swap = UpstreamSwap { stops, removes, ..UpstreamSwap::default() };
+            swap.plan().iter().any(|step| step.removes_evidence)
+        };
+        assert!(removes(true, true) && !removes(true, false) && !removes(false, true));
     }
 }

@@ -179,7 +179,7 @@ impl Cluster {
             }
             Action::SyntheticLoad(rate) => self.synthetic_load = rate,
             // No pod and no router minds.
-            Action::Database(_) => {}
+            Action::Configure | Action::Database(_) => {}
         }
     }
 
@@ -406,11 +406,7 @@ impl Cluster {
     }
 
     /// Where a backup stands by, connections that nobody takes at the one destination are tried at the other.
-    fn with_backup(
-        &self,
-        shares: [f64; Destination::COUNT],
-        target: ServiceId,
-    ) -> [f64; Destination::COUNT] {
+    fn with_backup(&self, shares: [f64; Destination::COUNT], target: ServiceId) -> [f64; Destination::COUNT] {
         if !self.backup {
             return shares;
         }

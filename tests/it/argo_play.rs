@@ -111,7 +111,9 @@ fn play(p95: f64, success: f64) -> Story {
                     | Action::Mirror(_)
                     | Action::Cohort(_)
                     | Action::ClientShare(_)
-                    | Action::Backup(_) | Action::Database(_) => {}
+                    | Action::Backup(_)
+                    | Action::Configure
+                    | Action::Database(_) => {}
                 }
             }
             view.in_force = view.split;

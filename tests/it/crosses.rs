@@ -44,7 +44,11 @@ use Sides::{Lookup, Pool, Router};
 pub const STRATEGIES: &[Way] = &[
     ("canary: {steps: [{weight: 50%, bake: 3m}]}", Router, [Stays, Goes]),
     ("canary: {traffic_routed: false, steps: [{weight: 50%, bake: 3m}]}", Pool, [Goes, Goes]),
-    ("rolling: {bounds: {max_surge: {pods: 1}, max_unavailable: {pods: 0}, min_ready: 30s}}", Pool, [Goes, Goes]),
+    (
+        "rolling: {bounds: {max_surge: {pods: 1}, max_unavailable: {pods: 0}, min_ready: 30s}}",
+        Pool,
+        [Goes, Goes],
+    ),
     // The old pods go 30 s after the switch unless something else is said.
     ("blue_green: {pause: 30s, scale_down_delay: 2m}", Router, [Stays, Goes]),
     ("flagger: {interval: 1m, weights: [50%]}", Router, [Stays, CopiedOver]),
@@ -125,6 +129,10 @@ pub const PROCEDURES: &[Procedure] = &[
     ("recreate_back: {}", Found(Pool), WHOLE),
     ("image_swap_back: {}", Found(Pool), WHOLE),
     ("image_swap_back: {stop_first: true, sleep: 20s}", Found(Pool), WHOLE),
+    // Never ready, so nobody goes on.
+    ("image_swap_back: {unrelated_image: true}", Found(Pool), NOTHING),
+    // Called after everything was stopped, a person takes the right image.
+    ("image_swap_back: {unrelated_image: true, stop_first: true, sleep: 20s}", Found(Pool), WHOLE),
     ("waves_back: {}", Anything, WHOLE),
     ("dns_back: {ttl: 30s}", Found(Lookup), WHOLE),
     ("flag_off: {poll: 10s}", Found(Lookup), MOVES),
@@ -141,6 +149,8 @@ pub const PROCEDURES: &[Procedure] = &[
 pub enum Fate {
     /// It is in the code, so it goes with its pods.
     WithTheCode,
+    /// It is in the configuration around the code: pods of no revision are free of it.
+    WithTheConfiguration,
 }
 
 /// Every fault of a change, by its name.
@@ -161,7 +171,18 @@ pub const FAULTS: &[(&str, Fate)] = &[
     ("new_cache_keys", Fate::WithTheCode),
     ("silent_corruption", Fate::WithTheCode),
     ("migration_trouble", Fate::WithTheCode),
+    ("pool_size", Fate::WithTheConfiguration),
+    ("autoscaler_limits", Fate::WithTheConfiguration),
+    ("lb_health_check", Fate::WithTheConfiguration),
 ];
+
+/// Procedures that put the old configuration back.
+const CONFIGURE: &[&str] = &["terraform_reapply: {}", "forward_fix: {takes: 30s, bad: 0%}"];
+
+/// Whether a procedure rids users of a fault of this kind, if it gets them to the old revision or a fix.
+pub fn mends(fate: Fate, procedure: &Procedure) -> bool {
+    fate == Fate::WithTheCode || CONFIGURE.contains(&procedure.0)
+}
 
 /// Part of the reason why a procedure cannot undo a rollout; `None` if it can.
 pub fn undefined(way: &Way, procedure: &Procedure) -> Option<&'static str> {

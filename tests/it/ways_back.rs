@@ -142,7 +142,8 @@ fn pairwise() -> Vec<Cell> {
             let defined =
                 (0..STRATEGIES.len()).filter(|s| crosses::undefined(&STRATEGIES[*s], written).is_none());
             let gain = |s: usize| {
-                usize::from(!of_fault.contains(&(s, fault))) + usize::from(!of_procedure.contains(&(s, procedure)))
+                usize::from(!of_fault.contains(&(s, fault)))
+                    + usize::from(!of_procedure.contains(&(s, procedure)))
             };
             let best = defined.max_by_key(|&s| (gain(s), std::cmp::Reverse(met[s])));
             let Some(strategy) = best else { continue };
@@ -169,13 +170,13 @@ fn every_pair_of_the_three_is_in_some_cell() {
     let pairs = |pick: fn(&Cell) -> (usize, usize)| cells.iter().map(pick).collect::<BTreeSet<_>>();
     let (sf, sp, fp) = (pairs(|c| (c.0, c.1)), pairs(|c| (c.0, c.2)), pairs(|c| (c.1, c.2)));
     let defined = |s: usize, p: usize| crosses::undefined(&STRATEGIES[s], &PROCEDURES[p]).is_none();
-    for s in 0..STRATEGIES.len() {
-        assert!((0..FAULTS.len()).all(|f| sf.contains(&(s, f))), "{}", STRATEGIES[s].0);
-        assert!((0..PROCEDURES.len()).all(|p| sp.contains(&(s, p)) == defined(s, p)), "{}", STRATEGIES[s].0);
+    for (s, way) in STRATEGIES.iter().enumerate() {
+        assert!((0..FAULTS.len()).all(|f| sf.contains(&(s, f))), "{}", way.0);
+        assert!((0..PROCEDURES.len()).all(|p| sp.contains(&(s, p)) == defined(s, p)), "{}", way.0);
     }
-    for f in 0..FAULTS.len() {
+    for (f, fault) in FAULTS.iter().enumerate() {
         let all = (0..PROCEDURES.len()).all(|p| fp.contains(&(f, p)) || PROCEDURES[p].1 == Needs::Database);
-        assert!(all, "{}", FAULTS[f].0);
+        assert!(all, "{}", fault.0);
     }
 }
 
@@ -184,7 +185,7 @@ fn every_fault_rollout_and_procedure_in_pairs() {
     let cells = pairwise();
     let mut broken = Vec::new();
     for (s, way) in STRATEGIES.iter().enumerate() {
-        for (f, (fault, _)) in FAULTS.iter().enumerate() {
+        for (f, (fault, fate)) in FAULTS.iter().enumerate() {
             let here = cells.iter().filter(|cell| (cell.0, cell.1) == (s, f));
             let moves: Vec<Move> = here.map(|cell| (&PROCEDURES[cell.2], MIDDLE)).collect();
             if moves.is_empty() {
@@ -193,7 +194,7 @@ fn every_fault_rollout_and_procedure_in_pairs() {
             let example = FaultSpec::CARDS.iter().find(|card| card.name == *fault).unwrap().example;
             let scenario = scenario(way, example, SimDuration::from_mins(10));
             for ((procedure, _), run) in moves.iter().zip(play(scenario, way, &moves)) {
-                let expected = crosses::helps(way, procedure, false);
+                let expected = crosses::helps(way, procedure, false) && crosses::mends(*fate, procedure);
                 if helped(&run) != expected {
                     let cell = format!("{}, {fault}, {}", way.0, procedure.0);
                     broken.push(format!("{cell}: expected {expected}, {:?}", run.rollback));
@@ -202,4 +203,68 @@ fn every_fault_rollout_and_procedure_in_pairs() {
         }
     }
     assert!(broken.is_empty(), "{} cells of {}:\n{}", broken.len(), cells.len(), broken.join("\n"));
+}
+
+/// What a cell of the page says.
+fn cell(way: &Way, procedure: &Procedure) -> &'static str {
+    if crosses::undefined(way, procedure).is_some() {
+        return "-";
+    }
+    match [false, true].map(|late| crosses::helps(way, procedure, late)) {
+        [true, true] => "yes",
+        [true, false] => "midway",
+        [false, true] => "late",
+        [false, false] => "no",
+    }
+}
+
+/// The page about which procedure undoes which rollout, by the rules.
+fn page() -> String {
+    let mut page = PREFACE.to_owned();
+    for (number, way) in STRATEGIES.iter().enumerate() {
+        page.push_str(&format!("- **{}** `{}`\n", letter(number), way.0));
+    }
+    let letters: Vec<String> = (0..STRATEGIES.len()).map(letter).collect();
+    page.push_str(&format!(
+        "\n| procedure | {} |\n|---|{}\n",
+        letters.join(" | "),
+        "---|".repeat(letters.len())
+    ));
+    for procedure in PROCEDURES.iter().filter(|procedure| procedure.1 != Needs::Database) {
+        let cells: Vec<&str> = STRATEGIES.iter().map(|way| cell(way, procedure)).collect();
+        page.push_str(&format!("| `{}` | {} |\n", procedure.0, cells.join(" | ")));
+    }
+    page.push_str(AFTERWORD);
+    page
+}
+
+fn letter(number: usize) -> String {
+    char::from(b'A' + number as u8).to_string()
+}
+
+const PREFACE: &str = "# Which procedure undoes which rollout
+
+Written by `BACKOUT_WRITE_DOCS=1 cargo test --test it ways_back` from the rules in `tests/it/crosses.rs`, which every cell is played \
+against: decided in the middle of the rollout (75 s after the deploy) and after its end (8 min). *yes*: users are on pods of the old \
+revision in the end, all of them there and no others in their way, whenever it is decided; *midway*, *late*: only then; *no*: never, \
+though the procedure reports success; *-*: undefined, and a scenario that says so is refused with the reason.
+
+";
+
+const AFTERWORD: &str = "
+A dash has one of three reasons: a procedure that has nothing but a router's weights needs a router; one that changes a value which \
+clients look up needs clients that look; one that replaces pods in place and knows of no router needs one pool of pods. \
+`schema_down`, `database_rollback` and `emergency_restore` need a database ([migrations.md](migrations.md)).
+
+What a release changed around its code (`pool_size`, `autoscaler_limits`, `lb_health_check`) stays whatever becomes of pods and traffic: \
+of all procedures only `terraform_reapply` with the old configuration and a fix that mends put it back.
+";
+
+#[test]
+fn the_page_is_the_rules() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/ways-back.md");
+    if std::env::var("BACKOUT_WRITE_DOCS").is_ok_and(|write| write == "1") {
+        std::fs::write(path, page()).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(path).unwrap(), page(), "write it with BACKOUT_WRITE_DOCS=1");
 }

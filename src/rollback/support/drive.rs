@@ -92,7 +92,10 @@ pub(super) fn drive(
             scale_down(to, view, actions);
             Standing::over_if(others_gone(to, view))
         }
-        StepKind::RollBack(bounds) => {
+        StepKind::RollBack(bounds) | StepKind::Apply(bounds) => {
+            if matches!(what, StepKind::Apply(_)) && !asked {
+                actions.push(Action::Configure);
+            }
             roll_back(to, view, bounds, actions);
             Standing::over_if(target.available >= view.replicas && others_gone(to, view))
         }

@@ -41,6 +41,8 @@ pub struct PlannedStep {
     pub swallows: bool,
     /// Whether a person is needed for it even when nothing fails.
     pub by_hand: bool,
+    /// Whether it removes what somebody would look at to find the cause: containers and their logs.
+    pub removes_evidence: bool,
     /// Whether the script stops everything when the step fails, and ends.
     pub leaves_nothing: bool,
 }
@@ -57,6 +59,7 @@ impl PlannedStep {
             working: Command::Works,
             swallows: false,
             by_hand: false,
+            removes_evidence: false,
             leaves_nothing: false,
         }
     }
@@ -77,6 +80,12 @@ impl PlannedStep {
     #[must_use]
     pub fn by_hand(self) -> Self {
         PlannedStep { by_hand: true, ..self }
+    }
+
+    /// The same, where it is true that what it stops is removed, logs and all.
+    #[must_use]
+    pub fn removing_evidence(self, is_so: bool) -> Self {
+        PlannedStep { removes_evidence: is_so, ..self }
     }
 
     /// The same; when it fails the script stops everything and ends.
@@ -103,6 +112,7 @@ impl PlannedStep {
                 | StepKind::Launch
                 | StepKind::WalkWeightBack
                 | StepKind::RollBack(_)
+                | StepKind::Apply(_)
                 | StepKind::RollPartlyBack { .. }
         )
     }
@@ -124,6 +134,8 @@ pub enum StepKind {
     WalkWeightBack,
     /// Replace the other pods by the target's within the bounds; over when that is done.
     RollBack(Bounds),
+    /// The same, and the infrastructure configured as before.
+    Apply(Bounds),
     /// The same until so many of the pods are left that are not the target's.
     RollPartlyBack {
         /// Share of the replicas, rounded up to whole pods.

@@ -210,7 +210,14 @@ mod tests {
     fn bench(values: &[f64], bake: u64) -> Bench {
         let drift = Drift { period: secs(60), late: Ratio::new(0.1).unwrap(), late_period: secs(600) };
         let ladder = Ladder { drift, values: values.to_vec() };
-        let plan = Plan { ladder, pause: secs(100), bake: secs(bake), keep_old: Some(secs(900)), routing: Routing::Clients, backup: false };
+        let plan = Plan {
+            ladder,
+            pause: secs(100),
+            bake: secs(bake),
+            keep_old: Some(secs(900)),
+            routing: Routing::Clients,
+            backup: false,
+        };
         Bench::new(plan.start())
     }
 
