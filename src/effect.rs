@@ -148,8 +148,19 @@ impl Split {
 pub enum Routing {
     /// A router splits traffic between the destinations by weight.
     Weighted,
+    /// The same shares, but nobody sends them there: clients look up by themselves where to go (a name, a flag).
+    Clients,
+    /// The same shares of the processes that serve a model: each looks up in a registry which version to serve.
+    Registry,
     /// Every ready pod gets an equal share, whatever its revision.
     Endpoints,
+}
+
+impl Routing {
+    /// Whether pods of the one destination do not stand in for those of the other.
+    pub fn is_split(self) -> bool {
+        self != Routing::Endpoints
+    }
 }
 
 /// What a strategy or a rollback procedure asks of the cluster.
@@ -169,7 +180,10 @@ pub enum Action {
     Mirror(f64),
     /// Send the matching cohort to the candidate (or stop to); as slow as a weight.
     Cohort(bool),
-    /// All of the above back to nothing at once: every request to the stable destination, no copies.
+    /// Whether a request goes on to the other of the two destinations, stable and candidate, where its own has nobody who
+    /// takes connections (a `backup` server of an nginx upstream, `proxy_next_upstream error`).
+    Backup(bool),
+    /// All weights, copies and cohorts back to nothing at once: every request to the stable destination, no copies.
     Unsplit,
     /// Ask for this many pods in a set: missing ones start, surplus ones drain and stop.
     Scale(SetName, u32),
@@ -186,6 +200,8 @@ pub enum Action {
     /// The registry names no version to serve (or names one again): who starts now ends at once; who runs keeps what is
     /// loaded.
     NothingToLoad(bool),
+    /// Put the configuration of the infrastructure back that was before the deploy.
+    Configure,
     /// Do something to the service's database; nothing happens where there is none.
     Database(DatabaseAction),
 }
@@ -451,6 +467,18 @@ pub enum WorldDisturbance {
         /// Chance that one fails in the middle, beyond its own.
         fails: Ratio,
     },
+    /// What the release changed in the infrastructure around the service, and not in its code: it acts on pods of every
+    /// revision until the old configuration is back ([`Action::Configure`]).
+    Configuration(Box<WorldDisturbance>),
+    /// An autoscaler works with other limits than it had.
+    AutoscalerLimits {
+        /// Whose.
+        service: Option<ServiceId>,
+        /// Most replicas, at least 1; as before if absent.
+        max: Option<u32>,
+        /// Target use of the processors; as before if absent.
+        target: Option<Ratio>,
+    },
     /// Something happens on the way from callers to a service.
     Edge {
         /// Who calls.
@@ -463,6 +491,11 @@ pub enum WorldDisturbance {
 }
 
 impl WorldDisturbance {
+    /// What happens, whether by code or by a configuration.
+    pub fn inner(&self) -> &WorldDisturbance {
+        if let WorldDisturbance::Configuration(inner) = self { inner } else { self }
+    }
+
     /// The same of another revision's code; what is not about code stays as it is.
     #[must_use]
     pub fn of_revision(mut self, whose: Revision) -> Self {
@@ -493,6 +526,8 @@ impl WorldDisturbance {
             | W::NewCacheKeys
             | W::InputDrift { .. }
             | W::Migration { .. }
+            | W::Configuration(_)
+            | W::AutoscalerLimits { .. }
             | W::Edge { .. } => {}
         }
         self

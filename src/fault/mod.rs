@@ -11,6 +11,7 @@
 //! Traps: `after` is counted from the deploy, not from the first request the candidate serves; a fault that begins
 //! before the candidate gets traffic harms nobody until it does.
 
+pub mod autoscaler_limits;
 pub mod cache_loss;
 pub mod clock_skew;
 pub mod cohort_only;
@@ -43,6 +44,7 @@ pub mod instance_down;
 pub mod io_delay;
 pub mod io_error;
 pub mod latency_regression;
+pub mod lb_health_check;
 pub mod mem_pressure;
 pub mod memory_leak;
 pub mod metric_gap;
@@ -53,6 +55,7 @@ pub mod neighbour_outage;
 pub mod new_cache_keys;
 pub mod node_drain;
 pub mod overload_only;
+pub mod pool_size;
 pub mod prediction_shift;
 pub mod query_errors;
 pub mod silent_corruption;
@@ -117,6 +120,21 @@ impl Resolution<'_> {
     ) -> Vec<Effect> {
         let (from, until) = self.span(at, lasts);
         vec![Effect { from, until, what: Disturbance::World(what(self)) }]
+    }
+
+    /// What a release changes around its code, from `after` on until somebody puts the old configuration back.
+    pub fn configured(
+        &mut self,
+        after: &Distribution<SimDuration>,
+        what: impl IntoIterator<Item = WorldDisturbance>,
+    ) -> Vec<Effect> {
+        let from = self.deploy_at + self.duration("after", after);
+        let effect = |what| Effect {
+            from,
+            until: SimTime::NEVER,
+            what: Disturbance::World(WorldDisturbance::Configuration(Box::new(what))),
+        };
+        what.into_iter().map(effect).collect()
     }
 
     /// As [`Resolution::timed`], to calls on an edge, `ends` its caller and its callee.
@@ -268,6 +286,9 @@ crate::catalogue! {
         migration_trouble => migration_trouble::MigrationTrouble,
         worse_model => worse_model::WorseModel,
         prediction_shift => prediction_shift::PredictionShift,
+        pool_size => pool_size::PoolSize,
+        autoscaler_limits => autoscaler_limits::AutoscalerLimits,
+        lb_health_check => lb_health_check::LbHealthCheck,
     }
 }
 

@@ -51,6 +51,9 @@ pub struct People {
     pub practised: bool,
     /// What that means for those who have not.
     pub unpractised: Unpractised,
+    /// Multiplier of the time a fix forwards takes when a rollback before it removed the containers, logs and all, that the
+    /// cause could have been found by.
+    pub without_evidence: f64,
     /// From the end of a rollback by hand until whoever did it looks at users again. What was done wrong is seen then.
     pub looks_again: SimDuration,
     /// Chance that somebody who finds everything fine again rolls back anyway.
@@ -139,6 +142,7 @@ impl Default for People {
             wrong_hypothesis: WrongHypothesis::default(),
             practised: true,
             unpractised: Unpractised::default(),
+            without_evidence: People::WITHOUT_EVIDENCE,
             looks_again: SimDuration::from_mins(5),
             rolls_back_anyway: Ratio::ZERO,
             notify: None,
@@ -182,6 +186,9 @@ impl Default for Notify {
 }
 
 impl People {
+    /// How many times as long a fix takes without the containers that failed: an assumption.
+    pub const WITHOUT_EVIDENCE: f64 = 2.0;
+
     /// How much slower they decide and do things than people who have practised.
     pub fn slowness(&self) -> f64 {
         if self.practised { 1.0 } else { self.unpractised.slower }

@@ -331,7 +331,9 @@ impl Flagger {
     fn has_traffic(o: &Observation<'_>) -> bool {
         let view = &o.rollout.view;
         match view.routing {
-            Routing::Weighted => view.split.candidate > 0.0 || o.rollout.step.index > 0,
+            Routing::Weighted | Routing::Clients | Routing::Registry => {
+                view.split.candidate > 0.0 || o.rollout.step.index > 0
+            }
             Routing::Endpoints => view.set(SetName::New).ready > 0,
         }
     }

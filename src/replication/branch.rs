@@ -18,6 +18,7 @@ use super::ledger::Ledger;
 use super::person::Call;
 use super::record::{CheckSummary, DecisionRecord, Lane, NoticeRecord, TimelineEntry, TracePoint};
 use super::station::Station;
+use super::sticky::Tiers;
 use super::sweep::{Party, Sweep};
 use super::way_back::{Rollback, WayBack};
 
@@ -200,6 +201,8 @@ pub struct Branch {
     pub cohort_harm: u64,
     /// Whether that is so.
     pub cohort_only: bool,
+    /// Harm by the share of the users who could meet the new revision, where users stay on their side.
+    pub tiers: Option<Tiers>,
     /// What happened, when somebody listens.
     pub timeline: Option<Timeline>,
     /// When the release was deployed.
@@ -246,6 +249,7 @@ impl Branch {
             quiet: self.quiet,
             cohort_harm: self.cohort_harm,
             cohort_only: self.cohort_only,
+            tiers: self.tiers.clone(),
             deploy_at: self.deploy_at,
             database: self.database,
         };
@@ -274,6 +278,9 @@ impl Branch {
     pub fn note_harm(&mut self, harm: u64) {
         if self.cohort_only {
             self.cohort_harm += harm - self.quiet.0;
+        }
+        if let Some(tiers) = &mut self.tiers {
+            tiers.note(harm - self.quiet.0, self.world.candidate_share());
         }
         self.quiet = (harm, self.world.now());
     }
@@ -333,6 +340,9 @@ impl Branch {
 
     pub(super) fn perform(&mut self, actions: &[Action]) {
         for action in actions {
+            if *action == Action::Configure && self.world.is_configured_as_before() {
+                continue;
+            }
             self.world.perform(action);
             self.note_exposure(action);
             self.database = self.world.database_view().unwrap_or_default();
@@ -424,6 +434,10 @@ fn describe(action: &Action, doing: Option<&str>) -> String {
     match action {
         Action::Database(asked) => describe_database(asked, doing),
         Action::Route(crate::effect::Routing::Weighted) => "traffic is split by weight".to_owned(),
+        Action::Route(crate::effect::Routing::Clients) => "clients look up where they go".to_owned(),
+        Action::Route(crate::effect::Routing::Registry) => {
+            "servers look their model up in a registry".to_owned()
+        }
         Action::Route(crate::effect::Routing::Endpoints) => {
             "traffic goes to every ready pod alike".to_owned()
         }
@@ -438,6 +452,9 @@ fn describe(action: &Action, doing: Option<&str>) -> String {
         Action::Mirror(share) => format!("mirrored to the candidate: {}", percent(*share)),
         Action::Cohort(true) => "the matching cohort goes to the candidate".to_owned(),
         Action::Cohort(false) => "the matching cohort is like everybody".to_owned(),
+        Action::Backup(true) => "the other side stands by as backup".to_owned(),
+        Action::Backup(false) => "no side stands by as backup".to_owned(),
+        Action::Configure => "the old configuration is put back".to_owned(),
         Action::Unsplit => "all traffic to the stable destination".to_owned(),
         Action::Scale(set, replicas) => {
             let name = match set {

@@ -76,6 +76,7 @@ impl Draw {
         let onset = faults.iter().map(|f| f.from).min();
         let mut rollback = scenario.rollback_conditions.clone();
         if let Some(people) = &scenario.people {
+            rollback.without_evidence = people.without_evidence;
             rollback.person_after = Reaction::draw(people, key, FAILED_COMMAND).total();
         }
         confounders.iter().for_each(|effect| bend(&mut rollback, &effect.what));

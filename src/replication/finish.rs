@@ -104,7 +104,13 @@ impl<'a> Fate<'a> {
                 // The faults may concern only some of the users, of the matching ones as of all.
                 let concerned = branch.world.concerned_users();
                 let users = twin.users * concerned;
-                users_harmed([cohort, harmed - cohort].map(|n| n as f64), users, twin.matching.min(users))
+                let matching = twin.matching.min(users);
+                match &branch.tiers {
+                    Some(tiers) if cohort == 0 && users > 0.0 => {
+                        tiers.users_harmed(users, |mean| hit(mean, 1.0))
+                    }
+                    _ => users_harmed([cohort, harmed - cohort].map(|n| n as f64), users, matching),
+                }
             } else {
                 tally.harmed_users.len() as f64
             },
@@ -181,8 +187,6 @@ fn users_harmed(harmed: [f64; 2], users: f64, matching: f64) -> f64 {
     if users <= 0.0 {
         return 0.0;
     }
-    let shape = USER_ACTIVITY_SHAPE;
-    let hit = |harmed: f64, users: f64| 1.0 - libm::pow(1.0 + harmed / (users * shape), -shape);
     let [of_cohort, of_all] = harmed;
     let matching = matching.min(users);
     if of_cohort <= 0.0 || matching <= 0.0 {
@@ -191,6 +195,12 @@ fn users_harmed(harmed: [f64; 2], users: f64, matching: f64) -> f64 {
     // A matching user's mean is that of everybody and that of the cohort together.
     let both = of_cohort + of_all * matching / users;
     matching * hit(both, matching) + (users - matching) * hit(of_all, users)
+}
+
+/// Chance that a user is among those hit when so many requests of so many users are harmed: one less the zero probability of a
+/// negative binomial.
+fn hit(harmed: f64, users: f64) -> f64 {
+    1.0 - libm::pow(1.0 + harmed / (users * USER_ACTIVITY_SHAPE), -USER_ACTIVITY_SHAPE)
 }
 
 /// Rows are counted in expectation; a record has whole ones.

@@ -26,6 +26,7 @@ pub mod scout;
 pub mod setting;
 pub mod station;
 pub mod steady;
+pub mod sticky;
 mod stored;
 pub mod sweep;
 pub mod way_back;
@@ -49,6 +50,7 @@ use prepared::{PlayerSpec, Prepared, RolloutPlan};
 use record::{Fidelity, ReplicationRecord, RolloutRecord, RunRecord, TwinRecord};
 use setting::Setting;
 use station::Station;
+use sticky::Tiers;
 use sweep::Sweep;
 
 /// What to do beyond the records.
@@ -179,12 +181,14 @@ fn begin(
     }
     let mut riders = riders;
     riders.iter_mut().for_each(Rider::look_ahead);
+    let tiers = world.common().spec.is_sticky().then(Tiers::default);
     let mut branch = Branch {
         world,
         station: warm.station.clone(),
         strategy: Some(with_migration(plan.strategy.as_dyn().start_keyed(setting.key), setting)),
         strategy_wake: None,
         cohort_harm: 0,
+        tiers,
         cohort_only: false,
         progress: Default::default(),
         step: Default::default(),

@@ -7,16 +7,17 @@
 use std::sync::Arc;
 
 use crate::catalogue::Entry;
-use crate::effect::{Revision, SetName};
+use crate::effect::{Probe, Revision, SetName, WorldDisturbance};
+use crate::quantity::Ratio;
 use crate::rng::{Key, Purpose};
 use crate::rollback::forward_fix::ForwardFix;
 use crate::rollback::kubectl_undo::KubectlUndo;
-use crate::rollback::target::{Shelf, Target, Which};
+use crate::rollback::target::{Brings, Shelf, Target, Which};
 use crate::rollback::{Ending, Execution, Fallback, Order, Procedure, ProcedureSpec, RollbackConditions};
 use crate::strategy::Signal;
 use crate::time::SimTime;
 use crate::world::World;
-use crate::world::spec::TimedDisturbance;
+use crate::world::spec::{Timed, TimedDisturbance};
 
 use super::branch::Branch;
 use super::record::Lane;
@@ -36,8 +37,13 @@ pub struct WayBack {
 
 impl WayBack {
     /// What is wrong with a revision that runs as the third one.
-    fn faults_of(&self, which: Which) -> Arc<[TimedDisturbance]> {
-        match which {
+    fn faults_of(&self, target: &Target) -> Arc<[TimedDisturbance]> {
+        match target.brings {
+            Brings::Itself => {}
+            Brings::InTheNewEnvironment => return Arc::clone(&self.of_bad_fix),
+            Brings::AnotherImage => return never_ready(),
+        }
+        match target.which {
             Which::Past(past) => self.of_past.get(past).cloned().unwrap_or_default(),
             Which::Fix if self.fix_is_bad() => Arc::clone(&self.of_bad_fix),
             Which::Fix | Which::New => Arc::new([]),
@@ -48,6 +54,13 @@ impl WayBack {
         let luck = self.key.purpose(Purpose::RollbackStep).entity("forward fix").uniform();
         luck < self.conditions.fix.bad.get()
     }
+}
+
+/// What is wrong with an image that is no such service.
+fn never_ready() -> Arc<[TimedDisturbance]> {
+    let (revision, probe) = (Revision::Other, Probe::Readiness);
+    let what = WorldDisturbance::ProbesFail { revision, probe, share: Ratio::ONE };
+    Arc::new([Timed { from: SimTime::ZERO, until: SimTime::NEVER, what }])
 }
 
 /// A rollback on a branch.
@@ -66,7 +79,7 @@ pub struct Rollback {
     /// Whether the revision it went to is broken too.
     pub also_broken: bool,
     /// The target the world knows of.
-    aimed_at: Option<Which>,
+    aimed_at: Option<(Which, Brings)>,
 }
 
 impl Rollback {
@@ -85,15 +98,16 @@ impl Rollback {
     /// Tells the world which revision the third one is, when that has changed.
     fn introduce(&mut self, way: &WayBack, world: &mut World) {
         let Some(target) = self.execution.target() else { return };
-        if self.aimed_at == Some(target.which) {
+        let aim = Some((target.which, target.brings));
+        if self.aimed_at == aim {
             return;
         }
-        self.aimed_at = Some(target.which);
+        self.aimed_at = aim;
         // What stood for an earlier target says nothing of this one.
         self.restored = None;
         self.also_broken = false;
         if target.set == SetName::Other {
-            let faults = way.faults_of(target.which);
+            let faults = way.faults_of(target);
             self.also_broken = !faults.is_empty();
             world.adopt(faults);
             world.third_is_fix(target.which == Which::Fix);
@@ -126,6 +140,13 @@ impl Branch {
                 ..conditions.as_ref().clone()
             }),
             None => conditions,
+        };
+        let mut rollbacks = self.rollback.iter().chain(&self.earlier_rollbacks);
+        let conditions = if rollbacks.any(|rollback| rollback.execution.has_removed_evidence()) {
+            let slower = conditions.slower * conditions.without_evidence;
+            Arc::new(RollbackConditions { slower, ..conditions.as_ref().clone() })
+        } else {
+            conditions
         };
         let order = Order::of(&fix, conditions, way.key);
         self.go_back(Execution::towards(order.to(target), &self.view()), way);

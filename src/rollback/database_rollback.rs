@@ -60,4 +60,8 @@ impl Procedure for DatabaseRollback {
         plan.push(step("look whether it runs", StepKind::Verify));
         plan
     }
+
+    fn needs_database(&self) -> bool {
+        true
+    }
 }

@@ -10,8 +10,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{PlannedStep, Procedure, StepKind};
+use super::{PlannedStep, Procedure, StepKind, needs_clients_that_look};
 use crate::catalogue::Entry;
+use crate::effect::Routing;
 use crate::quantity::Ratio;
 use crate::strategy::support::drift::{Drift, Ladder};
 use crate::time::SimDuration;
@@ -67,5 +68,9 @@ impl Procedure for DnsBack {
             step("point the name at the old side", self.command, StepKind::DriftBack(Ladder::whole(drift))),
             step("stop the new side", self.keep_new, StepKind::ScaleDown),
         ]
+    }
+
+    fn why_not(&self, routing: Routing) -> Option<&'static str> {
+        needs_clients_that_look(routing)
     }
 }

@@ -85,4 +85,8 @@ impl Procedure for EmergencyRestore {
         plan.push(step("start the application", StepKind::StartApplication));
         plan
     }
+
+    fn needs_database(&self) -> bool {
+        true
+    }
 }

@@ -8,8 +8,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{PlannedStep, Procedure, StepKind};
+use super::{PlannedStep, Procedure, StepKind, needs_clients_that_look};
 use crate::catalogue::Entry;
+use crate::effect::Routing;
 use crate::quantity::{Ratio, Weight};
 use crate::strategy::support::drift::{Drift, Ladder};
 use crate::time::SimDuration;
@@ -75,5 +76,9 @@ impl Entry for FlagOff {
 impl Procedure for FlagOff {
     fn plan(&self) -> Vec<PlannedStep> {
         vec![PlannedStep::new("turn the flag off", self.command, StepKind::DriftBack(self.ladder()))]
+    }
+
+    fn why_not(&self, routing: Routing) -> Option<&'static str> {
+        needs_clients_that_look(routing)
     }
 }

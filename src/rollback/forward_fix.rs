@@ -3,6 +3,9 @@
 //! Right when the fix is small and quick, or when there is nothing to go back to. Users stay on the bad revision all
 //! the while.
 //!
+//! A fix mends code and configuration alike. Whoever rolled back before and removed the containers has less to find the cause
+//! by, and takes longer (`without_evidence` of the people).
+//!
 //! Traps: a fix that does not mend shows the same faults as the release it replaces, and is deployed to everybody;
 //! what follows then is a [`Fallback`](super::Fallback), or a rollback if somebody looks (`falls_back`).
 
@@ -55,13 +58,18 @@ impl Entry for ForwardFix {
 }
 
 impl Procedure for ForwardFix {
+    /// A fixed model is registered and promoted.
+    fn asks_registry(&self) -> bool {
+        true
+    }
+
     fn plan(&self) -> Vec<PlannedStep> {
         let desk = SimDuration::from_secs(2);
         let mut plan = vec![
             PlannedStep::new("write, review and build the fix", desk, StepKind::Wait)
                 .after(self.takes.clone())
                 .by_hand(),
-            PlannedStep::new("deploy the fix", desk, StepKind::RollBack(self.bounds)),
+            PlannedStep::new("deploy the fix", desk, StepKind::Apply(self.bounds)),
         ];
         if let Some(after) = self.falls_back {
             let look = CheckSpec::ErrorRatio(ErrorRatio { after, ..ErrorRatio::default() });

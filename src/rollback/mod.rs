@@ -33,6 +33,7 @@ pub mod support;
 pub mod switch_back;
 pub mod target;
 pub mod terraform_reapply;
+pub mod upstream_swap;
 pub mod waves_back;
 pub mod workflow;
 
@@ -45,6 +46,7 @@ pub use support::execution::{Ending, Execution, Order, StepLog};
 pub use support::hands::Hands;
 pub use support::registry::Transition;
 pub use support::step::{Command, PlannedStep, StepKind};
+pub use target::Brings;
 
 /// A way to roll back, with its parameters.
 pub trait Procedure: Send + Sync {
@@ -54,15 +56,50 @@ pub trait Procedure: Send + Sync {
     fn why_not(&self, _routing: Routing) -> Option<&'static str> {
         None
     }
+    /// Whether it gets another model served where a registry says which.
+    fn asks_registry(&self) -> bool {
+        false
+    }
     /// Of a registry of models: whether the promotion of the new version archived the old one.
     fn promotion_archived(&self) -> bool {
         true
     }
+    /// Whether it does something to a database, and nothing where there is none.
+    fn needs_database(&self) -> bool {
+        false
+    }
+    /// What it brings when it means to bring a revision.
+    fn brings(&self) -> Brings {
+        Brings::Itself
+    }
 }
 
-/// For procedures that do nothing but move traffic between destinations.
+/// For procedures that have nothing but a router's weights to move traffic by.
 fn needs_a_router(routing: Routing) -> Option<&'static str> {
-    (routing == Routing::Endpoints).then_some("no router tells the old pods from the new ones")
+    match routing {
+        Routing::Weighted => None,
+        Routing::Endpoints => Some("no router tells the old pods from the new ones"),
+        Routing::Clients => Some("no router sends clients to a side: they look it up by themselves"),
+        Routing::Registry => Some(NO_REGISTRY),
+    }
+}
+
+/// For procedures that change a value which clients look up.
+fn needs_clients_that_look(routing: Routing) -> Option<&'static str> {
+    (routing != Routing::Clients).then_some("no client looks up where to go, neither by a name nor by a flag")
+}
+
+/// For procedures that call a registry of models.
+fn needs_a_registry(routing: Routing) -> Option<&'static str> {
+    (routing != Routing::Registry).then_some("no process looks up in a registry what to serve")
+}
+
+/// Why what asks no registry does nothing about a model that one names.
+const NO_REGISTRY: &str = "the registry says which model is served, and this does not ask it";
+
+/// For procedures that replace pods in place and know of no router.
+fn needs_one_pool(routing: Routing) -> Option<&'static str> {
+    routing.is_split().then_some("the two sides get shares of the traffic, which nothing here takes back")
 }
 
 crate::catalogue! {
@@ -89,10 +126,18 @@ crate::catalogue! {
         shadow_off => shadow_off::ShadowOff,
         registry_stage_swap => registry_stage_swap::RegistryStageSwap,
         registry_alias => registry_alias::RegistryAlias,
+        upstream_swap => upstream_swap::UpstreamSwap,
     }
 }
 
 impl ProcedureSpec {
+    /// Why it cannot undo a rollout whose requests find pods like this; `None` if it can.
+    pub fn why_not(&self, routing: Routing) -> Option<&'static str> {
+        let procedure = self.as_dyn();
+        let deaf = routing == Routing::Registry && !procedure.asks_registry();
+        if deaf { Some(NO_REGISTRY) } else { procedure.why_not(routing) }
+    }
+
     /// What rolls a strategy back when nobody says otherwise.
     pub fn default_for(strategy: &StrategySpec) -> Self {
         match strategy.as_dyn().undo() {
@@ -115,6 +160,7 @@ impl ProcedureSpec {
                 ProcedureSpec::WavesBack(waves_back::WavesBack { bounds, ..Default::default() })
             }
             Undo::Dns(drift) => ProcedureSpec::DnsBack(dns_back::DnsBack::undoing(drift)),
+            Undo::Upstream(drift) => ProcedureSpec::UpstreamSwap(upstream_swap::UpstreamSwap::undoing(drift)),
             Undo::Flag(ladder) => ProcedureSpec::FlagOff(flag_off::FlagOff::undoing(ladder)),
             Undo::Registry(rollout) => match rollout.mode {
                 Names::Stages => ProcedureSpec::RegistryStageSwap(

@@ -7,8 +7,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{PlannedStep, Procedure, StepKind};
+use super::{PlannedStep, Procedure, StepKind, needs_one_pool};
 use crate::catalogue::Entry;
+use crate::effect::Routing;
 use crate::time::SimDuration;
 
 /// The undo of a recreation.
@@ -41,5 +42,9 @@ impl Procedure for RecreateBack {
                 .retried(retry),
             PlannedStep::new("kubectl rollout status", self.command, StepKind::Verify),
         ]
+    }
+
+    fn why_not(&self, routing: Routing) -> Option<&'static str> {
+        needs_one_pool(routing)
     }
 }

@@ -56,6 +56,10 @@ impl Procedure for RegistryAlias {
     }
 
     fn why_not(&self, routing: Routing) -> Option<&'static str> {
-        super::needs_a_router(routing)
+        super::needs_a_registry(routing)
+    }
+
+    fn asks_registry(&self) -> bool {
+        true
     }
 }

@@ -98,7 +98,11 @@ impl Procedure for RegistryStageSwap {
     }
 
     fn why_not(&self, routing: Routing) -> Option<&'static str> {
-        super::needs_a_router(routing)
+        super::needs_a_registry(routing)
+    }
+
+    fn asks_registry(&self) -> bool {
+        true
     }
 
     fn promotion_archived(&self) -> bool {

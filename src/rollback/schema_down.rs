@@ -46,4 +46,8 @@ impl Procedure for SchemaDown {
         let verify = step("kubectl rollout status", StepKind::Verify);
         if self.schema_first { vec![schema, code, verify] } else { vec![code, schema, verify] }
     }
+
+    fn needs_database(&self) -> bool {
+        true
+    }
 }

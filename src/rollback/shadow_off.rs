@@ -6,8 +6,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{PlannedStep, Procedure, StepKind};
+use super::{PlannedStep, Procedure, StepKind, needs_a_router};
 use crate::catalogue::Entry;
+use crate::effect::Routing;
 use crate::time::SimDuration;
 
 /// The end of shadow traffic.
@@ -43,5 +44,9 @@ impl Procedure for ShadowOff {
             ),
             PlannedStep::new("stop the new pods", self.scale_down_delay, StepKind::ScaleDown),
         ]
+    }
+
+    fn why_not(&self, routing: Routing) -> Option<&'static str> {
+        needs_a_router(routing)
     }
 }

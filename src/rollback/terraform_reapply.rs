@@ -3,6 +3,9 @@
 //! Works if the old configuration is checked out first. A plan made from the present one finds nothing to change, and
 //! applying it succeeds (`terraform plan -out=rollback.tfplan; terraform apply rollback.tfplan`).
 //!
+//! It is also what brings back what a release changed around the code (`pool_size`, `autoscaler_limits`, `lb_health_check`):
+//! procedures that change pods and traffic leave that as it is.
+//!
 //! Traps: "Apply complete! 0 added, 0 changed" is a success.
 
 use schemars::JsonSchema;
@@ -54,7 +57,7 @@ impl Procedure for TerraformReapply {
         let zero = SimDuration::ZERO;
         let plan = PlannedStep::new("plan", zero, StepKind::Wait).after(self.plan.clone());
         let mut apply =
-            PlannedStep::new("apply", zero, StepKind::RollBack(self.bounds)).after(self.apply.clone());
+            PlannedStep::new("apply", zero, StepKind::Apply(self.bounds)).after(self.apply.clone());
         if !self.old_configuration {
             apply.working = Command::DoesNothing;
         }

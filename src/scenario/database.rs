@@ -171,6 +171,13 @@ fn need_one(checker: &mut Checker<'_>) {
     if checker.document.change.migration.is_some() {
         checker.error(&["change", "migration"], "a migration, and no database", help);
     }
+    for (index, rollout) in checker.document.rollouts.iter().enumerate() {
+        let procedure = rollout.rollback.as_ref().filter(|way| way.as_dyn().needs_database());
+        if let Some(procedure) = procedure {
+            let fact = format!("`{}` is about a database, and there is none", procedure.name());
+            checker.error(&["rollouts", &index.to_string(), "rollback"], fact, help);
+        }
+    }
     for (index, fault) in checker.document.change.faults.iter().enumerate() {
         if fault.as_dyn().needs_database() {
             let fact = format!("`{}` does nothing without a database", fault.name());

@@ -8,14 +8,15 @@ use crate::time::SimDuration;
 /// The people as written; what was found wrong is with the checker.
 pub(super) fn resolve(checker: &mut Checker<'_>) -> Option<People> {
     let people = checker.document.people.clone()?;
-    let factors = [
-        (["people", "on_call", "slower"], people.on_call.slower),
-        (["people", "unpractised", "slower"], people.unpractised.slower),
+    let factors: [(&[&str], f64); 3] = [
+        (&["people", "on_call", "slower"], people.on_call.slower),
+        (&["people", "unpractised", "slower"], people.unpractised.slower),
+        (&["people", "without_evidence"], people.without_evidence),
     ];
     for (path, factor) in factors {
         if !(factor.is_finite() && factor > 0.0 && factor <= 1000.0) {
             let fact = format!("a multiplier of {factor} is not between 0 and 1000");
-            checker.error(&path, fact, "1 makes no difference, 2 takes twice as long");
+            checker.error(path, fact, "1 makes no difference, 2 takes twice as long");
         }
     }
     if people.page.lost.get() >= 1.0 {

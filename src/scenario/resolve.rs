@@ -297,6 +297,7 @@ fn resolve_conditions(checker: &mut Checker<'_>) -> RollbackConditions {
         checker.error(&["rollback", "targets"], "no rule says which revision to go back to", help);
     }
     RollbackConditions {
+        without_evidence: crate::people::People::WITHOUT_EVIDENCE,
         step_fails: conditions.step_fails,
         slower: conditions.slower,
         no_target: conditions.no_target,

@@ -150,11 +150,8 @@ impl Scenario {
         if let Some(why) = self.people() {
             return Some(why);
         }
-        if let Some(sticky) = self.world.traffic.iter().find(|t| t.sticky) {
-            return Some(format!(
-                "users of `{}` stay where they are, so harm falls on few of them",
-                sticky.name
-            ));
+        if let Some(sticky) = self.world.traffic.iter().find(|t| t.sticky && !self.world.is_sticky()) {
+            return Some(format!("users of `{}` stay where they are, and others do not", sticky.name));
         }
         let patient = self.world.traffic.iter().find(|t| t.timeout.is_some());
         patient.map(|t| format!("users of `{}` time out", t.name))

@@ -67,7 +67,7 @@ fn check_strategy(checker: &mut Checker<'_>, rollout: &Rollout) {
 fn check_procedure(checker: &mut Checker<'_>, rollout: &Rollout) {
     let Some(procedure) = &rollout.rollback else { return };
     check_registry(checker, rollout, procedure);
-    if let Some(why) = procedure.as_dyn().why_not(rollout.strategy.as_dyn().routing()) {
+    if let Some(why) = procedure.why_not(rollout.strategy.as_dyn().routing()) {
         let (way, kind) = (procedure.name(), rollout.strategy.name());
         let fact = format!("`{way}` cannot undo a rollout of the kind `{kind}`: {why}");
         let help = "leave `rollback` out for what fits the rollout, or see `backout list procedures`";
@@ -75,7 +75,7 @@ fn check_procedure(checker: &mut Checker<'_>, rollout: &Rollout) {
     }
 }
 
-/// What calls a registry of models needs a rollout by one, and must know what its promotion did.
+/// What calls a registry must change what servers look for, and know what the promotion did.
 fn check_registry(checker: &mut Checker<'_>, rollout: &Rollout, procedure: &ProcedureSpec) {
     let path = ["rollouts", "0", "rollback", procedure.name()];
     let swap = match procedure {
@@ -83,11 +83,7 @@ fn check_registry(checker: &mut Checker<'_>, rollout: &Rollout, procedure: &Proc
         ProcedureSpec::RegistryAlias(_) => None,
         _ => return,
     };
-    let StrategySpec::ModelRegistry(registry) = &rollout.strategy else {
-        let fact =
-            format!("`{}` calls a registry of models, and servers do not follow any", procedure.name());
-        return checker.error(&path, fact, "roll out by `model_registry: {}`, or roll back in another way");
-    };
+    let StrategySpec::ModelRegistry(registry) = &rollout.strategy else { return };
     let mode = if swap.is_some() { Names::Stages } else { Names::Alias };
     if registry.mode != mode {
         let help = "stages are swapped by `registry_stage_swap`, aliases are moved by `registry_alias`";

@@ -16,6 +16,7 @@ use super::support::drift::{Drift, Ladder};
 use super::support::drifting::Plan;
 use super::{Objection, Rollout, Strategy, Undo};
 use crate::catalogue::Entry;
+use crate::effect::Routing;
 use crate::quantity::Ratio;
 use crate::time::SimDuration;
 
@@ -68,6 +69,8 @@ impl DnsShift {
             pause: self.pause,
             bake: SimDuration::ZERO,
             keep_old: Some(self.keep_old),
+            routing: Routing::Clients,
+            backup: false,
         }
     }
 }
@@ -83,6 +86,10 @@ impl Rollout for DnsShift {
 
     fn shortest(&self) -> SimDuration {
         self.plan().shortest()
+    }
+
+    fn routing(&self) -> Routing {
+        Routing::Clients
     }
 
     fn undo(&self) -> Undo {

@@ -16,6 +16,7 @@ use super::support::drift::{Drift, Ladder};
 use super::support::drifting::Plan;
 use super::{Objection, Rollout, Strategy, Undo};
 use crate::catalogue::Entry;
+use crate::effect::Routing;
 use crate::quantity::{Ratio, Weight};
 use crate::time::SimDuration;
 
@@ -71,7 +72,14 @@ impl FeatureFlag {
     }
 
     fn plan(&self) -> Plan {
-        Plan { ladder: self.ladder(), pause: self.pause, bake: self.bake, keep_old: None }
+        Plan {
+            ladder: self.ladder(),
+            pause: self.pause,
+            bake: self.bake,
+            keep_old: None,
+            routing: Routing::Clients,
+            backup: false,
+        }
     }
 }
 
@@ -86,6 +94,10 @@ impl Rollout for FeatureFlag {
 
     fn shortest(&self) -> SimDuration {
         self.plan().shortest()
+    }
+
+    fn routing(&self) -> Routing {
+        Routing::Clients
     }
 
     fn undo(&self) -> Undo {

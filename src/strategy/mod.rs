@@ -14,6 +14,7 @@ pub mod feature_flag;
 pub mod flagger;
 pub mod image_swap;
 pub mod model_registry;
+pub mod nginx_upstream;
 pub mod recreate;
 pub mod rolling;
 pub mod shadow;
@@ -136,6 +137,8 @@ pub enum Undo {
     Waves(Bounds),
     /// By the record of a name: clients come back as their caches run out.
     Dns(Drift),
+    /// By the configuration of an nginx: clients come back as old workers end.
+    Upstream(Drift),
     /// By a flag: clients come back as they ask for it.
     Flag(Ladder),
     /// By the registry naming the old version again.
@@ -205,5 +208,6 @@ crate::catalogue! {
         feature_flag => feature_flag::FeatureFlag,
         shadow => shadow::Shadow,
         model_registry => model_registry::ModelRegistry,
+        nginx_upstream => nginx_upstream::NginxUpstream,
     }
 }

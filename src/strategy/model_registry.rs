@@ -79,6 +79,10 @@ impl Rollout for ModelRegistry {
         Box::new(Running { spec: self.clone(), state: State::Preparing, since: SimTime::ZERO })
     }
 
+    fn routing(&self) -> Routing {
+        Routing::Registry
+    }
+
     fn shortest(&self) -> SimDuration {
         self.pause + self.polling().longest()
     }
@@ -148,7 +152,7 @@ impl Strategy for Running {
     fn next(&mut self, signal: Signal, view: &RolloutView) -> Step {
         let mut actions = Vec::new();
         if signal == Signal::Start {
-            actions.push(Action::Route(Routing::Weighted));
+            actions.push(Action::Route(Routing::Registry));
             self.since = view.now;
         }
         let mut wake = None;

@@ -48,6 +48,8 @@ pub struct Cluster {
     pub asked: Split,
     /// What the routers do.
     pub split: Split,
+    /// Whether requests for a destination where nobody takes connections go on to the other one.
+    pub backup: bool,
     /// Synthetic load on the candidate destination, requests per second.
     pub synthetic_load: f64,
     /// How long a pod must be ready to count as available.
@@ -74,6 +76,7 @@ impl Cluster {
             routing: Routing::Endpoints,
             asked: Split::STABLE,
             split: Split::STABLE,
+            backup: false,
             synthetic_load: 0.0,
             min_ready: SimDuration::ZERO,
             changed: false,
@@ -179,9 +182,13 @@ impl Cluster {
                 let replicas = self.granted(set, replicas, spec);
                 self.scale((spec.target, set), replicas, spec, now, agenda);
             }
+            Action::Backup(stands_by) => {
+                self.backup = stands_by;
+                self.changed = true;
+            }
             Action::SyntheticLoad(rate) => self.synthetic_load = rate,
             // No pod and no router minds.
-            Action::Database(_) => {}
+            Action::Configure | Action::Database(_) => {}
         }
     }
 
@@ -402,7 +409,9 @@ impl Cluster {
     pub fn shares(&self, target: ServiceId) -> [f64; Destination::COUNT] {
         let Split { candidate, baseline, .. } = self.split;
         match self.routing {
-            Routing::Weighted => [(1.0 - candidate - baseline).max(0.0), candidate, baseline],
+            Routing::Weighted | Routing::Clients | Routing::Registry => {
+                self.with_backup([(1.0 - candidate - baseline).max(0.0), candidate, baseline], target)
+            }
             Routing::Endpoints => {
                 let ready = Destination::ALL.map(|d| self.ready_behind(target, d) as f64);
                 let all: f64 = ready.iter().sum();
@@ -411,9 +420,23 @@ impl Cluster {
         }
     }
 
+    /// Where a backup stands by, connections that nobody takes at the one destination are tried at the other.
+    fn with_backup(&self, shares: [f64; Destination::COUNT], target: ServiceId) -> [f64; Destination::COUNT] {
+        if !self.backup {
+            return shares;
+        }
+        let up = |destination| self.ready_behind(target, destination) > 0;
+        let [stable, candidate, baseline] = shares;
+        match (up(Destination::Stable), up(Destination::Candidate)) {
+            (true, false) => [stable + candidate, 0.0, baseline],
+            (false, true) => [0.0, stable + candidate, baseline],
+            _ => shares,
+        }
+    }
+
     /// Whether routers send the matching cohort to the candidate.
     pub fn follows_cohort(&self) -> bool {
-        self.split.cohort && self.routing == Routing::Weighted
+        self.split.cohort && self.routing.is_split()
     }
 
     /// Whether it takes no look at a request to know that it goes to the stable destination: pods are found by their
@@ -481,6 +504,8 @@ impl Cluster {
         sets[SetName::Old.index()].ready.len() >= replicas
             && rivals.iter().all(|set| sets[set.index()].ready.is_empty())
             && self.overall_shares(spec)[Destination::Stable.index()] >= 1.0
+            // A backup that serves while the other side is down for the moment is no way back.
+            && !(self.backup && self.split.candidate > 0.0 && sets[SetName::New.index()].desired > 0)
     }
 
     /// Whether the pods of one set carry all traffic of the target, and no others any.

@@ -28,6 +28,8 @@ pub struct Conditions {
     /// What is wrong with the third revision, once it exists.
     of_other: Arc<[TimedDisturbance]>,
     acting: Acting,
+    /// Whether the configuration that came with the release was put back.
+    configured_back: bool,
     /// What the database does to requests of a service, while they feel it.
     table: Option<(ServiceId, TableUse)>,
     /// The model of the target, whose troubles are worked out against it.
@@ -159,6 +161,10 @@ impl Acting {
     }
 }
 
+fn is_configuration(fault: &TimedDisturbance) -> bool {
+    matches!(fault.what, WorldDisturbance::Configuration(_))
+}
+
 impl Conditions {
     /// The conditions of a world with this many services at time zero, before any deploy.
     pub fn new(services: usize, confounders: Arc<[TimedDisturbance]>) -> Self {
@@ -167,6 +173,7 @@ impl Conditions {
             faults: Arc::new([]),
             of_other: Arc::new([]),
             acting: Acting::nothing(services),
+            configured_back: false,
             table: None,
             model: None,
         };
@@ -199,16 +206,30 @@ impl Conditions {
         let mut acting = Acting::nothing(self.acting.dependency_good.len());
         let in_force = self.all().enumerate().filter(|(_, d)| d.from <= now && now < d.until);
         for (place, d) in in_force {
+            let what = d.what.inner();
             match &self.model {
-                Some(model) if acting.add_to_model(model, &d.what) => {}
-                _ => acting.add(place, &d.what),
+                Some(model) if acting.add_to_model(model, what) => {}
+                _ => acting.add(place, what),
             }
         }
         self.acting = acting;
     }
 
     fn all(&self) -> impl Iterator<Item = &TimedDisturbance> {
-        self.confounders.iter().chain(self.faults.iter()).chain(self.of_other.iter())
+        let back = self.configured_back;
+        let faults = self.faults.iter().filter(move |fault| !(back && is_configuration(fault)));
+        self.confounders.iter().chain(faults).chain(self.of_other.iter())
+    }
+
+    /// The infrastructure is configured as before the deploy from now on.
+    pub fn configure_back(&mut self, now: SimTime) {
+        self.configured_back = true;
+        self.refresh(now);
+    }
+
+    /// Whether the infrastructure is configured as before the deploy.
+    pub fn is_configured_as_before(&self) -> bool {
+        self.configured_back || !self.faults.iter().any(is_configuration)
     }
 
     /// Every instant after `after` at which something begins or ends.

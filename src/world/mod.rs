@@ -36,7 +36,7 @@ pub mod warming;
 
 use std::sync::Arc;
 
-use crate::effect::{Action, Destination, Revision, RolloutView, ServiceId, SetName};
+use crate::effect::{self, Action, Destination, RolloutView, ServiceId, SetName};
 use crate::engine::{Agenda, Fingerprint};
 use crate::rng::{Key, Purpose};
 use crate::time::{SimDuration, SimTime};
@@ -236,7 +236,7 @@ impl World {
     /// The candidate exists from now on, with these faults and this minimum ready time.
     pub fn deploy(&mut self, faults: Arc<[TimedDisturbance]>, min_ready: SimDuration) {
         self.settle_flow();
-        self.conditions.deploy(faults, self.now);
+        self.conditions.deploy(of_service(faults, self.common.spec.target), self.now);
         self.deploy_database();
         self.cluster.min_ready = min_ready;
         self.cluster.startup = self.conditions.startup_factors();
@@ -248,9 +248,21 @@ impl World {
     /// The third revision of the target is another one from now on, with these faults.
     pub fn adopt(&mut self, faults: Arc<[TimedDisturbance]>) {
         self.settle_flow();
-        self.conditions.adopt(faults, self.now);
+        self.conditions.adopt(of_service(faults, self.common.spec.target), self.now);
         self.cluster.startup = self.conditions.startup_factors();
         self.probes |= self.conditions.has_failing_probes();
+        self.schedule_boundary();
+        self.doom_processes();
+    }
+
+    /// Whether the infrastructure is configured as before the deploy.
+    pub fn is_configured_as_before(&self) -> bool {
+        self.conditions.is_configured_as_before()
+    }
+
+    /// The infrastructure is configured as before the deploy from now on.
+    fn configure_back(&mut self) {
+        self.conditions.configure_back(self.now);
         self.schedule_boundary();
         self.doom_processes();
     }
@@ -302,6 +314,7 @@ impl World {
                 self.with_requests(|requests, around| requests.start_synthetic(around));
             }
             Action::Database(action) => self.act_on_database(action),
+            Action::Configure => self.configure_back(),
             _ => {}
         }
     }
@@ -388,7 +401,8 @@ impl World {
             Event::Boundary => self.boundary(),
             Event::Database => self.database_event(),
             Event::Autoscale(service) => {
-                self.cluster.autoscale(ServiceId(service), &common.spec, now, &mut self.agenda);
+                let how = (&common.spec, &self.conditions);
+                self.cluster.autoscale(ServiceId(service), how, now, &mut self.agenda);
             }
             _ => {}
         }
@@ -523,20 +537,23 @@ impl World {
         }
     }
 
-    /// Whether traffic and capacity are as before the deploy, and the old revision finds the schema it needs.
+    /// Whether traffic, capacity and configuration are as before the deploy, and the old revision finds the schema it needs.
     pub fn is_restored(&self) -> bool {
-        self.cluster.is_restored(&self.common.spec) && self.database_serves(Revision::Stable)
+        self.is_carried_by(SetName::Old)
     }
 
-    /// Whether the pods of one set carry all traffic of the target, on a schema their revision can use.
+    /// Whether the pods of one set carry all traffic of the target, on a schema their revision can use, with the infrastructure
+    /// configured as before.
     pub fn is_carried_by(&self, set: SetName) -> bool {
-        self.cluster.is_carried_by(set, &self.common.spec) && self.database_serves(set.revision())
+        self.cluster.is_carried_by(set, &self.common.spec)
+            && self.database_serves(set.revision())
+            && self.is_configured_as_before()
     }
 
     /// Whether nothing of the deploy is left; at flow level such a world equals the one without a deploy.
     pub fn is_clean(&self) -> bool {
         let at_rest = self.database.as_ref().is_none_or(|database| database.is_at_rest());
-        self.cluster.is_clean(&self.common.spec) && at_rest && self.database_serves(Revision::Stable)
+        self.cluster.is_clean(&self.common.spec) && at_rest && self.is_restored()
     }
 
     /// Whether this world will go on exactly as if nothing had ever been deployed: it has no memory of the deploy but
@@ -580,6 +597,24 @@ impl World {
     pub fn fingerprint(&self) -> u64 {
         self.fingerprint.value()
     }
+}
+
+/// Configurations that name no service are those of the one that is rolled out.
+fn of_service(faults: Arc<[TimedDisturbance]>, target: ServiceId) -> Arc<[TimedDisturbance]> {
+    use effect::WorldDisturbance as W;
+    if !faults.iter().any(|fault| matches!(fault.what, W::Configuration(_))) {
+        return faults;
+    }
+    let named = |fault: &TimedDisturbance| {
+        let mut fault = fault.clone();
+        if let W::Configuration(inner) = &mut fault.what
+            && let W::Concurrency { service, .. } | W::AutoscalerLimits { service, .. } = inner.as_mut()
+        {
+            service.get_or_insert(target);
+        }
+        fault
+    };
+    faults.iter().map(named).collect()
 }
 
 /// How a world is to be played.

@@ -15,10 +15,11 @@
 
 use super::autoscaler::{Autoscaler, CPU_INITIALIZATION, PodLoad};
 use super::cluster::Cluster;
+use super::conditions::Conditions;
 use super::event::{Event, class};
 use super::pod::{Pod, PodState};
 use super::spec::{ServiceSpec, WorldSpec};
-use crate::effect::{Routing, ServiceId, SetName};
+use crate::effect::{ServiceId, SetName};
 use crate::engine::{Agenda, Fingerprint};
 use crate::rng::{Key, Purpose};
 use crate::time::{SimDuration, SimTime};
@@ -100,12 +101,13 @@ impl Cluster {
     pub(super) fn autoscale(
         &mut self,
         service: ServiceId,
-        spec: &WorldSpec,
+        (spec, conditions): (&WorldSpec, &Conditions),
         now: SimTime,
         agenda: &mut Agenda<Event>,
     ) {
         let index = service.0 as usize;
-        let Some(autoscaler) = &spec.services[index].autoscaler else { return };
+        let Some(as_before) = &spec.services[index].autoscaler else { return };
+        let autoscaler = &conditions.autoscaler(service, as_before);
         let Some(mut scalers) = self.scalers[index].take() else { return };
         let apart = scalers.workloads == Workloads::Apart;
         let seen: &[SetName] = if apart { &STABLE } else { &SHARED };
@@ -153,8 +155,7 @@ impl Cluster {
         let desired = |cluster: &Cluster, set: SetName| cluster.sets[service.0 as usize][set.index()].desired;
         let serving: Vec<SetName> = sets.iter().copied().filter(|&set| desired(self, set) > 0).collect();
         // A router's stable side is at full size whatever the canary has; elsewhere the sets share the number.
-        let routed =
-            service == spec.target && self.routing == Routing::Weighted && sets.contains(&SetName::New);
+        let routed = service == spec.target && self.routing.is_split() && sets.contains(&SetName::New);
         let all: u32 = serving.iter().map(|&set| desired(self, set)).sum();
         let mut left = after;
         for (position, &set) in serving.iter().enumerate() {

@@ -250,6 +250,12 @@ impl WorldSpec {
         if all > 0.0 { matched / all } else { 0.0 }
     }
 
+    /// Whether every user of the target stays on the side of the first request.
+    pub fn is_sticky(&self) -> bool {
+        let mut sources = self.traffic.iter().filter(|source| source.to == self.target).peekable();
+        sources.peek().is_some() && sources.all(|source| source.sticky)
+    }
+
     /// Users whose requests a cohort rule matches.
     pub fn matching_users(&self) -> f64 {
         self.traffic.iter().map(|t| t.users as f64 * t.cohort.get()).sum()

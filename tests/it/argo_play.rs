@@ -113,6 +113,8 @@ fn play(p95: f64, success: f64) -> Story {
                     | Action::ClientShare(_)
                     | Action::ModelShare { .. }
                     | Action::NothingToLoad(_)
+                    | Action::Backup(_)
+                    | Action::Configure
                     | Action::Database(_) => {}
                 }
             }

@@ -198,6 +198,8 @@ impl Play {
             Action::ClientShare(_)
             | Action::ModelShare { .. }
             | Action::NothingToLoad(_)
+            | Action::Backup(_)
+            | Action::Configure
             | Action::Database(_) => {}
         }
     }

@@ -274,3 +274,54 @@ fn a_fix_that_mends_nothing_harms_on() {
     assert!(bad.harmed.total() * 10 > never.harmed.total() * 9, "{:?} of {:?}", bad.harmed, never.harmed);
     assert!(!good.rollback.clone().unwrap().unattended, "somebody writes a fix");
 }
+
+/// Hosts that run one container each, all of them changed at once.
+const HOSTS: &str = "image_swap: {at_once: null}";
+
+fn image_swapped_back(procedure: &str, conditions: RollbackConditions) -> Scenario {
+    let rollback = Some(studies::yaml(&format!("image_swap_back: {procedure}")));
+    Scenario { rollback, ..switched(HOSTS, conditions) }
+}
+
+#[test]
+fn the_previous_image_in_the_new_environment_is_no_rollback() {
+    let (sound, never) = rolled_back(image_swapped_back("{}", person_after_two_minutes()));
+    let (stale, _) = rolled_back(image_swapped_back("{new_environment: true}", person_after_two_minutes()));
+    assert!(helped(sound.rollback.as_ref().unwrap()), "{:?}", sound.rollback);
+    let rollback = stale.rollback.clone().unwrap();
+    assert!(rollback.restored.is_some() && !helped(&rollback), "reported as done: {rollback:?}");
+    assert!(sound.harmed.total() * 3 < never.harmed.total());
+    assert!(stale.harmed.total() * 10 > never.harmed.total() * 9, "{:?} of {:?}", stale.harmed, never.harmed);
+}
+
+#[test]
+fn another_image_is_left_alone_beside_and_a_downtime_instead() {
+    let with = |procedure| rolled_back(image_swapped_back(procedure, person_after_two_minutes()));
+    let (beside, never) = with("{unrelated_image: true}");
+    assert!(!helped(beside.rollback.as_ref().unwrap()), "{:?}", beside.rollback);
+    assert!(beside.harmed.total() * 10 > never.harmed.total() * 9, "users stay on the release");
+    assert_eq!(beside.downtime, never.downtime, "nothing was stopped");
+    let (instead, _) = with("{unrelated_image: true, stop_first: true, sleep: 10s}");
+    let rollback = instead.rollback.clone().unwrap();
+    // Nothing serves from the stop until the person has come and the right image is up.
+    assert!(instead.downtime > never.downtime + 120_000_000_000, "{} {}", instead.downtime, never.downtime);
+    assert!(!rollback.unattended && rollback.restored.is_some(), "{rollback:?}");
+}
+
+#[test]
+fn a_fix_takes_longer_when_the_containers_are_gone() {
+    let writing = |removes: bool| {
+        let conditions = RollbackConditions {
+            verify: vec![studies::yaml("error_ratio: {}")],
+            on_failure: vec![Fallback::ForwardFix],
+            fix: studies::yaml("{takes: 3m, bad: 0%}"),
+            ..person_after_two_minutes()
+        };
+        let procedure = format!("{{new_environment: true, removes: {removes}}}");
+        let (run, _) = rolled_back(image_swapped_back(&procedure, conditions));
+        let fix = run.further.first().unwrap_or_else(|| panic!("a fix follows: {:?}", run.rollback)).clone();
+        assert_eq!(fix.procedure, "forward_fix");
+        fix.steps[0].ended.unwrap() - fix.steps[0].began
+    };
+    assert_eq!((writing(false), writing(true)), (180_000_000_000, 360_000_000_000));
+}

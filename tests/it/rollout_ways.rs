@@ -267,3 +267,53 @@ fn a_script_that_stops_first_and_looks_too_soon_leaves_nothing_running() {
     sound.play_to(180);
     assert!(sound.world.is_restored() && sound.down().is_empty());
 }
+
+#[test]
+fn a_backup_serves_what_the_primary_does_not_take() {
+    let crash =
+        WorldDisturbance::CrashLoop { revision: Revision::Candidate, mean_uptime: SimDuration::from_secs(4) };
+    for level in [FLOW, Level::Request] {
+        let turned_away = |strategy: &str| {
+            let mut release = Release::of(strategy, level, std::slice::from_ref(&crash));
+            release.play_to(300);
+            let counts = release.world.tally().unwrap().counts;
+            (counts.rejected + counts.failed, counts.issued)
+        };
+        let (with, issued) = turned_away("nginx_upstream: {}");
+        let (without, _) = turned_away("nginx_upstream: {backup: false}");
+        assert!(without * 4 > issued, "{level:?}: a quarter at least finds nobody: {without} of {issued}");
+        assert!(with * 50 < issued, "{level:?}: {with} of {issued}");
+    }
+}
+
+#[test]
+fn connections_that_outlive_a_reload_stay_where_they_were() {
+    let mut release = Release::of("nginx_upstream: {pause: 9s, long_lived: 20%, longest: 100s}", FLOW, &[]);
+    // Up within a quarter of a minute, the reload nine seconds later.
+    release.play_to(60);
+    let law = 0.8 + 0.2 * 45.0 / 100.0;
+    assert!((release.share() - law).abs() < 0.02, "{} {law}", release.share());
+    release.play_to(300);
+    assert!(release.share() == 1.0 && release.promoted);
+    release.roll_back(None);
+    release.play_to(330);
+    let law = 0.2 * (1.0 - 29.0 / 100.0);
+    assert!((release.share() - law).abs() < 0.02, "{} {law}", release.share());
+    release.play_to(450);
+    assert!(release.world.is_restored());
+}
+
+#[test]
+fn a_reload_that_was_not_made_moves_nobody() {
+    for (swap, moves) in
+        [("{}", true), ("{edit: unchanged, stops: false}", false), ("{test: swallowed, stops: false}", false)]
+    {
+        let mut release = Release::of("nginx_upstream: {}", FLOW, &[]);
+        release.play_to(60);
+        assert_eq!(release.share(), 1.0);
+        release.roll_back(Some(&format!("upstream_swap: {swap}")));
+        release.play_to(120);
+        assert_eq!(release.share() == 0.0, moves, "{swap}");
+        assert!(release.back.as_ref().unwrap().is_unattended(), "{swap}: nobody is called");
+    }
+}

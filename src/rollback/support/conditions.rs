@@ -43,6 +43,8 @@ pub struct RollbackConditions {
     pub no_target: bool,
     /// How long until a person repeats a failed command that no controller repeats.
     pub person_after: SimDuration,
+    /// Multiplier of the time a fix takes after a rollback that removed what the cause could have been found by.
+    pub without_evidence: f64,
     /// What ran before.
     pub history: History,
     /// Which revision is gone back to: the first rule, then, for [`Fallback::NextTarget`], the others.
@@ -68,6 +70,7 @@ impl Default for RollbackConditions {
             slower: 1.0,
             no_target: false,
             person_after: SimDuration::from_mins(10),
+            without_evidence: crate::people::People::WITHOUT_EVIDENCE,
             history: History::default(),
             targets: vec![TargetSpec::previous()],
             verify: Vec::new(),

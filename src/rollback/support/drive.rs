@@ -2,7 +2,7 @@
 
 use super::database;
 use super::step::StepKind;
-use crate::effect::{Action, RolloutView, Routing, SetName, SetView, Split};
+use crate::effect::{Action, RolloutView, SetName, SetView, Split};
 use crate::rollback::check::Evidence;
 use crate::strategy::support::argo_replicas::abort_weight;
 use crate::strategy::support::drift::Ladder;
@@ -80,6 +80,10 @@ pub(super) fn drive(
             actions.push(Action::Unsplit);
             Standing::Over
         }
+        StepKind::DropBackup => {
+            actions.push(Action::Backup(false));
+            Standing::Over
+        }
         StepKind::WalkWeightBack => Standing::over_if(walk_back(to, view, actions)),
         StepKind::ClearTarget => {
             if target.desired > 0 {
@@ -91,7 +95,10 @@ pub(super) fn drive(
             scale_down(to, view, actions);
             Standing::over_if(others_gone(to, view))
         }
-        StepKind::RollBack(bounds) => {
+        StepKind::RollBack(bounds) | StepKind::Apply(bounds) => {
+            if matches!(what, StepKind::Apply(_)) && !asked {
+                actions.push(Action::Configure);
+            }
             roll_back(to, view, bounds, actions);
             Standing::over_if(target.available >= view.replicas && others_gone(to, view))
         }
@@ -159,7 +166,7 @@ fn scale_down(to: SetName, view: &RolloutView, actions: &mut Vec<Action>) {
 /// The target's pods for the others, within the bounds; a weight that sends traffic to the candidate is taken back
 /// once the stable destination can carry it.
 fn roll_back(to: SetName, view: &RolloutView, bounds: &Bounds, actions: &mut Vec<Action>) {
-    if view.routing == Routing::Weighted {
+    if view.routing.is_split() {
         // Pods behind another destination do not stand in for each other: first the target's pods, then the weight.
         if view.set(to).desired < view.replicas {
             actions.push(Action::Scale(to, view.replicas));
@@ -192,7 +199,7 @@ fn roll_partly_back(
     actions: &mut Vec<Action>,
 ) -> bool {
     let others_are = |count: fn(&SetView) -> u32| others(to).map(|set| count(view.set(set))).sum::<u32>();
-    if view.routing == Routing::Weighted {
+    if view.routing.is_split() {
         return true;
     }
     if others_are(|set| set.desired) > left || view.set(to).desired < view.replicas - left {

@@ -14,7 +14,7 @@ use crate::effect::{Action, RolloutView, SetName};
 use crate::rng::{Key, Purpose};
 use crate::rollback::check::Evidence;
 use crate::rollback::kubectl_undo::KubectlUndo;
-use crate::rollback::target::{Log, Shelf, Target, Which};
+use crate::rollback::target::{Brings, Log, Shelf, Target, Which};
 use crate::rollback::{
     Command, Fallback, PlannedStep, ProcedureSpec, RollbackConditions, StepKind, Transition,
 };
@@ -86,6 +86,7 @@ pub struct Execution {
     /// Whether a person has come, who looks at users instead of checks.
     attended: bool,
     verified: Option<SimTime>,
+    evidence_removed: bool,
     why_impossible: String,
     /// Revisions in the order in which they last became current.
     revisions: Log,
@@ -114,6 +115,11 @@ pub fn targets(conditions: &RollbackConditions, log: &[Which]) -> (Vec<Target>, 
         }
     }
     (found, reason)
+}
+
+/// Actions that the cluster answers: pods and weights.
+fn acts(actions: &[Action]) -> usize {
+    actions.iter().filter(|action| **action != Action::Configure).count()
 }
 
 /// A procedure that is about to begin.
@@ -184,6 +190,8 @@ impl Execution {
         let undo = ProcedureSpec::KubectlUndo(KubectlUndo::default());
         let spec = if promoted && matches!(spec, ProcedureSpec::Flagger(_)) { &undo } else { spec };
         let (targets, why_not) = targets(&conditions, log);
+        let brings = spec.as_dyn().brings();
+        let targets = targets.into_iter().map(|target| target.brought_as(brings)).collect();
         let order = Order::of(spec, conditions, key);
         Execution::towards(Order { targets, why_not, revisions: log.to_vec(), ..order }, view)
     }
@@ -206,6 +214,7 @@ impl Execution {
             aim: 0,
             key: key.purpose(Purpose::RollbackStep),
             verified: None,
+            evidence_removed: false,
             why_impossible: why_not,
             revisions,
             registry: None,
@@ -290,7 +299,7 @@ impl Execution {
                 }
                 Phase::Command(_) => self.send_command(&step, view),
                 Phase::Waiting(begun) => {
-                    let before = actions.len();
+                    let before = acts(&actions);
                     let standing = match &step.what {
                         StepKind::Check(_) if self.attended || step.by_hand => Standing::of_users(evidence),
                         StepKind::Registry { polling, .. } => {
@@ -315,10 +324,11 @@ impl Execution {
                         step.what,
                         StepKind::FlipWeight
                             | StepKind::Launch
+                            | StepKind::DropBackup
                             | StepKind::DriftBack(_)
                             | StepKind::Registry { .. }
                     );
-                    if standing == Standing::Pending || (actions.len() > before && !flipped) {
+                    if standing == Standing::Pending || (acts(&actions) > before && !flipped) {
                         break;
                     }
                     self.end_step(view.now);
@@ -458,6 +468,10 @@ impl Execution {
             step.working = Command::Works;
             step.swallows = false;
         }
+        if self.targets.iter().any(|target| target.brings != Brings::Itself) {
+            self.targets = self.targets.drain(..).map(Target::mended).collect();
+            self.index = 0;
+        }
         self.repeat(step, now, self.conditions.person_after);
     }
 
@@ -482,6 +496,8 @@ impl Execution {
         if matches!(self.steps[self.index].what, StepKind::Verify | StepKind::Check(_)) {
             self.verified = Some(now);
         }
+        let silent = self.log.last().is_some_and(|entry| entry.silent);
+        self.evidence_removed |= self.steps[self.index].removes_evidence && !silent;
         self.index += 1;
         self.attempt = 0;
         self.begin_step(now);
@@ -515,6 +531,11 @@ impl Execution {
     /// Whether no person had to do anything so far.
     pub fn is_unattended(&self) -> bool {
         self.unattended
+    }
+
+    /// Whether what somebody would look at to find the cause is gone.
+    pub fn has_removed_evidence(&self) -> bool {
+        self.evidence_removed
     }
 
     /// When the procedure's own check found everything in order.

@@ -44,6 +44,8 @@ pub struct PlannedStep {
     pub swallows: bool,
     /// Whether a person is needed for it even when nothing fails.
     pub by_hand: bool,
+    /// Whether it removes what somebody would look at to find the cause: containers and their logs.
+    pub removes_evidence: bool,
     /// Whether the script stops everything when the step fails, and ends.
     pub leaves_nothing: bool,
     /// Chance that whoever carries it out dies before its command goes out, and nobody goes on.
@@ -62,6 +64,7 @@ impl PlannedStep {
             working: Command::Works,
             swallows: false,
             by_hand: false,
+            removes_evidence: false,
             leaves_nothing: false,
             dies: Ratio::ZERO,
         }
@@ -83,6 +86,12 @@ impl PlannedStep {
     #[must_use]
     pub fn by_hand(self) -> Self {
         PlannedStep { by_hand: true, ..self }
+    }
+
+    /// The same, where it is true that what it stops is removed, logs and all.
+    #[must_use]
+    pub fn removing_evidence(self, is_so: bool) -> Self {
+        PlannedStep { removes_evidence: is_so, ..self }
     }
 
     /// The same; when it fails the script stops everything and ends.
@@ -126,6 +135,7 @@ impl PlannedStep {
                 | StepKind::Launch
                 | StepKind::WalkWeightBack
                 | StepKind::RollBack(_)
+                | StepKind::Apply(_)
                 | StepKind::RollPartlyBack { .. }
         )
     }
@@ -147,6 +157,8 @@ pub enum StepKind {
     WalkWeightBack,
     /// Replace the other pods by the target's within the bounds; over when that is done.
     RollBack(Bounds),
+    /// The same, and the infrastructure configured as before.
+    Apply(Bounds),
     /// The same until so many of the pods are left that are not the target's.
     RollPartlyBack {
         /// Share of the replicas, rounded up to whole pods.
@@ -165,6 +177,8 @@ pub enum StepKind {
     },
     /// Stop the pods of an earlier target that ran where this one will run; over when they are gone.
     ClearTarget,
+    /// No side stands by for the other any more; over when the command is out.
+    DropBackup,
     /// Stop all pods but the target's; over when they are gone.
     ScaleDown,
     /// Look whether it helped; over when the target's pods are ready and no traffic reaches the new revision.

@@ -17,7 +17,7 @@ pub mod support;
 pub mod tagged;
 
 pub use support::history::{Artefact, History, NewRevision, Past, Reputation, Retention};
-pub use support::shelf::{Log, Shelf, Target, Which};
+pub use support::shelf::{Brings, Log, Shelf, Target, Which};
 
 /// A rule that names the revision to go back to.
 pub trait TargetRule: Send + Sync {

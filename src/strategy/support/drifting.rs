@@ -22,6 +22,10 @@ pub struct Plan {
     pub bake: SimDuration,
     /// Time the old side stays after the promotion; for ever if absent.
     pub keep_old: Option<SimDuration>,
+    /// How requests find the sides.
+    pub routing: Routing,
+    /// Whether each side stands by for the other.
+    pub backup: bool,
 }
 
 impl Plan {
@@ -154,7 +158,10 @@ impl Strategy for Running {
         let mut actions = Vec::new();
         match signal {
             Signal::Start => {
-                actions.push(Action::Route(Routing::Weighted));
+                actions.push(Action::Route(self.plan.routing));
+                if self.plan.backup {
+                    actions.push(Action::Backup(true));
+                }
                 self.since = view.now;
             }
             Signal::Promote => self.promote(view.now),
@@ -203,7 +210,14 @@ mod tests {
     fn bench(values: &[f64], bake: u64) -> Bench {
         let drift = Drift { period: secs(60), late: Ratio::new(0.1).unwrap(), late_period: secs(600) };
         let ladder = Ladder { drift, values: values.to_vec() };
-        let plan = Plan { ladder, pause: secs(100), bake: secs(bake), keep_old: Some(secs(900)) };
+        let plan = Plan {
+            ladder,
+            pause: secs(100),
+            bake: secs(bake),
+            keep_old: Some(secs(900)),
+            routing: Routing::Clients,
+            backup: false,
+        };
         Bench::new(plan.start())
     }
 

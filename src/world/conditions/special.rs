@@ -8,6 +8,7 @@ use crate::effect::{Caller, EdgeEffect, Probe, Revision, ServiceId, Victims, Whi
 use crate::quantity::Ratio;
 use crate::rng::{Key, Purpose};
 use crate::time::{SimDuration, SimTime};
+use crate::world::autoscaler::AutoscalerSpec;
 use crate::world::instruments::PodKey;
 use crate::world::model::judged::Drift;
 use crate::world::model::spec::ModelSpec;
@@ -229,7 +230,7 @@ impl Conditions {
 
     /// Whether checks fail at any time.
     pub fn has_failing_probes(&self) -> bool {
-        self.all().any(|d| matches!(d.what, WorldDisturbance::ProbesFail { .. }))
+        self.all().any(|d| matches!(d.what.inner(), WorldDisturbance::ProbesFail { .. }))
     }
 
     /// Multipliers of the time a pod takes to start, by revision.
@@ -280,6 +281,21 @@ impl Conditions {
             _ => None,
         });
         most.min()
+    }
+
+    /// The autoscaler of `service` as it is configured at present.
+    pub fn autoscaler(&self, service: ServiceId, as_before: &AutoscalerSpec) -> AutoscalerSpec {
+        let mut spec = *as_before;
+        for (_, what) in self.special() {
+            if let WorldDisturbance::AutoscalerLimits { service: of, max, target } = *what
+                && hits(of, service)
+            {
+                spec.max = max.unwrap_or(spec.max).max(1);
+                spec.min = spec.min.min(spec.max);
+                spec.target = target.unwrap_or(spec.target);
+            }
+        }
+        spec
     }
 
     /// What happens to a call on its way, each with its place among all disturbances.

@@ -21,6 +21,18 @@ pub enum Which {
 /// Revisions in the order in which they last became current; the last is the current one.
 pub type Log = Vec<Which>;
 
+/// What a procedure brings when it means to bring a revision.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Brings {
+    /// That revision.
+    #[default]
+    Itself,
+    /// Its code in the environment of the new revision, which is wrong there too if it is the environment that is wrong.
+    InTheNewEnvironment,
+    /// Some other image, which is no such service and is never ready.
+    AnotherImage,
+}
+
 /// A revision a rollback goes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
@@ -32,6 +44,25 @@ pub struct Target {
     pub set: SetName,
     /// Whether there is nothing to start new pods from.
     pub is_gone: bool,
+    /// What comes instead of it.
+    pub brings: Brings,
+    /// Whether it is what ran before, whose own pods are the old ones.
+    pub was_running: bool,
+}
+
+impl Target {
+    /// The same, where this comes of it: not the old pods, whatever it is.
+    #[must_use]
+    pub fn brought_as(self, brings: Brings) -> Self {
+        let other = brings != Brings::Itself && self.was_running;
+        Target { brings, set: if other { SetName::Other } else { self.set }, ..self }
+    }
+
+    /// The same as it was meant.
+    #[must_use]
+    pub fn mended(self) -> Self {
+        Target { brings: Brings::Itself, set: if self.was_running { SetName::Old } else { self.set }, ..self }
+    }
 }
 
 /// What a rule chooses from.
@@ -109,6 +140,7 @@ impl<'a> Shelf<'a> {
                 (set, artefact == Artefact::Deleted)
             }
         };
-        Target { which, name: self.history.name(which).to_owned(), set, is_gone }
+        let (name, was_running) = (self.history.name(which).to_owned(), set == SetName::Old);
+        Target { which, name, set, is_gone, brings: Brings::Itself, was_running }
     }
 }
