@@ -1,7 +1,8 @@
 //! What can be wrong: faults of a change, confounders that look like one, and chaos of the surroundings.
 //!
 //! A member turns its parameters (drawn once per replication) into disturbances with a span. Faults of the change act
-//! on the candidate revision only and begin `after` the deploy; the others act on everybody at a given time, in both twins.
+//! on the candidate revision only and begin `after` the deploy, but for what a release leaves behind or takes away ([shared
+//! state](incompatible_state), [clients](client_cache), [configuration](missing_env)), which reaches the old one; the others act on everybody at a given time, in both twins.
 //! *Confounders* are what traffic, neighbours and monitoring do to a judgement; *surroundings* are what chaos experiments do
 //! to a system: instances, zones, edges, disks, clocks, databases. Several act together.
 //!
@@ -12,6 +13,7 @@
 //! before the candidate gets traffic harms nobody until it does.
 
 pub mod cache_loss;
+pub mod client_cache;
 pub mod clock_skew;
 pub mod cohort_only;
 pub mod cold_cache;
@@ -38,6 +40,7 @@ pub mod http_body_corrupt;
 pub mod http_delay;
 pub mod http_error;
 pub mod http_reset;
+pub mod incompatible_state;
 pub mod instance_down;
 pub mod io_delay;
 pub mod io_error;
@@ -48,6 +51,7 @@ pub mod metric_gap;
 pub mod metric_lag;
 pub mod migration_trouble;
 pub mod missing_candidate_label;
+pub mod missing_env;
 pub mod neighbour_outage;
 pub mod new_cache_keys;
 pub mod node_drain;
@@ -248,6 +252,9 @@ crate::catalogue! {
         new_cache_keys => new_cache_keys::NewCacheKeys,
         silent_corruption => silent_corruption::SilentCorruption,
         migration_trouble => migration_trouble::MigrationTrouble,
+        incompatible_state => incompatible_state::IncompatibleState,
+        missing_env => missing_env::MissingEnv,
+        client_cache => client_cache::ClientCache,
     }
 }
 

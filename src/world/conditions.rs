@@ -7,12 +7,16 @@
 //! Traps: what is in force is worked out at boundaries ([`Conditions::refresh`]) and looked up in between, because it
 //! is asked for every request; arrivals look ahead in time and therefore ask by instant.
 
+pub mod environment;
 pub mod special;
 
 use std::sync::Arc;
 
+use environment::Missing;
+
 use super::database::effects::TableUse;
 use super::database::state::Trouble;
+use super::residue::Residues;
 use super::spec::TimedDisturbance;
 use super::warming::Warming;
 use crate::effect::{Revision, ServiceId, WorldDisturbance};
@@ -26,6 +30,10 @@ pub struct Conditions {
     /// What is wrong with the third revision, once it exists.
     of_other: Arc<[TimedDisturbance]>,
     acting: Acting,
+    /// What the release leaves behind beside its pods.
+    pub residues: Residues,
+    /// Whether the third revision is a fix of the new one, and not an older one.
+    pub third_is_fix: bool,
     /// What the database does to requests of a service, while they feel it.
     table: Option<(ServiceId, TableUse)>,
 }
@@ -61,6 +69,8 @@ struct Acting {
     special: Vec<(usize, WorldDisturbance)>,
     /// What befalls steps of a migration that begin now.
     migration: Trouble,
+    /// What processes find missing in their environment.
+    missing: Vec<Missing>,
 }
 
 /// What is wrong with the code of a revision.
@@ -108,6 +118,7 @@ impl Acting {
             new_cache_keys: false,
             special: Vec::new(),
             migration: Trouble::NONE,
+            missing: Vec::new(),
         }
     }
 
@@ -129,6 +140,10 @@ impl Acting {
             WorldDisturbance::TrafficSpike { .. }
             | WorldDisturbance::PodsDown { .. }
             | WorldDisturbance::CacheLoss { .. } => {}
+            // What is left behind has a state of its own.
+            WorldDisturbance::StateFormat { .. } | WorldDisturbance::BadFetch { .. } => {}
+            // That depends on when it went missing.
+            WorldDisturbance::MissingEnv { .. } => {}
             WorldDisturbance::NewCacheKeys => self.new_cache_keys = true,
             WorldDisturbance::DependencyErrors { service, share } => {
                 let hit = |index: usize| service.is_none_or(|s| usize::from(s.0) == index);
@@ -156,6 +171,8 @@ impl Conditions {
             faults: Arc::new([]),
             of_other: Arc::new([]),
             acting: Acting::nothing(services),
+            residues: Residues::default(),
+            third_is_fix: false,
             table: None,
         };
         conditions.refresh(SimTime::ZERO);
@@ -178,7 +195,10 @@ impl Conditions {
     pub fn refresh(&mut self, now: SimTime) {
         let mut acting = Acting::nothing(self.acting.dependency_good.len());
         let in_force = self.all().enumerate().filter(|(_, d)| d.from <= now && now < d.until);
-        in_force.for_each(|(place, d)| acting.add(place, &d.what));
+        in_force.for_each(|(place, d)| {
+            acting.add(place, &d.what);
+            acting.add_missing(d.from, &d.what);
+        });
         self.acting = acting;
     }
 

@@ -56,6 +56,11 @@ const FAULTS: &[Rule] = &[
     // Nothing without a database: `migrations.rs` has their rules.
     ("silent_corruption: {share: 10%}", [No, No, No]),
     ("migration_trouble: {slower: 5}", [No, No, No]),
+    // The new revision reads both formats, so the stable pods fail, and only while both serve.
+    ("incompatible_state: {reads: 60%, lifetime: 60s}", [Yes, No, Yes]),
+    ("missing_env: {share: 50%}", [Yes, Yes, No]),
+    // Wherever their next request is served.
+    ("client_cache: {fetched_every: 30s, half_life: 30s, share: 80%}", [Yes, Yes, Yes]),
 ];
 
 const CONFOUNDERS: &[Rule] = &[
