@@ -12,6 +12,7 @@ use super::play::Finished;
 use super::record::{
     BranchEnd, DataRecord, DecidedBy, Player, RollbackOutcome, RollbackRecord, RollbackStep, RunRecord, Told,
 };
+use super::useless::is_useless;
 use super::way_back::Rollback;
 
 /// A rollback that took longer than this after the decision was slow.
@@ -37,6 +38,8 @@ pub struct Twin<'a> {
     pub matching: f64,
     /// When somebody hears of a rollback, after the decision, if anything is known about that.
     pub told_after: Option<Option<SimDuration>>,
+    /// The branch on which nobody rolls back.
+    pub never: Option<&'a Finished>,
 }
 
 /// What all riders of a finished branch have in common.
@@ -60,12 +63,12 @@ impl<'a> Fate<'a> {
             BranchEnd::Span => tally.counts,
             BranchEnd::Merged | BranchEnd::Settled => twin.baseline.continued(&tally.counts, branch.scrape),
         };
+        let recovered_at =
+            twin.first_harm.and_then(|harm| recovered(branch, &tally.minutes, harm, finished.end, twin));
         Fate {
             finished,
             counts,
-            recovered_at: twin
-                .first_harm
-                .and_then(|harm| recovered(branch, &tally.minutes, harm, finished.end, twin)),
+            recovered_at,
             users_harmed: if branch.world.is_flow() {
                 let harmed = tally.harm.total();
                 let cohort = branch.cohort_harm.min(harmed);
@@ -76,7 +79,7 @@ impl<'a> Fate<'a> {
             } else {
                 tally.harmed_users.len() as f64
             },
-            rollbacks: branch.earlier_rollbacks.iter().chain(&branch.rollback).map(rollback).collect(),
+            rollbacks: rollbacks(finished, recovered_at.is_some(), twin),
             data: data(branch),
             tally,
             told_after: twin.told_after,
@@ -165,6 +168,21 @@ fn told(run: &RunRecord, told_after: Option<Option<SimDuration>>) -> Option<Told
     ways.iter().any(Option::is_some).then_some(Told { at: first })
 }
 
+/// Every rollback of a branch; nothing follows the last one, so what it was worth can be counted.
+fn rollbacks(finished: &Finished, recovered: bool, twin: &Twin<'_>) -> Vec<RollbackRecord> {
+    let branch = &finished.branch;
+    let mut records: Vec<RollbackRecord> =
+        branch.earlier_rollbacks.iter().chain(&branch.rollback).map(rollback).collect();
+    let restored = branch.rollback.as_ref().and_then(|rollback| rollback.restored);
+    if let (Some(last), Some(restored), Some(never)) = (records.last_mut(), restored, twin.never)
+        && !recovered
+        && is_useless(finished, never, twin.baseline, restored)
+    {
+        last.outcome = RollbackOutcome::NoEffect;
+    }
+    records
+}
+
 fn rollback(rollback: &Rollback) -> RollbackRecord {
     let execution = &rollback.execution;
     let nanos = |at: Option<SimTime>| at.map(SimTime::as_nanos);
@@ -189,6 +207,8 @@ fn step(log: &StepLog) -> RollbackStep {
         failed: log.failed,
         silent: log.silent,
         right: log.right,
+        waited_for: log.waited.as_ref().map(|(service, _)| service.clone()),
+        waited: log.waited.as_ref().map_or(0, |(_, time)| time.as_nanos()),
     }
 }
 

@@ -40,6 +40,8 @@ use crate::strategy::{StrategySpec, Undo};
 pub use support::conditions::{Fallback, RollbackConditions};
 pub use support::execution::{Ending, Execution, Order, StepLog};
 pub use support::hands::Hands;
+pub use support::lessons::Lessons;
+pub use support::path::{DeployPath, OutOfReach};
 pub use support::step::{Command, PlannedStep, StepKind};
 
 /// A way to roll back, with its parameters.

@@ -62,6 +62,7 @@ pub const SCENARIOS: &[File] = files![
     "rollback/fix-forward.yaml",
     "rollback/images-pruned.yaml",
     "rollback/moved-tag.yaml",
+    "rollback/rehearsed-first.yaml",
     "rollback/swallowed-errors.yaml",
     "rollback/sync-puts-it-back.yaml",
     "rollback/wrong-environment.yaml",
@@ -88,6 +89,11 @@ pub const SCENARIOS: &[File] = files![
     "rollout/dns-shift-back-is-slow.yaml",
     "rollout/feature-flag-off.yaml",
     "rollout/recreate-downtime.yaml",
+    "residue/client-cache-half-life.yaml",
+    "residue/needs-new-env.yaml",
+    "residue/newer-config-old-code.yaml",
+    "residue/redis-format.yaml",
+    "residue/rollback-path-is-down.yaml",
 ];
 
 /// The policies, in the order in which they are listed.

@@ -6,12 +6,12 @@ use super::document::{Document, FORMAT, Fidelity, Traffic};
 use super::limits::{MAX_FAULTS, MAX_SPAN, MAX_TRAFFIC, MAX_USERS};
 use super::place::Places;
 use super::resolved::{FidelityChoice, Scenario};
-use super::{budget, database, doubts, history, noise, people, protection, rollouts, services, shapes};
+use super::{budget, database, doubts, history, noise, people, protection, rehearsal, rollouts, services, shapes};
 use crate::catalogue::Catalogue;
 use crate::diagnostic::{Diagnostics, Source, did_you_mean};
 use crate::effect::ServiceId;
 use crate::fault::Fault;
-use crate::rollback::RollbackConditions;
+use crate::rollback::{DeployPath, Lessons, OutOfReach, RollbackConditions};
 use crate::telemetry::sampler::TelemetrySpec;
 use crate::time::SimDuration;
 use crate::world::spec::{SloSpec, TrafficSpec, WorldSpec};
@@ -101,7 +101,7 @@ pub fn resolve(document: &Document, name: &str, source: Source<'_>) -> Result<Re
     let Some(rollout) = rollout.filter(|_| !checker.findings.has_errors()) else {
         return Err(checker.findings);
     };
-    let scenario = Scenario {
+    let mut scenario = Scenario {
         name: name.to_owned(),
         folder: name.rsplit_once('/').map_or("", |(folder, _)| folder).to_owned(),
         summary: document.summary.trim().to_owned(),
@@ -125,6 +125,7 @@ pub fn resolve(document: &Document, name: &str, source: Source<'_>) -> Result<Re
         rollout: rollout.strategy,
         rollback: rollout.rollback,
         rollback_conditions,
+        rehearsal: None,
         people,
         facts: document.change.facts,
         telemetry,
@@ -134,6 +135,7 @@ pub fn resolve(document: &Document, name: &str, source: Source<'_>) -> Result<Re
             Fidelity::Flow => FidelityChoice::Flow,
         },
     };
+    rehearsal::resolve(&mut checker, &mut scenario);
     budget::check(&mut checker, &scenario);
     doubts::note(&mut checker, &scenario);
     if checker.findings.has_errors() {
@@ -292,6 +294,7 @@ fn resolve_conditions(checker: &mut Checker<'_>) -> RollbackConditions {
         let help = "write `targets: [previous: {}]`, or `no_target: true` if there is nothing to go back to";
         checker.error(&["rollback", "targets"], "no rule says which revision to go back to", help);
     }
+    let path = resolve_path(checker);
     RollbackConditions {
         step_fails: conditions.step_fails,
         slower: conditions.slower,
@@ -302,10 +305,29 @@ fn resolve_conditions(checker: &mut Checker<'_>) -> RollbackConditions {
         verify: conditions.verify.clone(),
         on_failure: conditions.on_failure.clone(),
         defects: conditions.defects.clone(),
+        unrehearsed: Vec::new(),
+        lessons: Lessons::default(),
         reverted_after: conditions.reverted_after,
+        path,
         hands: None,
         fix: fix.clone(),
     }
+}
+
+/// What commands need to reach the cluster.
+fn resolve_path(checker: &mut Checker<'_>) -> DeployPath {
+    let conditions = &checker.document.rollback;
+    let mut needs = Vec::new();
+    for (index, name) in conditions.needs.iter().enumerate() {
+        let found = checker.service(&["rollback", "needs", &index.to_string()], name);
+        needs.extend(found.map(|service| (service, name.clone())));
+    }
+    if let OutOfReach::Wait { every, at_most } = conditions.out_of_reach {
+        let place = |field| ["rollback", "out_of_reach", "wait", field];
+        checker.span(&place("every"), every, SimDuration::from_secs(1), SimDuration::from_mins(60));
+        checker.span(&place("at_most"), at_most, SimDuration::ZERO, MAX_SPAN);
+    }
+    DeployPath { needs, out_of_reach: conditions.out_of_reach }
 }
 
 fn resolve_slo(checker: &mut Checker<'_>) -> SloSpec {

@@ -119,8 +119,19 @@ const ROLLOUTS: &[(&str, &str)] = &[
 ];
 
 /// Where a rollout's nature changes an answer: member, rollout, which answer, what it is there, and why.
-const EXCEPTIONS: &[(&str, &str, usize, Answer, &str)] =
-    &[("slow_start", "recreate", 0, Yes, "nobody serves until the new pods have started")];
+const EXCEPTIONS: &[(&str, &str, usize, Answer, &str)] = &[
+    ("slow_start", "recreate", 0, Yes, "nobody serves until the new pods have started"),
+    ("incompatible_state", "recreate", 0, No, "no old pod serves after the first new entry"),
+    ("incompatible_state", "recreate", 2, No, "no old pod serves after the first new entry"),
+    ("incompatible_state", "blue_green", 0, No, "no old pod serves after the first new entry"),
+    ("incompatible_state", "blue_green", 2, No, "no old pod serves after the first new entry"),
+    ("incompatible_state", "image_swap", 0, Open, "one host is swapped after the other, quickly"),
+    ("incompatible_state", "image_swap", 2, Open, "one host is swapped after the other, quickly"),
+    ("client_cache", "recreate", 2, No, "no old pod serves after the first fetch"),
+    ("client_cache", "blue_green", 2, No, "no old pod serves after the first fetch"),
+    ("client_cache", "image_swap", 2, Open, "one host is swapped after the other, quickly"),
+    ("client_cache", "shadow", 2, No, "clients get nothing from copies"),
+];
 
 /// The rule of a member in a kind of rollout.
 fn rule_in(rollout: &str, member: &str, rule: &[Answer; 3]) -> [Answer; 3] {

@@ -5,4 +5,6 @@ mod database;
 mod drive;
 pub mod execution;
 pub mod hands;
+pub mod lessons;
+pub mod path;
 pub mod step;
