@@ -479,6 +479,41 @@ pub enum WorldDisturbance {
         /// Target use of the processors; as before if absent.
         target: Option<Ratio>,
     },
+    /// A revision writes entries of shared state in a format that the one before cannot read.
+    StateFormat {
+        /// Which code writes it.
+        revision: Revision,
+        /// Share of the requests that read an entry.
+        reads: Ratio,
+        /// Mean time until an entry expires or is overwritten.
+        lifetime: SimDuration,
+        /// Whether this code reads what the one before wrote.
+        new_reads_old: bool,
+    },
+    /// A revision hands out something that clients keep for a while and that fails them.
+    BadFetch {
+        /// Which code hands it out.
+        revision: Revision,
+        /// Share of the requests of a client that holds it that fail.
+        fails: Ratio,
+        /// Mean time between two fetches of a client.
+        every: SimDuration,
+        /// Time in which half of the clients that hold it replace it, where nobody hands it out.
+        half_life: SimDuration,
+        /// Tells which clients these are from other choices.
+        salt: u64,
+    },
+    /// Processes of a revision find something missing in their environment.
+    MissingEnv {
+        /// Which code needs it; of [`Revision::Stable`] older revisions that a rollback goes to as well.
+        revision: Revision,
+        /// Share of the requests that fail in such a process.
+        share: Ratio,
+        /// Whether it exits as it starts instead.
+        at_start: bool,
+        /// Whether running processes read it again; else only those that start from now on lack it.
+        reloads: bool,
+    },
     /// Something happens on the way from callers to a service.
     Edge {
         /// Who calls.
@@ -494,6 +529,11 @@ impl WorldDisturbance {
     /// What happens, whether by code or by a configuration.
     pub fn inner(&self) -> &WorldDisturbance {
         if let WorldDisturbance::Configuration(inner) = self { inner } else { self }
+    }
+
+    /// Whether it is of the old revision: what a change takes away from the one before it.
+    pub fn is_of_old(&self) -> bool {
+        matches!(self, WorldDisturbance::MissingEnv { revision: Revision::Stable, .. })
     }
 
     /// The same of another revision's code; what is not about code stays as it is.
@@ -513,7 +553,10 @@ impl WorldDisturbance {
             | W::SlowStart { revision, .. }
             | W::WorseModel { revision, .. }
             | W::PredictionShift { revision, .. }
-            | W::Corrupts { revision, .. } => *revision = whose,
+            | W::Corrupts { revision, .. }
+            | W::StateFormat { revision, .. }
+            | W::BadFetch { revision, .. }
+            | W::MissingEnv { revision, .. } => *revision = whose,
             W::TrafficSpike { .. }
             | W::DependencyErrors { .. }
             | W::ColdCache { .. }

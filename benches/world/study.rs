@@ -175,6 +175,7 @@ fn canary(noise: bool) -> Scenario {
         rollout,
         rollback: None,
         rollback_conditions: Default::default(),
+        rehearsal: None,
         telemetry: TelemetrySpec {
             scrape: SimDuration::from_secs(15),
             jitter: SimDuration::ZERO,

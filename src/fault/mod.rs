@@ -1,7 +1,8 @@
 //! What can be wrong: faults of a change, confounders that look like one, and chaos of the surroundings.
 //!
 //! A member turns its parameters (drawn once per replication) into disturbances with a span. Faults of the change act
-//! on the candidate revision only and begin `after` the deploy; the others act on everybody at a given time, in both twins.
+//! on the candidate revision only and begin `after` the deploy, but for what a release leaves behind or takes away ([shared
+//! state](incompatible_state), [clients](client_cache), [configuration](missing_env)), which reaches the old one; the others act on everybody at a given time, in both twins.
 //! *Confounders* are what traffic, neighbours and monitoring do to a judgement; *surroundings* are what chaos experiments do
 //! to a system: instances, zones, edges, disks, clocks, databases. Several act together.
 //!
@@ -13,6 +14,7 @@
 
 pub mod autoscaler_limits;
 pub mod cache_loss;
+pub mod client_cache;
 pub mod clock_skew;
 pub mod cohort_only;
 pub mod cold_cache;
@@ -39,6 +41,7 @@ pub mod http_body_corrupt;
 pub mod http_delay;
 pub mod http_error;
 pub mod http_reset;
+pub mod incompatible_state;
 pub mod input_drift;
 pub mod instance_down;
 pub mod io_delay;
@@ -51,6 +54,7 @@ pub mod metric_gap;
 pub mod metric_lag;
 pub mod migration_trouble;
 pub mod missing_candidate_label;
+pub mod missing_env;
 pub mod neighbour_outage;
 pub mod new_cache_keys;
 pub mod node_drain;
@@ -289,6 +293,9 @@ crate::catalogue! {
         pool_size => pool_size::PoolSize,
         autoscaler_limits => autoscaler_limits::AutoscalerLimits,
         lb_health_check => lb_health_check::LbHealthCheck,
+        incompatible_state => incompatible_state::IncompatibleState,
+        missing_env => missing_env::MissingEnv,
+        client_cache => client_cache::ClientCache,
     }
 }
 

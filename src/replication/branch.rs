@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::effect::{Action, DatabaseAction, DatabaseView, Pick, RolloutView, SetName};
 use crate::policy::{CheckOutcome, Policy, Verdict};
 use crate::rng::Key;
+use crate::rollback::check::Evidence as _;
 use crate::rollback::target::Log;
 use crate::strategy::{Progress, Signal, StepStatus, Strategy};
 use crate::time::SimTime;
@@ -295,6 +296,11 @@ impl Branch {
             Action::Scale(SetName::Promoted | SetName::Other, pods) if pods > 0 => self.cohort_only = false,
             _ => {}
         }
+    }
+
+    /// Whether users were harmed between the last two scrapes.
+    pub fn is_harming(&self) -> bool {
+        self.ledger.is_harming()
     }
 
     /// Adds a line to the timeline, if there is one.

@@ -111,7 +111,8 @@ fn world(effects: &[Effect]) -> Arc<[TimedDisturbance]> {
 fn of_other(effects: &[Effect]) -> Arc<[TimedDisturbance]> {
     let of_other =
         |timed: &TimedDisturbance| Timed { what: timed.what.clone().of_revision(Revision::Other), ..*timed };
-    world(effects).iter().map(of_other).collect()
+    // What a change takes away from the revision before it, it has taken away whichever revision runs.
+    world(effects).iter().filter(|timed| !timed.what.is_of_old()).map(of_other).collect()
 }
 
 fn monitoring(effect: &Effect) -> Option<Timed<MonitoringDisturbance>> {

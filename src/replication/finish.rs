@@ -15,6 +15,7 @@ use super::record::{
     BranchEnd, CheckSummary, Course, DataRecord, DecidedBy, DecisionKind, DecisionRecord, MetastableRecord,
     NoticeRecord, RollbackOutcome, RollbackRecord, RollbackStep, RunRecord, Told,
 };
+use super::useless::is_useless;
 use super::way_back::Rollback;
 
 /// A rollback that took longer than this after the decision was slow.
@@ -40,8 +41,8 @@ pub struct Twin<'a> {
     pub matching: f64,
     /// When somebody hears of a rollback, after the decision, if anything is known about that.
     pub told_after: Option<Option<SimDuration>>,
-    /// Requests harmed where nobody rolls back, if anybody was asked to do so.
-    pub never: Option<u64>,
+    /// The branch on which nobody rolls back, if anybody was asked to do so.
+    pub never: Option<&'a Finished>,
 }
 
 /// What a player did and found, beside the decision, that others on the same branch need not have done.
@@ -88,16 +89,18 @@ impl<'a> Fate<'a> {
             BranchEnd::Span => tally.counts,
             BranchEnd::Merged | BranchEnd::Settled => twin.baseline.continued(&tally.counts, branch.scrape),
         };
-        let mut rollbacks = branch.earlier_rollbacks.iter().chain(&branch.rollback).map(record_of);
+        let recovered_at =
+            twin.first_harm.and_then(|harm| recovered(branch, &tally.minutes, harm, finished.end, twin));
+        let mut rollbacks = rollbacks(finished, recovered_at.is_some(), twin).into_iter();
         let rollback = rollbacks.next().map(Arc::new);
+        let under_never =
+            twin.never.map(|never| never.branch.world.tally().map_or(0, |tally| tally.harm.total()));
         let own_rollback =
-            rollback.as_ref().map(|rollback| weighed(rollback, tally.harm.total(), twin.never));
+            rollback.as_ref().map(|rollback| weighed(rollback, tally.harm.total(), under_never));
         Fate {
             finished,
             counts,
-            recovered_at: twin
-                .first_harm
-                .and_then(|harm| recovered(branch, &tally.minutes, harm, finished.end, twin)),
+            recovered_at,
             users_harmed: if branch.world.is_flow() {
                 let harmed = tally.harm.total();
                 let cohort = branch.cohort_harm.min(harmed);
@@ -234,6 +237,21 @@ fn told(
     ways.iter().any(Option::is_some).then_some(Told { at: first })
 }
 
+/// Every rollback of a branch; nothing follows the last one, so what it was worth can be counted.
+fn rollbacks(finished: &Finished, recovered: bool, twin: &Twin<'_>) -> Vec<RollbackRecord> {
+    let branch = &finished.branch;
+    let mut records: Vec<RollbackRecord> =
+        branch.earlier_rollbacks.iter().chain(&branch.rollback).map(record_of).collect();
+    let restored = branch.rollback.as_ref().and_then(|rollback| rollback.restored);
+    if let (Some(last), Some(restored), Some(never)) = (records.last_mut(), restored, twin.never)
+        && !recovered
+        && is_useless(finished, never, twin.baseline, restored)
+    {
+        last.outcome = RollbackOutcome::NoEffect;
+    }
+    records
+}
+
 fn record_of(rollback: &Rollback) -> RollbackRecord {
     let execution = &rollback.execution;
     let nanos = |at: Option<SimTime>| at.map(SimTime::as_nanos);
@@ -267,6 +285,8 @@ fn step(log: &StepLog) -> RollbackStep {
         failed: log.failed,
         silent: log.silent,
         right: log.right,
+        waited_for: log.waited.as_ref().map(|(service, _)| service.clone()),
+        waited: log.waited.as_ref().map_or(0, |(_, time)| time.as_nanos()),
     }
 }
 

@@ -1,4 +1,5 @@
-//! What whoever verifies a rollback can look up: requests and errors, scrape by scrape, for a while.
+//! What whoever verifies a rollback can look up: requests and errors, scrape by scrape, for a while; and what keeps
+//! commands from the cluster.
 
 use std::collections::VecDeque;
 
@@ -22,9 +23,16 @@ struct Entry {
 #[derive(Clone, Debug, Default)]
 pub struct Ledger {
     entries: VecDeque<Entry>,
+    /// A service that commands need and that does not answer.
+    cut_off_by: Option<String>,
 }
 
 impl Ledger {
+    /// Notes what keeps commands from the cluster at present.
+    pub fn note_cut(&mut self, by: Option<&str>) {
+        self.cut_off_by = by.map(str::to_owned);
+    }
+
     /// Notes the totals of a scrape.
     pub fn note(&mut self, at: SimTime, tally: &Tally) {
         let counts = &tally.counts;
@@ -48,6 +56,10 @@ impl Evidence for Ledger {
             bad: last.bad - first.bad,
             seconds: last.at.since(first.at).as_secs_f64(),
         })
+    }
+
+    fn cut_off_by(&self) -> Option<&str> {
+        self.cut_off_by.as_deref()
     }
 
     fn is_harming(&self) -> bool {

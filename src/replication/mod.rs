@@ -22,6 +22,7 @@ pub mod play;
 pub mod prepared;
 pub mod question;
 pub mod record;
+pub mod rehearsal;
 pub mod scout;
 pub mod setting;
 pub mod station;
@@ -29,6 +30,7 @@ pub mod steady;
 pub mod sticky;
 mod stored;
 pub mod sweep;
+mod useless;
 pub mod way_back;
 
 use std::collections::BTreeMap;
@@ -75,7 +77,7 @@ struct Scouted<'a> {
 /// Plays one replication.
 pub fn replicate(prepared: &Prepared, replication: u32, options: Options) -> ReplicationRecord {
     let scenario = &prepared.scenario;
-    let setting = Setting::new(scenario, prepared.seed, replication, None);
+    let setting = rehearsed(prepared, Setting::new(scenario, prepared.seed, replication, None));
     let warm = warm_up(prepared, &setting);
     if let Some(reason) = &warm.unsteady {
         return could_not_start(prepared, replication, &setting, &warm, reason);
@@ -108,6 +110,17 @@ pub fn replicate(prepared: &Prepared, replication: u32, options: Options) -> Rep
         rollouts.push(RolloutRecord { rollout, counted_until, no_deploy, bad, healthy });
     }
     ReplicationRecord { fingerprint, rollouts, ..bare(prepared, replication, &setting) }
+}
+
+/// The replication with what is known of its release from rehearsals.
+fn rehearsed(prepared: &Prepared, mut setting: Setting) -> Setting {
+    for bad in [false, true] {
+        if let Some((lessons, record)) = rehearsal::rehearse(prepared, &setting, bad) {
+            setting.learn(&lessons, bad);
+            setting.rehearsed[usize::from(bad)] = Some(record);
+        }
+    }
+    setting
 }
 
 /// The record of a replication in which nothing was deployed.
@@ -152,6 +165,9 @@ fn warm_up(prepared: &Prepared, setting: &Setting) -> Warm {
         World::new(Arc::clone(&setting.common), Arc::clone(&setting.draw.confounders), prepared.level);
     if let Some(service) = prepared.scenario.telemetry.needs {
         world.watch(service);
+    }
+    for (service, _) in &prepared.scenario.rollback_conditions.path.needs {
+        world.watch(*service);
     }
     Warm::up(setting, world, Station::new(&prepared.needs))
 }
@@ -358,6 +374,7 @@ impl Tree<'_> {
             onset: onset.map(SimTime::as_nanos),
             first_harm: first_harm.map(SimTime::as_nanos),
             touched: touched_under_never(&finished),
+            rehearsal: self.setting.rehearsed[usize::from(bad)].clone(),
             runs,
         }
     }
@@ -372,6 +389,9 @@ impl Tree<'_> {
         let mut lines = vec![entry(self.setting.deploy_at, "deploy".to_owned())];
         if bad && let Some(onset) = self.setting.draw.onset {
             lines.push(entry(onset, "the fault begins".to_owned()));
+        }
+        if let Some(rehearsal) = &self.setting.rehearsed[usize::from(bad)] {
+            lines.insert(0, entry(self.setting.deploy_at, rehearsal.sentence()));
         }
         if let Some(at) = first_harm {
             lines.push(entry(at, "first harmed request".to_owned()));
@@ -396,7 +416,7 @@ impl Tree<'_> {
             users,
             matching: spec.matching_users(),
             told_after: self.setting.told_after(),
-            never: under_never(finished).map(|branch| branch.world.tally().map_or(0, |t| t.harm.total())),
+            never: under_never(finished),
         };
         let mut runs: Vec<Option<RunRecord>> = Vec::new();
         runs.resize_with(plan.players.len(), || None);
@@ -408,17 +428,16 @@ impl Tree<'_> {
     }
 }
 
-/// The branch of the player who never rolls back.
-fn under_never(finished: &[Finished]) -> Option<&Branch> {
-    let branches = finished.iter().map(|one| &one.branch);
-    branches.into_iter().find(|branch| branch.riders.iter().any(|rider| rider.player == 0))
+/// The branch on which nobody rolls back.
+fn under_never(finished: &[Finished]) -> Option<&Finished> {
+    finished.iter().find(|one| one.branch.riders.iter().any(|rider| rider.player == 0))
 }
 
 /// Requests that were touched where nobody rolls back, those that corrupted a row among them.
 fn touched_under_never(finished: &[Finished]) -> u64 {
     let never = under_never(finished);
-    let corrupted = never.and_then(|branch| branch.world.damage()).map_or(0.0, |damage| damage.corrupted);
-    let requests = never.and_then(|branch| branch.world.tally()).map_or(0, |tally| tally.touched);
+    let corrupted = never.and_then(|one| one.branch.world.damage()).map_or(0.0, |damage| damage.corrupted);
+    let requests = never.and_then(|one| one.branch.world.tally()).map_or(0, |tally| tally.touched);
     // Rows are counted in expectation.
     requests + libm::round(corrupted) as u64
 }

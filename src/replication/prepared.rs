@@ -40,6 +40,8 @@ pub struct Prepared {
     pub questions: Questions,
     /// One per distinct rollout, in the order of first use.
     pub rollouts: Vec<RolloutPlan>,
+    /// The staging world in which the release is rehearsed, without any policy.
+    pub staging: Option<Box<Prepared>>,
 }
 
 /// A rollout and who watches it.
@@ -133,6 +135,10 @@ impl Prepared {
         }
         let needs = panel.needs().clone();
         let level = level(&scenario, &needs);
+        let staging = scenario.rehearsal.as_ref().map(|rehearsal| rehearsal.staging.as_ref().clone());
+        let staging =
+            staging.map(|staging| Prepared::new(Arc::new(staging), &[], seed, options).map(Box::new));
+        let staging = staging.transpose()?;
         Ok(Prepared {
             scenario,
             seed,
@@ -143,6 +149,7 @@ impl Prepared {
             spares: Spares::default(),
             questions,
             rollouts,
+            staging,
         })
     }
 }

@@ -92,8 +92,30 @@ pub struct TwinRecord {
     pub first_harm: Option<Nanos>,
     /// Requests the faults touched under `never`.
     pub touched: u64,
+    /// What its rehearsal in staging found, if it was rehearsed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rehearsal: Option<RehearsalRecord>,
     /// Reference players first, in the order of [`Reference`], then the policies in the order they were given.
     pub runs: Vec<RunRecord>,
+}
+
+/// What a rehearsal found; all of it was mended before production, but for migrations that nothing undoes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RehearsalRecord {
+    /// How often it was played.
+    pub passes: u32,
+    /// What did not work, in the order in which it was found.
+    pub found: Vec<String>,
+}
+
+impl RehearsalRecord {
+    /// The same in a sentence.
+    pub fn sentence(&self) -> String {
+        match self.found.as_slice() {
+            [] => "the rehearsal in staging found nothing".to_owned(),
+            found => format!("the rehearsal in staging found: {}", found.join(", ")),
+        }
+    }
 }
 
 /// The players every policy is measured against.
@@ -340,6 +362,16 @@ pub struct RollbackStep {
     /// For a check: whether what it found was the truth.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub right: Option<bool>,
+    /// The service its command could not go out without, if it did not answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waited_for: Option<String>,
+    /// How long the command waited for it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub waited: Nanos,
+}
+
+fn is_zero(nanos: &Nanos) -> bool {
+    *nanos == 0
 }
 
 /// What came of a rollback.
@@ -350,7 +382,7 @@ pub enum RollbackOutcome {
     Worked,
     /// Restored, but later than 60 s after the decision.
     Slow,
-    /// It ended and the candidate still serves.
+    /// It ended and the candidate still serves, or users are left with as much harm as without it.
     NoEffect,
     /// There was nothing to go back to.
     Impossible,

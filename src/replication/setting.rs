@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use crate::people::{People, reaction};
 use crate::rng::Key;
+use crate::rollback::Lessons;
 use crate::scenario::Scenario;
 use crate::telemetry::sampler::Sampler;
 use crate::time::{SimDuration, SimTime};
 use crate::world::{Common, climate::Climate};
 
 use super::draw::Draw;
+use super::record::RehearsalRecord;
 use super::way_back::WayBack;
 
 /// One replication before anything is played.
@@ -34,15 +36,28 @@ pub struct Setting {
     pub horizon_at: SimTime,
     /// Until when anything is followed at the longest.
     pub end: SimTime,
+    /// What the rehearsals of the healthy and of the bad release found.
+    pub rehearsed: [Option<RehearsalRecord>; 2],
 }
 
 impl Setting {
     /// The replication of this number; `without` leaves out one circumstance under the same keys.
     pub fn new(scenario: &Scenario, seed: u64, replication: u32, without: Option<usize>) -> Self {
         let key = Key::root(seed, &scenario.name).replication(replication);
+        Setting::drawn(scenario, (key, key), without)
+    }
+
+    /// A rehearsal of the release of this replication in staging: the same release, drawn as for production, in a world of its
+    /// own.
+    pub fn rehearsing(production: &Setting, staging: &Scenario) -> Self {
+        Setting::drawn(staging, (production.key.entity("rehearsal"), production.key), None)
+    }
+
+    /// As keyed by the first key, with the numbers of the scenario drawn under the second.
+    fn drawn(scenario: &Scenario, (key, numbers): (Key, Key), without: Option<usize>) -> Self {
         let deploy_at = SimTime::ZERO + scenario.warm_up;
         let horizon_at = deploy_at + scenario.horizon;
-        let draw = Draw::new(scenario, key, deploy_at, without);
+        let draw = Draw::new(scenario, numbers, deploy_at, without);
         let sampler = Sampler::new(&scenario.telemetry, key, draw.monitoring.clone());
         let sampler_when_bad = Sampler::new(&scenario.telemetry, key, draw.monitoring_when_bad.clone());
         let end = horizon_at + scenario.watch;
@@ -61,6 +76,19 @@ impl Setting {
             deploy_at,
             horizon_at,
             end,
+            rehearsed: [None, None],
+        }
+    }
+
+    /// What is known before the deploy of the bad release, or of the healthy one.
+    pub fn learn(&mut self, lessons: &Lessons, bad: bool) {
+        let draw = &mut self.draw;
+        let conditions = if bad { &mut draw.rollback_when_bad } else { &mut draw.rollback };
+        let conditions = Arc::make_mut(conditions);
+        conditions.lessons.add(lessons.clone());
+        if bad && lessons.configuration_kept {
+            let kept = draw.faults.iter().filter(|fault| !fault.what.is_of_old());
+            draw.faults = kept.cloned().collect();
         }
     }
 

@@ -190,19 +190,34 @@ impl Branch {
             return true;
         }
         let view = self.view();
+        let cut = way.conditions.path.needs.iter().find(|(service, _)| !self.world.answers(*service));
+        self.ledger.note_cut(cut.map(|(_, name)| name.as_str()));
         let Some(rollback) = &mut self.rollback else { return false };
         rollback.introduce(&way, &mut self.world);
         let pending = rollback.execution.is_pending();
+        let waited = rollback.execution.waits_for().is_some();
         let step = rollback.execution.next(&view, &self.ledger);
+        let waits = rollback.execution.waits_for().map(str::to_owned);
         rollback.introduce(&way, &mut self.world);
         rollback.wake = step.wake;
         let ended = if pending { rollback.execution.ended() } else { None };
+        self.note_wait(waited, waits);
         self.perform(&step.actions);
         self.stamp();
         if let Some((at, ending)) = ended {
             self.rollback_ended(at, ending, &way);
         }
         true
+    }
+
+    fn note_wait(&mut self, before: bool, waits: Option<String>) {
+        match waits {
+            Some(service) if !before => self.note(Lane::Rollback, || {
+                format!("the command waits: `{service}`, which it needs, does not answer")
+            }),
+            None if before => self.note(Lane::Rollback, || "the wait is over".to_owned()),
+            _ => {}
+        }
     }
 
     fn rollback_ended(&mut self, at: SimTime, ending: Ending, way: &Arc<WayBack>) {

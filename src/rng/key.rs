@@ -107,6 +107,8 @@ pub enum Purpose {
     NoiseCycle = 41,
     /// Rare spikes of a noise: when, how long, how large.
     NoiseSpikes = 42,
+    /// Which requests meet what a release has left behind, and which clients hold it.
+    Residue = 43,
 }
 
 /// A digest of (seed, scenario, replication, entity, purpose, number ...): the name of a random decision.

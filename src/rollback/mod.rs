@@ -44,6 +44,8 @@ use crate::strategy::{StrategySpec, Undo};
 pub use support::conditions::{Fallback, RollbackConditions};
 pub use support::execution::{Ending, Execution, Order, StepLog};
 pub use support::hands::Hands;
+pub use support::lessons::Lessons;
+pub use support::path::{DeployPath, OutOfReach};
 pub use support::registry::Transition;
 pub use support::step::{Command, PlannedStep, StepKind};
 pub use target::Brings;

@@ -19,6 +19,7 @@ use super::protection::{
     Breaker, Budget, Cache, Ejection, Growth, Jitter, OnFailure, Order, Pool, Sessions, Shed, StopAbove,
     Throttle,
 };
+use super::rehearsal::RehearsalDocument;
 use super::resources::{Autoscaler, Cpu, Memory, WarmUp};
 use super::shapes::TrafficShape;
 use crate::fault::{ConfounderSpec, FaultSpec, SurroundingSpec};
@@ -30,7 +31,7 @@ use crate::rollback::check::CheckSpec;
 use crate::rollback::defect::DefectSpec;
 use crate::rollback::forward_fix::ForwardFix;
 use crate::rollback::target::TargetSpec;
-use crate::rollback::{Fallback, ProcedureSpec};
+use crate::rollback::{Fallback, OutOfReach, ProcedureSpec};
 use crate::strategy::StrategySpec;
 use crate::telemetry::dialect::Dialect;
 use crate::time::SimDuration;
@@ -91,6 +92,9 @@ pub struct Document {
     /// What goes differently from the book when rolling back.
     #[serde(default)]
     pub rollback: Conditions,
+    /// A rehearsal of the release and its rollback in staging, before production; none if absent.
+    #[serde(default)]
+    pub rehearsal: Option<RehearsalDocument>,
     /// How a release is repaired forwards, when a policy or a failed rollback asks for it.
     #[serde(default)]
     pub forward_fix: ForwardFix,
@@ -387,6 +391,11 @@ pub struct Conditions {
     pub defects: Vec<DefectSpec>,
     /// How long after a rollback something (a GitOps sync, a pipeline) puts the new revision back; never if absent.
     pub reverted_after: Option<SimDuration>,
+    /// Services that the way from a command to the cluster needs (a registry, a pipeline, identity, the edge): while one of
+    /// them does not answer, no command goes out.
+    pub needs: Vec<String>,
+    /// What a command does meanwhile. In the end a person finds another way.
+    pub out_of_reach: OutOfReach,
 }
 
 /// Scraping and queries.
@@ -459,6 +468,8 @@ impl Default for Conditions {
             on_failure: book.on_failure,
             defects: book.defects,
             reverted_after: book.reverted_after,
+            needs: Vec::new(),
+            out_of_reach: book.path.out_of_reach,
         }
     }
 }

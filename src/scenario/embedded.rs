@@ -64,6 +64,7 @@ pub const SCENARIOS: &[File] = files![
     "rollback/fix-forward.yaml",
     "rollback/images-pruned.yaml",
     "rollback/moved-tag.yaml",
+    "rollback/rehearsed-first.yaml",
     "rollback/swallowed-errors.yaml",
     "rollback/sync-puts-it-back.yaml",
     "rollback/wrong-environment.yaml",
@@ -95,6 +96,11 @@ pub const SCENARIOS: &[File] = files![
     "model/one-segment-only.yaml",
     "model/input-drift-is-not-the-release.yaml",
     "model/registry-swap-dies-between.yaml",
+    "residue/client-cache-half-life.yaml",
+    "residue/needs-new-env.yaml",
+    "residue/newer-config-old-code.yaml",
+    "residue/redis-format.yaml",
+    "residue/rollback-path-is-down.yaml",
 ];
 
 /// The policies, in the order in which they are listed.

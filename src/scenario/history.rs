@@ -7,6 +7,8 @@ use super::limits::{MAX_FAULTS, MAX_REVISIONS, MAX_SPAN};
 use super::resolve::{Checker, check_services};
 use crate::catalogue::Catalogue;
 use crate::diagnostic::did_you_mean;
+use crate::fault::FaultSpec;
+use crate::fault::missing_env::LackedBy;
 use crate::rollback::target::{History, NewRevision, Past, Reputation, Retention};
 use crate::time::SimDuration;
 
@@ -64,6 +66,10 @@ fn check_revision(checker: &mut Checker<'_>, written: &HistoryDocument, index: u
         let fault_number = fault_number.to_string();
         let place = ["history", "past", number.as_str(), "faults", fault_number.as_str(), fault.name()];
         check_services(checker, &place, fault.as_dyn());
+        if matches!(fault, FaultSpec::MissingEnv(missing) if missing.lacked_by == LackedBy::Old) {
+            let fact = "a past revision takes nothing from the one before the deploy";
+            checker.error(&place, fact, "write it under `change.faults`, or `lacked_by: new` here");
+        }
     }
 }
 

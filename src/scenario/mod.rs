@@ -24,6 +24,7 @@ mod people;
 mod place;
 pub mod protection;
 pub mod quick;
+pub mod rehearsal;
 mod resolve;
 pub mod resolved;
 pub mod resources;

@@ -7,13 +7,14 @@ use super::limits::{MAX_FAULTS, MAX_SPAN, MAX_TRAFFIC, MAX_USERS};
 use super::place::Places;
 use super::resolved::{FidelityChoice, Scenario};
 use super::{
-    budget, database, doubts, history, model, noise, people, protection, rollouts, services, shapes,
+    budget, database, doubts, history, model, noise, people, protection, rehearsal, rollouts, services,
+    shapes,
 };
 use crate::catalogue::Catalogue;
 use crate::diagnostic::{Diagnostics, Source, did_you_mean};
 use crate::effect::ServiceId;
 use crate::fault::Fault;
-use crate::rollback::RollbackConditions;
+use crate::rollback::{DeployPath, Lessons, OutOfReach, RollbackConditions};
 use crate::telemetry::sampler::TelemetrySpec;
 use crate::time::SimDuration;
 use crate::world::spec::{SloSpec, TrafficSpec, WorldSpec};
@@ -104,7 +105,7 @@ pub fn resolve(document: &Document, name: &str, source: Source<'_>) -> Result<Re
     let Some(rollout) = rollout.filter(|_| !checker.findings.has_errors()) else {
         return Err(checker.findings);
     };
-    let scenario = Scenario {
+    let mut scenario = Scenario {
         name: name.to_owned(),
         folder: name.rsplit_once('/').map_or("", |(folder, _)| folder).to_owned(),
         summary: document.summary.trim().to_owned(),
@@ -129,6 +130,7 @@ pub fn resolve(document: &Document, name: &str, source: Source<'_>) -> Result<Re
         rollout: rollout.strategy,
         rollback: rollout.rollback,
         rollback_conditions,
+        rehearsal: None,
         people,
         facts: document.change.facts,
         telemetry,
@@ -138,6 +140,7 @@ pub fn resolve(document: &Document, name: &str, source: Source<'_>) -> Result<Re
             Fidelity::Flow => FidelityChoice::Flow,
         },
     };
+    rehearsal::resolve(&mut checker, &mut scenario);
     budget::check(&mut checker, &scenario);
     doubts::note(&mut checker, &scenario);
     if checker.findings.has_errors() {
@@ -296,6 +299,7 @@ fn resolve_conditions(checker: &mut Checker<'_>) -> RollbackConditions {
         let help = "write `targets: [previous: {}]`, or `no_target: true` if there is nothing to go back to";
         checker.error(&["rollback", "targets"], "no rule says which revision to go back to", help);
     }
+    let path = resolve_path(checker);
     RollbackConditions {
         without_evidence: crate::people::People::WITHOUT_EVIDENCE,
         step_fails: conditions.step_fails,
@@ -307,10 +311,29 @@ fn resolve_conditions(checker: &mut Checker<'_>) -> RollbackConditions {
         verify: conditions.verify.clone(),
         on_failure: conditions.on_failure.clone(),
         defects: conditions.defects.clone(),
+        unrehearsed: Vec::new(),
+        lessons: Lessons::default(),
         reverted_after: conditions.reverted_after,
+        path,
         hands: None,
         fix: fix.clone(),
     }
+}
+
+/// What commands need to reach the cluster.
+fn resolve_path(checker: &mut Checker<'_>) -> DeployPath {
+    let conditions = &checker.document.rollback;
+    let mut needs = Vec::new();
+    for (index, name) in conditions.needs.iter().enumerate() {
+        let found = checker.service(&["rollback", "needs", &index.to_string()], name);
+        needs.extend(found.map(|service| (service, name.clone())));
+    }
+    if let OutOfReach::Wait { every, at_most } = conditions.out_of_reach {
+        let place = |field| ["rollback", "out_of_reach", "wait", field];
+        checker.span(&place("every"), every, SimDuration::from_secs(1), SimDuration::from_mins(60));
+        checker.span(&place("at_most"), at_most, SimDuration::ZERO, MAX_SPAN);
+    }
+    DeployPath { needs, out_of_reach: conditions.out_of_reach }
 }
 
 fn resolve_slo(checker: &mut Checker<'_>) -> SloSpec {

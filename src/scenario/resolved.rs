@@ -1,5 +1,6 @@
 //! A scenario with every name looked up and every default filled in.
 
+use super::rehearsal::Rehearsal;
 use crate::catalogue::Catalogue;
 use crate::fault::{ConfounderSpec, Fault, FaultSpec, SurroundingSpec};
 use crate::people::People;
@@ -58,6 +59,8 @@ pub struct Scenario {
     pub rollback: Option<ProcedureSpec>,
     /// What goes differently from the book when rolling back.
     pub rollback_conditions: RollbackConditions,
+    /// A rehearsal of the release in staging, if there is one.
+    pub rehearsal: Option<Rehearsal>,
     /// Who is paged, if the file says so.
     pub people: Option<People>,
     /// What people know about the change.

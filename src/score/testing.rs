@@ -186,6 +186,7 @@ pub(crate) fn record(scenario: &str, replication: u32, plays: &[(&str, Bad, Heal
         onset,
         first_harm,
         touched: u64::from(first_harm.is_some()),
+        rehearsal: None,
         runs,
     };
     ReplicationRecord {

@@ -289,6 +289,10 @@ impl Cluster {
         agenda.schedule(ready, class::CLUSTER, Event::PodReady(process));
         self.changed = true;
         self.doom(process, spec, conditions, now, agenda);
+        let key = self.pods[process.pod as usize].key;
+        if key.service == spec.target && conditions.exits_at_start(key.set.revision()) {
+            agenda.schedule(now, class::CLUSTER, Event::PodExit(process, ExitReason::Crash));
+        }
     }
 
     /// Schedules the end of a process that a fault will end, as the conditions are now.

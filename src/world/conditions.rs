@@ -7,14 +7,18 @@
 //! Traps: what is in force is worked out at boundaries ([`Conditions::refresh`]) and looked up in between, because it
 //! is asked for every request; arrivals look ahead in time and therefore ask by instant.
 
+pub mod environment;
 pub mod special;
 
 use std::sync::Arc;
+
+use environment::Missing;
 
 use super::database::effects::TableUse;
 use super::database::state::Trouble;
 use super::model::Bent;
 use super::model::spec::ModelSpec;
+use super::residue::Residues;
 use super::spec::TimedDisturbance;
 use super::warming::Warming;
 use crate::effect::{Revision, ServiceId, WorldDisturbance};
@@ -30,6 +34,10 @@ pub struct Conditions {
     acting: Acting,
     /// Whether the configuration that came with the release was put back.
     configured_back: bool,
+    /// What the release leaves behind beside its pods.
+    pub residues: Residues,
+    /// Whether the third revision is a fix of the new one, and not an older one.
+    pub third_is_fix: bool,
     /// What the database does to requests of a service, while they feel it.
     table: Option<(ServiceId, TableUse)>,
     /// The model of the target, whose troubles are worked out against it.
@@ -69,6 +77,8 @@ struct Acting {
     migration: Trouble,
     /// What is wrong with models and their inputs.
     model: Bent,
+    /// What processes find missing in their environment.
+    missing: Vec<Missing>,
 }
 
 /// What is wrong with the code of a revision.
@@ -117,6 +127,7 @@ impl Acting {
             special: Vec::new(),
             migration: Trouble::NONE,
             model: Bent::NOTHING,
+            missing: Vec::new(),
         }
     }
 
@@ -142,6 +153,10 @@ impl Acting {
             WorldDisturbance::WorseModel { .. }
             | WorldDisturbance::PredictionShift { .. }
             | WorldDisturbance::InputDrift { .. } => {}
+            // What is left behind has a state of its own.
+            WorldDisturbance::StateFormat { .. } | WorldDisturbance::BadFetch { .. } => {}
+            // That depends on when it went missing.
+            WorldDisturbance::MissingEnv { .. } => {}
             WorldDisturbance::NewCacheKeys => self.new_cache_keys = true,
             WorldDisturbance::DependencyErrors { service, share } => {
                 let hit = |index: usize| service.is_none_or(|s| usize::from(s.0) == index);
@@ -174,6 +189,8 @@ impl Conditions {
             of_other: Arc::new([]),
             acting: Acting::nothing(services),
             configured_back: false,
+            residues: Residues::default(),
+            third_is_fix: false,
             table: None,
             model: None,
         };
@@ -211,6 +228,7 @@ impl Conditions {
                 Some(model) if acting.add_to_model(model, what) => {}
                 _ => acting.add(place, what),
             }
+            acting.add_missing(d.from, what);
         }
         self.acting = acting;
     }

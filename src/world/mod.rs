@@ -27,9 +27,11 @@ pub mod outcomes;
 pub mod pod;
 pub mod protection;
 pub mod request;
+pub mod residue;
 pub mod scaling;
 pub mod shape;
 pub mod spec;
+mod standing;
 pub mod tally;
 pub mod throttle;
 pub mod warming;
@@ -236,7 +238,9 @@ impl World {
     /// The candidate exists from now on, with these faults and this minimum ready time.
     pub fn deploy(&mut self, faults: Arc<[TimedDisturbance]>, min_ready: SimDuration) {
         self.settle_flow();
-        self.conditions.deploy(of_service(faults, self.common.spec.target), self.now);
+        let faults = of_service(faults, self.common.spec.target);
+        self.conditions.deploy(Arc::clone(&faults), self.now);
+        self.begin_residue(Revision::Candidate, &faults);
         self.deploy_database();
         self.cluster.min_ready = min_ready;
         self.cluster.startup = self.conditions.startup_factors();
@@ -248,7 +252,9 @@ impl World {
     /// The third revision of the target is another one from now on, with these faults.
     pub fn adopt(&mut self, faults: Arc<[TimedDisturbance]>) {
         self.settle_flow();
-        self.conditions.adopt(of_service(faults, self.common.spec.target), self.now);
+        let faults = of_service(faults, self.common.spec.target);
+        self.conditions.adopt(Arc::clone(&faults), self.now);
+        self.begin_residue(Revision::Other, &faults);
         self.cluster.startup = self.conditions.startup_factors();
         self.probes |= self.conditions.has_failing_probes();
         self.schedule_boundary();
@@ -317,6 +323,7 @@ impl World {
             Action::Configure => self.configure_back(),
             _ => {}
         }
+        self.refresh_residue();
     }
 
     /// Plays on to `until` (events at `until` included), or to the first change of pods or weights.
@@ -350,6 +357,7 @@ impl World {
     /// level, the integrals.
     fn settle_flow(&mut self) {
         self.settle_database();
+        self.settle_residue();
         if let Kernel::Flow(flow) = &mut self.kernel {
             let around = flow::Surroundings::of(&self.common, &self.conditions, &self.down_without);
             flow.accumulate(self.now, &mut self.cluster, &around);
@@ -367,6 +375,7 @@ impl World {
         }
         self.settle_flow();
         self.handle_cluster(event);
+        self.refresh_residue();
     }
 
     fn handle_cluster(&mut self, event: Event) {
@@ -445,6 +454,7 @@ impl World {
     /// Ends the part of a slot up to now, at an instant that is no scrape but where counting begins or ends; `part`
     /// tells the parts of one slot apart (1, 2, ...).
     pub fn end_part(&mut self, slot: usize, part: u64) {
+        self.settle_residue();
         if let Kernel::Flow(flow) = &mut self.kernel {
             let around = flow::Surroundings::of(&self.common, &self.conditions, &self.down_without);
             flow.end_slot(
@@ -466,6 +476,7 @@ impl World {
         // Rows change class all the time: what requests meet is looked at anew in each slot.
         self.settle_database();
         self.refresh_table();
+        self.refresh_residue();
     }
 
     /// Counting ends: requests that users wait to send, and have sent without the deploy, are counted as timed out.
@@ -535,62 +546,6 @@ impl World {
             Kernel::Request(_) => &[],
             Kernel::Flow(flow) => &flow.slots,
         }
-    }
-
-    /// Whether traffic, capacity and configuration are as before the deploy, and the old revision finds the schema it needs.
-    pub fn is_restored(&self) -> bool {
-        self.is_carried_by(SetName::Old)
-    }
-
-    /// Whether the pods of one set carry all traffic of the target, on a schema their revision can use, with the infrastructure
-    /// configured as before.
-    pub fn is_carried_by(&self, set: SetName) -> bool {
-        self.cluster.is_carried_by(set, &self.common.spec)
-            && self.database_serves(set.revision())
-            && self.is_configured_as_before()
-    }
-
-    /// Whether nothing of the deploy is left; at flow level such a world equals the one without a deploy.
-    pub fn is_clean(&self) -> bool {
-        let at_rest = self.database.as_ref().is_none_or(|database| database.is_at_rest());
-        self.cluster.is_clean(&self.common.spec) && at_rest && self.is_restored()
-    }
-
-    /// Whether this world will go on exactly as if nothing had ever been deployed: it has no memory of the deploy but
-    /// its pods and weights, those are as before, and the pods are the ones that always ran.
-    pub fn equals_never_deployed(&self) -> bool {
-        let untouched = self.database.as_ref().is_none_or(|database| database.is_untouched());
-        let alike = self.is_flow() && self.is_clean() && untouched;
-        if !(alike && self.conditions.leaves_pods_alone(self.now)) {
-            return false;
-        }
-        if let Kernel::Flow(Flow { undisturbed: Some(undisturbed), last_slot, .. }) = &self.kernel {
-            return undisturbed.digest(*last_slot) == Some(self.cluster.digest(self.common.spec.target));
-        }
-        let old = &self.cluster.sets[self.common.spec.target.0 as usize][SetName::Old.index()];
-        let replicas = self.common.spec.services[self.common.spec.target.0 as usize].replicas;
-        let original = old.members.iter().all(|&m| {
-            let pod = &self.cluster.pods[m as usize];
-            u32::from(pod.key.ordinal) < replicas && pod.ready
-        });
-        original && old.members.len() == replicas as usize
-    }
-
-    /// Whether the candidate serves nothing and will get nothing.
-    pub fn is_drained(&self) -> bool {
-        let new = &self.cluster.sets[self.common.spec.target.0 as usize][SetName::New.index()];
-        let busy = new.members.iter().any(|&m| self.cluster.pods[m as usize].in_flight > 0);
-        !busy && (new.ready.is_empty() || self.cluster.candidate_share(&self.common.spec) == 0.0)
-    }
-
-    /// Share of the target's traffic that goes to the candidate right now.
-    pub fn candidate_share(&self) -> f64 {
-        self.cluster.candidate_share(&self.common.spec)
-    }
-
-    /// Whether this world is flow level (and so has no memory but its pods and weights).
-    pub fn is_flow(&self) -> bool {
-        matches!(self.kernel, Kernel::Flow(_))
     }
 
     /// Rolling hash of everything that happened to pods, weights and users.

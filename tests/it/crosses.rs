@@ -188,6 +188,9 @@ pub const FAULTS: &[(&str, Fate)] = &[
     ("pool_size", Fate::WithTheConfiguration),
     ("autoscaler_limits", Fate::WithTheConfiguration),
     ("lb_health_check", Fate::WithTheConfiguration),
+    ("incompatible_state", Fate::WithTheCode),
+    ("missing_env", Fate::WithTheCode),
+    ("client_cache", Fate::WithTheCode),
     ("worse_model", Fate::WithTheCode),
     ("prediction_shift", Fate::WithTheCode),
 ];

@@ -38,6 +38,8 @@ mod promql_conformance;
 mod published_statistics;
 mod queueing;
 mod queueing_theory;
+mod rehearsals;
+mod residue;
 mod rollbacks;
 mod rollout_kinds;
 mod rollout_ways;

@@ -66,6 +66,11 @@ const FAULTS: &[Rule] = &[
     ("autoscaler_limits: {max: 1}", [No, No, No]),
     // Pods out of rotation show nothing.
     ("lb_health_check: {share: 100%, after: 50s}", [Yes, Open, Open]),
+    // The new revision reads both formats, so the stable pods fail, and only while both serve.
+    ("incompatible_state: {reads: 60%, lifetime: 60s}", [Yes, No, Yes]),
+    ("missing_env: {share: 50%}", [Yes, Yes, No]),
+    // Wherever their next request is served.
+    ("client_cache: {fetched_every: 30s, half_life: 30s, share: 80%}", [Yes, Yes, Yes]),
 ];
 
 const CONFOUNDERS: &[Rule] = &[
@@ -131,6 +136,16 @@ const ROLLOUTS: &[(&str, &str)] = &[
 const EXCEPTIONS: &[(&str, &str, usize, Answer, &str)] = &[
     ("slow_start", "recreate", 0, Yes, "nobody serves until the new pods have started"),
     ("cold_cache", "model_registry", 1, Open, "hardly anybody is there while its pods are fresh"),
+    ("incompatible_state", "recreate", 0, No, "no old pod serves after the first new entry"),
+    ("incompatible_state", "recreate", 2, No, "no old pod serves after the first new entry"),
+    ("incompatible_state", "blue_green", 0, No, "no old pod serves after the first new entry"),
+    ("incompatible_state", "blue_green", 2, No, "no old pod serves after the first new entry"),
+    ("incompatible_state", "image_swap", 0, Open, "one host is swapped after the other, quickly"),
+    ("incompatible_state", "image_swap", 2, Open, "one host is swapped after the other, quickly"),
+    ("client_cache", "recreate", 2, No, "no old pod serves after the first fetch"),
+    ("client_cache", "blue_green", 2, No, "no old pod serves after the first fetch"),
+    ("client_cache", "image_swap", 2, Open, "one host is swapped after the other, quickly"),
+    ("client_cache", "shadow", 2, No, "clients get nothing from copies"),
 ];
 
 /// The rule of a member in a kind of rollout.

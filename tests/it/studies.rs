@@ -151,6 +151,7 @@ pub fn canary(fidelity: FidelityChoice, rate: f64) -> Scenario {
         rollout,
         rollback: None,
         rollback_conditions: Default::default(),
+        rehearsal: None,
         people: None,
         facts: Default::default(),
         telemetry: TelemetrySpec {

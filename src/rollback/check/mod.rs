@@ -29,12 +29,16 @@ pub struct Seen {
     pub seconds: f64,
 }
 
-/// What whoever checks can measure, beside the platform's view.
+/// What whoever rolls back meets and whoever checks can measure, beside the platform's view.
 pub trait Evidence {
     /// What the scrapes of this last while show; `None` before there are two.
     fn seen(&self, window: SimDuration) -> Option<Seen>;
     /// Whether users are being harmed just now. The truth: for records, no check may ask it.
     fn is_harming(&self) -> bool;
+    /// A service that commands need to reach the cluster and that does not answer now.
+    fn cut_off_by(&self) -> Option<&str> {
+        None
+    }
 }
 
 /// A look at the service after a rollback.

@@ -10,6 +10,8 @@ use crate::rollback::target::{History, TargetSpec};
 use crate::time::SimDuration;
 
 use super::hands::Hands;
+use super::lessons::Lessons;
+use super::path::DeployPath;
 
 /// What follows when a step or its verification has failed; each is tried in its turn.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -55,8 +57,14 @@ pub struct RollbackConditions {
     pub on_failure: Vec<Fallback>,
     /// What is wrong with the commands.
     pub defects: Vec<DefectSpec>,
+    /// What is wrong with them beside that where nobody has rehearsed.
+    pub unrehearsed: Vec<DefectSpec>,
+    /// What a rehearsal has taught.
+    pub lessons: Lessons,
     /// How long after a rollback something (a GitOps sync, a pipeline) puts the new revision back; never if absent.
     pub reverted_after: Option<SimDuration>,
+    /// What the commands need to reach the cluster.
+    pub path: DeployPath,
     /// The person who carries it out; a controller or script if absent.
     pub hands: Option<Hands>,
     /// How a release is repaired forwards.
@@ -76,7 +84,10 @@ impl Default for RollbackConditions {
             verify: Vec::new(),
             on_failure: Vec::new(),
             defects: Vec::new(),
+            unrehearsed: Vec::new(),
+            lessons: Lessons::default(),
             reverted_after: None,
+            path: DeployPath::default(),
             hands: None,
             fix: crate::rollback::forward_fix::ForwardFix::default(),
         }

@@ -16,7 +16,7 @@ use crate::rollback::check::Evidence;
 use crate::rollback::kubectl_undo::KubectlUndo;
 use crate::rollback::target::{Brings, Log, Shelf, Target, Which};
 use crate::rollback::{
-    Command, Fallback, PlannedStep, ProcedureSpec, RollbackConditions, StepKind, Transition,
+    Command, Fallback, OutOfReach, PlannedStep, ProcedureSpec, RollbackConditions, StepKind, Transition,
 };
 use crate::strategy::support::polling::Polling;
 use crate::strategy::{Progress, Step};
@@ -40,6 +40,8 @@ pub struct StepLog {
     pub silent: bool,
     /// For a check: whether what it found was the truth.
     pub right: Option<bool>,
+    /// The service its command waited for, if it could not go out at once, and for how long.
+    pub waited: Option<(String, SimDuration)>,
 }
 
 /// How far the execution is.
@@ -87,6 +89,13 @@ pub struct Execution {
     attended: bool,
     verified: Option<SimTime>,
     evidence_removed: bool,
+    /// Since when the present command cannot go out.
+    held_since: Option<SimTime>,
+    /// Whether somebody has found a way that needs nothing.
+    other_way: bool,
+    /// Steps whose commands somebody mended, and whether one had nothing to start pods from.
+    mended: Vec<usize>,
+    misses_artefact: bool,
     why_impossible: String,
     /// Revisions in the order in which they last became current.
     revisions: Log,
@@ -107,6 +116,7 @@ pub fn targets(conditions: &RollbackConditions, log: &[Which]) -> (Vec<Target>, 
             Ok(which) => {
                 let mut target = shelf.target(which);
                 target.is_gone |= conditions.no_target && which == Which::Past(conditions.history.running);
+                target.is_gone &= !conditions.lessons.artefact_kept;
                 if !found.iter().any(|known| known.which == which) {
                     found.push(target);
                 }
@@ -148,6 +158,8 @@ impl Order {
     pub fn of(spec: &ProcedureSpec, conditions: Arc<RollbackConditions>, key: Key) -> Self {
         let mut steps = spec.as_dyn().plan();
         conditions.defects.iter().for_each(|defect| defect.as_dyn().spoil(&mut steps));
+        conditions.lessons.mend(spec.name(), &mut steps);
+        conditions.unrehearsed.iter().for_each(|defect| defect.as_dyn().spoil(&mut steps));
         if let Some(hands) = &conditions.hands {
             hands.take(&mut steps, key.purpose(Purpose::RollbackStep));
         }
@@ -215,6 +227,10 @@ impl Execution {
             key: key.purpose(Purpose::RollbackStep),
             verified: None,
             evidence_removed: false,
+            held_since: None,
+            other_way: false,
+            mended: Vec::new(),
+            misses_artefact: false,
             why_impossible: why_not,
             revisions,
             registry: None,
@@ -259,7 +275,15 @@ impl Execution {
 
     fn log_step(&mut self, now: SimTime) {
         let name = self.steps[self.index].name.clone();
-        self.log.push(StepLog { name, began: now, ended: None, failed: false, silent: false, right: None });
+        self.log.push(StepLog {
+            name,
+            began: now,
+            ended: None,
+            failed: false,
+            silent: false,
+            right: None,
+            waited: None,
+        });
     }
 
     fn command_time(&self, step: &PlannedStep) -> SimDuration {
@@ -273,7 +297,7 @@ impl Execution {
         book.scale(self.conditions.slower)
     }
 
-    fn command_fails(&self, step: &PlannedStep, view: &RolloutView) -> bool {
+    fn command_fails(&mut self, step: &PlannedStep, view: &RolloutView) -> bool {
         if matches!(step.what, StepKind::Check(_)) {
             // It fails by what it finds.
             return false;
@@ -285,6 +309,7 @@ impl Execution {
             let starts = view.set(target.set).created < view.replicas && step.starts_pods();
             target.is_gone && (starts || step.loads_anew())
         });
+        self.misses_artefact |= nothing_to_start;
         let key = self.key.id(self.index as u64).id(self.attempt);
         nothing_to_start || key.uniform() < self.conditions.step_fails.get()
     }
@@ -293,10 +318,12 @@ impl Execution {
     pub fn next(&mut self, view: &RolloutView, evidence: &dyn Evidence) -> Step {
         let mut actions = Vec::new();
         while let Some(step) = self.steps.get(self.index).cloned() {
-            match self.phase {
+            let phase = self.phase;
+            match phase {
                 Phase::Command(at) if view.now < at => {
                     return Step { actions, wake: Some(at), progress: Progress::Running };
                 }
+                Phase::Command(_) if self.is_held(&step, view.now, evidence) => {}
                 Phase::Command(_) => self.send_command(&step, view),
                 Phase::Waiting(begun) => {
                     let before = acts(&actions);
@@ -337,6 +364,42 @@ impl Execution {
             }
         }
         Step { actions, wake: None, progress: Progress::Running }
+    }
+
+    /// Whether the command of a step cannot go out now because something does not answer that it needs.
+    fn is_held(&mut self, step: &PlannedStep, now: SimTime, evidence: &dyn Evidence) -> bool {
+        let cut = evidence.cut_off_by().filter(|_| step.acts() && !self.other_way);
+        let since = match (cut, self.held_since) {
+            (None, None) => return false,
+            (_, since) => since.unwrap_or(now),
+        };
+        let waited = now.since(since);
+        if let Some(entry) = self.log.last_mut() {
+            let known = entry.waited.take().map(|(service, _)| service);
+            entry.waited = cut.map(str::to_owned).or(known).map(|service| (service, waited));
+        }
+        self.held_since = cut.map(|_| since);
+        if cut.is_none() {
+            return false;
+        }
+        match self.conditions.path.out_of_reach {
+            OutOfReach::Wait { every, at_most } if waited < at_most => {
+                self.phase = Phase::Command(now + every.min(at_most));
+            }
+            OutOfReach::Wait { .. } | OutOfReach::Fail => {
+                self.held_since = None;
+                self.close_step(now, true);
+                self.attempt += 1;
+                self.fall_back(step, now);
+            }
+        }
+        true
+    }
+
+    /// The service its command waits for at present.
+    pub fn waits_for(&self) -> Option<&str> {
+        let waited = self.log.last().and_then(|entry| entry.waited.as_ref());
+        waited.filter(|_| self.held_since.is_some()).map(|(service, _)| service.as_str())
     }
 
     fn send_command(&mut self, step: &PlannedStep, view: &RolloutView) {
@@ -415,6 +478,11 @@ impl Execution {
         if let Some(pause) = step.retry.filter(|_| step.working == Command::Works) {
             return self.repeat(step, now, pause);
         }
+        self.fall_back(step, now);
+    }
+
+    /// What the scenario says follows a failure, or a person.
+    fn fall_back(&mut self, step: &PlannedStep, now: SimTime) {
         while let Some(&fallback) = self.fallbacks.0.first() {
             match fallback {
                 Fallback::Retry { times, pause } if self.fallbacks.1 < times => {
@@ -463,8 +531,12 @@ impl Execution {
     fn person(&mut self, step: &PlannedStep, now: SimTime) {
         self.unattended = false;
         self.attended = true;
+        self.other_way = true;
         let from = if matches!(step.what, StepKind::Check(_)) { 0 } else { self.index };
-        for step in &mut self.steps[from..=self.index] {
+        for (index, step) in self.steps.iter_mut().enumerate().take(self.index + 1).skip(from) {
+            if step.working != Command::Works || step.swallows {
+                self.mended.push(index);
+            }
             step.working = Command::Works;
             step.swallows = false;
         }
@@ -501,6 +573,27 @@ impl Execution {
         self.index += 1;
         self.attempt = 0;
         self.begin_step(now);
+    }
+
+    /// Steps whose commands somebody mended, by their place in the plan.
+    pub fn mended(&self) -> &[usize] {
+        &self.mended
+    }
+
+    /// What a step is called.
+    pub fn step_name(&self, index: usize) -> &str {
+        self.steps.get(index).map_or("", |step| &step.name)
+    }
+
+    /// Whether a command had no artefact to start pods from.
+    pub fn misses_artefact(&self) -> bool {
+        self.misses_artefact
+    }
+
+    /// What the step does that was under way when its last attempt failed.
+    pub fn failed_at(&self) -> Option<&StepKind> {
+        let failed = self.log.iter().any(|entry| entry.failed);
+        self.steps.get(self.index).filter(|_| failed).map(|step| &step.what)
     }
 
     /// Name of the procedure.

@@ -5,5 +5,7 @@ mod database;
 mod drive;
 pub mod execution;
 pub mod hands;
+pub mod lessons;
+pub mod path;
 pub mod registry;
 pub mod step;

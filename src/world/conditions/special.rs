@@ -202,7 +202,7 @@ impl Conditions {
         let concerned = |what: &WorldDisturbance| match *what {
             WorldDisturbance::ErrorsFor { whom: Whom::Cohort, .. } => cohort,
             WorldDisturbance::ErrorsFor { whom: Whom::Users { share, .. }, .. } => share.get(),
-            _ => 1.0,
+            _ => self.residues.ever_held(what).unwrap_or(1.0),
         };
         let all = self.faults.iter().map(|fault| concerned(&fault.what));
         if self.faults.is_empty() { 1.0 } else { all.fold(0.0, f64::max) }

@@ -121,7 +121,10 @@ impl World {
         if let Some(database) = &mut self.database {
             database.third_is_fix(is_fix);
         }
+        self.conditions.residues.third_is_fix(is_fix);
+        self.conditions.third_is_fix = is_fix;
         self.refresh_table();
+        self.refresh_residue();
     }
 
     /// Whether a revision finds the schema it needs, with the application running.
@@ -143,7 +146,7 @@ fn arrivals(common: &Common, from: SimTime, until: SimTime) -> f64 {
 }
 
 /// Shares of the target's traffic that reach a pod of each revision.
-fn revision_shares(cluster: &Cluster, spec: &WorldSpec) -> [f64; Revision::COUNT] {
+pub(super) fn revision_shares(cluster: &Cluster, spec: &WorldSpec) -> [f64; Revision::COUNT] {
     let by_destination = cluster.overall_shares(spec);
     let mut shares = [0.0; Revision::COUNT];
     for set in SetName::ALL {

@@ -84,6 +84,10 @@ impl OfSet {
             self.held += part * share;
             self.held_wait += part * share * wait;
         }
+        let left = conditions.residues.mean_errors(revision);
+        if left > 0.0 || served.lacking > 0.0 {
+            fault = 1.0 - (1.0 - fault) * (1.0 - left) * (1.0 - served.lacking);
+        }
         if conditions.any_special() {
             let special = conditions.special_errors(revision, served.matched, served.load);
             fault = 1.0 - (1.0 - fault) * (1.0 - special);
@@ -148,12 +152,15 @@ pub(super) struct Served {
     matched: f64,
     /// Requests per second and pod.
     load: f64,
+    /// Share of them that fail because of what the environment of some of its processes lacks.
+    lacking: f64,
 }
 
 /// What a set of the target serves at this load.
 pub(super) fn served(set: SetName, load: f64, cluster: &Cluster, around: &Surroundings<'_>) -> Served {
+    let lacking = if around.conditions.any_missing() { lacking(set, cluster, around) } else { 0.0 };
     if !around.conditions.any_special() {
-        return Served { matched: 0.0, load };
+        return Served { matched: 0.0, load, lacking };
     }
     let all = around.spec.matching_share();
     let matched = match set {
@@ -161,7 +168,14 @@ pub(super) fn served(set: SetName, load: f64, cluster: &Cluster, around: &Surrou
         SetName::New => ratio(all, cluster.candidate_share(around.spec)),
         _ => 0.0,
     };
-    Served { matched, load }
+    Served { matched, load, lacking }
+}
+
+/// The mean over the ready pods of a set of the target of the share that fails for want of something.
+fn lacking(set: SetName, cluster: &Cluster, around: &Surroundings<'_>) -> f64 {
+    let ready = &cluster.sets[usize::from(around.spec.target.0)][set.index()].ready;
+    let lacks = |&pod: &u32| around.conditions.lacks(set.revision(), cluster.pods[pod as usize].started_at);
+    ready.iter().map(lacks).sum::<f64>() / ready.len().max(1) as f64
 }
 
 /// Mean multiplier of the pods that always run, as far as the surroundings let them, without cold caches; `None` while

@@ -176,7 +176,7 @@ impl Flow {
                 shares: shares(cluster, service, around),
             };
             self.accumulate_all(&stretch, cluster, around);
-            if is_target && around.conditions.table(service).is_some() {
+            if is_target && (around.conditions.table(service).is_some() || around.conditions.reaches_old()) {
                 self.harm_from.get_or_insert(stretch.from);
             }
             for set in SetName::ALL {

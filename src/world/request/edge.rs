@@ -10,6 +10,7 @@
 use super::super::conditions::special::Asked;
 use super::super::event::{CallEvent, Event, class};
 use super::super::instruments::Code;
+use super::super::residue::Reader;
 use super::{Around, Call, Requests, Role, SYNTHETIC, fate};
 use crate::effect::{Caller, EdgeEffect, Refusal};
 use crate::rng::Purpose;
@@ -126,6 +127,24 @@ impl Requests {
             load: pod.lately.0,
         };
         around.conditions.fails_specially(pod.revision(), &asked)
+    }
+
+    /// Whether this call fails because of what the release has left behind, or taken away.
+    pub(super) fn fails_of_what_is_left(&self, call: &Call, pod: u32, around: &Around<'_>) -> bool {
+        let pod = &around.cluster.pods[pod as usize];
+        let revision = pod.revision();
+        if around.conditions.any_missing() {
+            let lacks = around.conditions.lacks(revision, pod.started_at);
+            if lacks > 0.0 && call.key.purpose(Purpose::Residue).entity("environment").uniform() < lacks {
+                return true;
+            }
+        }
+        if around.conditions.residues.is_empty() {
+            return false;
+        }
+        let name = || around.spec.traffic[call.source as usize].name.as_str();
+        let user = (call.source != SYNTHETIC).then(|| (name(), self.user(call, around.spec)));
+        around.conditions.residues.fails(&Reader { key: call.key, revision, user }, around.now)
     }
 
     /// Decides whether what the service says is wrong.

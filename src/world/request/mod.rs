@@ -421,7 +421,8 @@ impl Requests {
         let fault = around.conditions.fault_errors(revision);
         let hit = call.way.denied
             || fault > 0.0 && call.key.purpose(Purpose::Fault).uniform() < fault
-            || around.conditions.any_special() && self.fails_specially(call, pod, around);
+            || around.conditions.any_special() && self.fails_specially(call, pod, around)
+            || self.fails_of_what_is_left(call, pod, around);
         if hit {
             fate::touch(call, around.tally);
         }
