@@ -38,10 +38,12 @@ pub mod http_body_corrupt;
 pub mod http_delay;
 pub mod http_error;
 pub mod http_reset;
+pub mod infrastructure_change;
 pub mod instance_down;
 pub mod io_delay;
 pub mod io_error;
 pub mod latency_regression;
+pub mod latent_trigger;
 pub mod mem_pressure;
 pub mod memory_leak;
 pub mod metric_gap;
@@ -51,6 +53,7 @@ pub mod missing_candidate_label;
 pub mod neighbour_outage;
 pub mod new_cache_keys;
 pub mod node_drain;
+pub mod other_deploy;
 pub mod overload_only;
 pub mod query_errors;
 pub mod silent_corruption;
@@ -208,6 +211,17 @@ pub struct Effect {
     pub what: Disturbance,
 }
 
+/// The same in the code of another service than the one that is rolled out.
+pub fn elsewhere(service: ServiceId, effect: Effect) -> Effect {
+    match effect.what {
+        Disturbance::World(what) => {
+            let what = Disturbance::World(WorldDisturbance::Of { service, what: Box::new(what) });
+            Effect { what, ..effect }
+        }
+        _ => effect,
+    }
+}
+
 /// Something that can go wrong.
 pub trait Fault: Send + Sync {
     /// What it does in one replication.
@@ -225,6 +239,11 @@ pub trait Fault: Send + Sync {
 
     /// Whether it does nothing where the scenario has no database.
     fn needs_database(&self) -> bool {
+        false
+    }
+
+    /// Whether it is a change that somebody else made: a rollback because of it blames the wrong one.
+    fn is_other_change(&self) -> bool {
         false
     }
 }
@@ -264,6 +283,9 @@ crate::catalogue! {
         counter_reset => counter_reset::CounterReset,
         missing_candidate_label => missing_candidate_label::MissingCandidateLabel,
         dropped_verdicts => dropped_verdicts::DroppedVerdicts,
+        other_deploy => other_deploy::OtherDeploy,
+        infrastructure_change => infrastructure_change::InfrastructureChange,
+        latent_trigger => latent_trigger::LatentTrigger,
     }
 }
 

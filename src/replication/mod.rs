@@ -37,7 +37,6 @@ use crate::strategy::support::migrating::Migrating;
 use crate::strategy::{Signal, Strategy};
 use crate::time::SimTime;
 use crate::world::World;
-use crate::world::spec::TimedDisturbance;
 
 use baseline::{Baseline, Warm};
 use branch::{Branch, Rider};
@@ -153,10 +152,6 @@ fn warm_up(prepared: &Prepared, setting: &Setting) -> Warm {
     Warm::up(setting, world, Station::new(&prepared.needs))
 }
 
-fn no_faults() -> Arc<[TimedDisturbance]> {
-    Arc::new([])
-}
-
 /// The branch on which a twin begins, the moment after the deploy.
 fn begin(
     setting: &Setting,
@@ -167,7 +162,8 @@ fn begin(
     baseline: Option<&Baseline>,
 ) -> Branch {
     let mut world = warm.world.clone();
-    let faults = if bad { Arc::clone(&setting.draw.faults) } else { no_faults() };
+    let draw = &setting.draw;
+    let faults = Arc::clone(if bad { &draw.faults } else { &draw.releases });
     world.begin_counting(baseline.and_then(|b| b.outcomes.clone()), baseline.is_none());
     if let Some(baseline) = baseline {
         world.compare_with_downtime(Arc::clone(&baseline.down));

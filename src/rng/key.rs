@@ -105,6 +105,8 @@ pub enum Purpose {
     NoiseCycle = 41,
     /// Rare spikes of a noise: when, how long, how large.
     NoiseSpikes = 42,
+    /// Which requests use what changed between two revisions.
+    Skew = 47,
 }
 
 /// A digest of (seed, scenario, replication, entity, purpose, number ...): the name of a random decision.

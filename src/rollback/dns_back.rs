@@ -10,7 +10,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{PlannedStep, Procedure, StepKind};
+use super::{PlannedStep, Procedure, Services, StepKind};
 use crate::catalogue::Entry;
 use crate::quantity::Ratio;
 use crate::strategy::support::drift::{Drift, Ladder};
@@ -59,7 +59,7 @@ impl Entry for DnsBack {
 }
 
 impl Procedure for DnsBack {
-    fn plan(&self) -> Vec<PlannedStep> {
+    fn plan(&self, _: &Services) -> Vec<PlannedStep> {
         let drift = Drift { period: self.ttl, late: self.ignoring, late_period: self.stuck_for };
         let step = PlannedStep::new;
         vec![

@@ -8,7 +8,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{PlannedStep, Procedure, StepKind};
+use super::{PlannedStep, Procedure, Services, StepKind};
 use crate::catalogue::Entry;
 use crate::quantity::{Ratio, Weight};
 use crate::strategy::support::drift::{Drift, Ladder};
@@ -73,7 +73,7 @@ impl Entry for FlagOff {
 }
 
 impl Procedure for FlagOff {
-    fn plan(&self) -> Vec<PlannedStep> {
+    fn plan(&self, _: &Services) -> Vec<PlannedStep> {
         vec![PlannedStep::new("turn the flag off", self.command, StepKind::DriftBack(self.ladder()))]
     }
 }

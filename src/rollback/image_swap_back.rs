@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::check::CheckSpec;
 use super::check::health_endpoint::HealthEndpoint;
-use super::{PlannedStep, Procedure, StepKind};
+use super::{PlannedStep, Procedure, Services, StepKind};
 use crate::catalogue::Entry;
 use crate::time::SimDuration;
 
@@ -51,7 +51,7 @@ impl Entry for ImageSwapBack {
 }
 
 impl Procedure for ImageSwapBack {
-    fn plan(&self) -> Vec<PlannedStep> {
+    fn plan(&self, _: &Services) -> Vec<PlannedStep> {
         let step = |name: &'static str, what| PlannedStep::new(name, self.command, what);
         let look = PlannedStep::new("look at it", self.sleep, StepKind::Check(self.check.clone()));
         if self.stop_first {

@@ -21,9 +21,11 @@ pub mod emergency_restore;
 pub mod flag_off;
 pub mod flagger;
 pub mod forward_fix;
+pub mod group_rollback;
 pub mod image_swap_back;
 pub mod kubectl_undo;
 pub mod load_balancer_switch;
+pub mod partial_rollback;
 pub mod recreate_back;
 pub mod schema_down;
 pub mod shadow_off;
@@ -40,12 +42,21 @@ use crate::strategy::{StrategySpec, Undo};
 pub use support::conditions::{Fallback, RollbackConditions};
 pub use support::execution::{Ending, Execution, Order, StepLog};
 pub use support::hands::Hands;
+pub use support::services::Services;
 pub use support::step::{Command, PlannedStep, StepKind};
 
 /// A way to roll back, with its parameters.
 pub trait Procedure: Send + Sync {
-    /// Its steps, in order.
-    fn plan(&self) -> Vec<PlannedStep>;
+    /// Its steps, in order; `services` are those of the world.
+    fn plan(&self, services: &Services) -> Vec<PlannedStep>;
+    /// The services it names, with their field; `None` if it acts on the target, whichever that is.
+    fn services(&self) -> Option<(&'static str, &[String])> {
+        None
+    }
+    /// Whether it has to name every service of the change.
+    fn takes_all(&self) -> bool {
+        false
+    }
     /// Why it cannot undo a rollout whose requests find their pods like this; `None` if it can.
     fn why_not(&self, _routing: Routing) -> Option<&'static str> {
         None
@@ -79,6 +90,8 @@ crate::catalogue! {
         dns_back => dns_back::DnsBack,
         flag_off => flag_off::FlagOff,
         shadow_off => shadow_off::ShadowOff,
+        group_rollback => group_rollback::GroupRollback,
+        partial_rollback => partial_rollback::PartialRollback,
     }
 }
 

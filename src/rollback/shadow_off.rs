@@ -6,7 +6,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{PlannedStep, Procedure, StepKind};
+use super::{PlannedStep, Procedure, Services, StepKind};
 use crate::catalogue::Entry;
 use crate::time::SimDuration;
 
@@ -33,7 +33,7 @@ impl Entry for ShadowOff {
 }
 
 impl Procedure for ShadowOff {
-    fn plan(&self) -> Vec<PlannedStep> {
+    fn plan(&self, _: &Services) -> Vec<PlannedStep> {
         vec![
             PlannedStep::new("make sure of the old pods", SimDuration::ZERO, StepKind::RestoreCapacity),
             PlannedStep::new(

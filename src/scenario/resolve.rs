@@ -6,12 +6,14 @@ use super::document::{Document, FORMAT, Fidelity, Traffic};
 use super::limits::{MAX_FAULTS, MAX_SPAN, MAX_TRAFFIC, MAX_USERS};
 use super::place::Places;
 use super::resolved::{FidelityChoice, Scenario};
-use super::{budget, database, doubts, history, noise, people, protection, rollouts, services, shapes};
+use super::{
+    budget, database, doubts, group, history, noise, people, protection, rollouts, services, shapes,
+};
 use crate::catalogue::Catalogue;
 use crate::diagnostic::{Diagnostics, Source, did_you_mean};
 use crate::effect::ServiceId;
 use crate::fault::Fault;
-use crate::rollback::RollbackConditions;
+use crate::rollback::{RollbackConditions, Services};
 use crate::telemetry::sampler::TelemetrySpec;
 use crate::time::SimDuration;
 use crate::world::spec::{SloSpec, TrafficSpec, WorldSpec};
@@ -94,6 +96,7 @@ pub fn resolve(document: &Document, name: &str, source: Source<'_>) -> Result<Re
     let rollout = rollouts::resolve(&mut checker);
     let database = database::resolve(&mut checker);
     check_faults(&mut checker);
+    let companions = group::resolve(&mut checker);
     let telemetry = resolve_telemetry(&mut checker);
     let rollback_conditions = resolve_conditions(&mut checker);
     let people = people::resolve(&mut checker);
@@ -120,6 +123,7 @@ pub fn resolve(document: &Document, name: &str, source: Source<'_>) -> Result<Re
         watch: document.watch,
         base_rate: document.change.bad,
         faults: with_paths("change.faults", &document.change.faults),
+        companions,
         confounders: with_paths("confounders", &document.confounders),
         surroundings: with_paths("surroundings", &document.surroundings),
         rollout: rollout.strategy,
@@ -215,6 +219,7 @@ fn check_faults(checker: &mut Checker<'_>) {
     let document = checker.document;
     for (path, count) in [
         (["change", "faults"].as_slice(), document.change.faults.len()),
+        (["change", "also"].as_slice(), document.change.also.len()),
         (["confounders"].as_slice(), document.confounders.len()),
         (["surroundings"].as_slice(), document.surroundings.len()),
     ] {
@@ -304,6 +309,7 @@ fn resolve_conditions(checker: &mut Checker<'_>) -> RollbackConditions {
         defects: conditions.defects.clone(),
         reverted_after: conditions.reverted_after,
         hands: None,
+        services: Services::default(),
         fix: fix.clone(),
     }
 }

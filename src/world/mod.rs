@@ -18,6 +18,7 @@ pub mod climate;
 pub mod cluster;
 pub mod conditions;
 pub mod database;
+mod deployments;
 pub mod event;
 pub mod flow;
 pub mod instruments;
@@ -25,17 +26,19 @@ mod life;
 pub mod outcomes;
 pub mod pod;
 pub mod protection;
+pub mod replacing;
 pub mod request;
 pub mod scaling;
 pub mod shape;
 pub mod spec;
+mod standing;
 pub mod tally;
 pub mod throttle;
 pub mod warming;
 
 use std::sync::Arc;
 
-use crate::effect::{Action, Destination, Revision, RolloutView, ServiceId, SetName};
+use crate::effect::{Action, Destination, RolloutView, ServiceId, SetName};
 use crate::engine::{Agenda, Fingerprint};
 use crate::rng::{Key, Purpose};
 use crate::time::{SimDuration, SimTime};
@@ -140,7 +143,7 @@ impl World {
             now: SimTime::ZERO,
             agenda: Agenda::new(),
             cluster: Cluster::new(spec, common.key.entity("cluster")),
-            conditions: Conditions::new(services, confounders),
+            conditions: Conditions::new(spec.target, services, confounders),
             probes: matches!(kernel, Kernel::Request(_)),
             kernel,
             tally: None,
@@ -235,6 +238,7 @@ impl World {
         self.cluster.min_ready = min_ready;
         self.cluster.startup = self.conditions.startup_factors();
         self.probes |= self.conditions.has_failing_probes();
+        self.announce_companions();
         self.schedule_boundary();
         self.doom_processes();
     }
@@ -306,6 +310,7 @@ impl World {
                 self.with_requests(|requests, around| requests.start_synthetic(around));
             }
             Action::Database(action) => self.act_on_database(action),
+            Action::Undo(_) => self.push_deployments(),
             _ => {}
         }
     }
@@ -396,6 +401,9 @@ impl World {
             }
             _ => {}
         }
+        if self.cluster.changed {
+            self.push_deployments();
+        }
     }
 
     fn note(&mut self, kind: u64, id: u32) {
@@ -407,6 +415,7 @@ impl World {
         self.settle_flow();
         self.conditions.refresh(self.now);
         self.cluster.startup = self.conditions.startup_factors();
+        self.release_deployments();
         self.stop_pods();
         self.lose_caches();
         self.doom_processes();
@@ -415,9 +424,10 @@ impl World {
 
     /// Processes that the present conditions doom get their end scheduled anew.
     fn doom_processes(&mut self) {
-        let everywhere = self.conditions.has_memory_pressure();
+        let everywhere = self.conditions.ends_processes();
         let target = self.common.spec.target.0 as usize;
-        let services = self.cluster.sets.iter().enumerate().filter(|(i, _)| everywhere || *i == target);
+        let released = |index: usize| index == target || self.cluster.deployments[index].is_some();
+        let services = self.cluster.sets.iter().enumerate().filter(|(i, _)| everywhere || released(*i));
         let pods: Vec<u32> =
             services.flat_map(|(_, sets)| sets.iter().flat_map(|s| s.members.iter().copied())).collect();
         let common = Arc::clone(&self.common);
@@ -523,54 +533,6 @@ impl World {
             Kernel::Request(_) => &[],
             Kernel::Flow(flow) => &flow.slots,
         }
-    }
-
-    /// Whether traffic and capacity are as before the deploy, and the old revision finds the schema it needs.
-    pub fn is_restored(&self) -> bool {
-        self.cluster.is_restored(&self.common.spec) && self.database_serves(Revision::Stable)
-    }
-
-    /// Whether the pods of one set carry all traffic of the target, on a schema their revision can use.
-    pub fn is_carried_by(&self, set: SetName) -> bool {
-        self.cluster.is_carried_by(set, &self.common.spec) && self.database_serves(set.revision())
-    }
-
-    /// Whether nothing of the deploy is left; at flow level such a world equals the one without a deploy.
-    pub fn is_clean(&self) -> bool {
-        let at_rest = self.database.as_ref().is_none_or(|database| database.is_at_rest());
-        self.cluster.is_clean(&self.common.spec) && at_rest && self.database_serves(Revision::Stable)
-    }
-
-    /// Whether this world will go on exactly as if nothing had ever been deployed: it has no memory of the deploy but
-    /// its pods and weights, those are as before, and the pods are the ones that always ran.
-    pub fn equals_never_deployed(&self) -> bool {
-        let untouched = self.database.as_ref().is_none_or(|database| database.is_untouched());
-        let alike = self.is_flow() && self.is_clean() && untouched;
-        if !(alike && self.conditions.leaves_pods_alone(self.now)) {
-            return false;
-        }
-        if let Kernel::Flow(Flow { undisturbed: Some(undisturbed), last_slot, .. }) = &self.kernel {
-            return undisturbed.digest(*last_slot) == Some(self.cluster.digest(self.common.spec.target));
-        }
-        let old = &self.cluster.sets[self.common.spec.target.0 as usize][SetName::Old.index()];
-        let replicas = self.common.spec.services[self.common.spec.target.0 as usize].replicas;
-        let original = old.members.iter().all(|&m| {
-            let pod = &self.cluster.pods[m as usize];
-            u32::from(pod.key.ordinal) < replicas && pod.ready
-        });
-        original && old.members.len() == replicas as usize
-    }
-
-    /// Whether the candidate serves nothing and will get nothing.
-    pub fn is_drained(&self) -> bool {
-        let new = &self.cluster.sets[self.common.spec.target.0 as usize][SetName::New.index()];
-        let busy = new.members.iter().any(|&m| self.cluster.pods[m as usize].in_flight > 0);
-        !busy && (new.ready.is_empty() || self.cluster.candidate_share(&self.common.spec) == 0.0)
-    }
-
-    /// Share of the target's traffic that goes to the candidate right now.
-    pub fn candidate_share(&self) -> f64 {
-        self.cluster.candidate_share(&self.common.spec)
     }
 
     /// Whether this world is flow level (and so has no memory but its pods and weights).

@@ -61,6 +61,7 @@ fn play(p95: f64, success: f64) -> Story {
         routing: Routing::Weighted,
         hold: false,
         database: None,
+        others_back: 0,
     };
     let mut story = Story::default();
     let (mut signal, mut progress) = (Signal::Start, Progress::Running);

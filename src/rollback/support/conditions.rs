@@ -10,6 +10,7 @@ use crate::rollback::target::{History, TargetSpec};
 use crate::time::SimDuration;
 
 use super::hands::Hands;
+use super::services::Services;
 
 /// What follows when a step or its verification has failed; each is tried in its turn.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -57,6 +58,8 @@ pub struct RollbackConditions {
     pub reverted_after: Option<SimDuration>,
     /// The person who carries it out; a controller or script if absent.
     pub hands: Option<Hands>,
+    /// The services of the world, for procedures that name some of them.
+    pub services: Services,
     /// How a release is repaired forwards.
     pub fix: crate::rollback::forward_fix::ForwardFix,
 }
@@ -75,6 +78,7 @@ impl Default for RollbackConditions {
             defects: Vec::new(),
             reverted_after: None,
             hands: None,
+            services: Services::default(),
             fix: crate::rollback::forward_fix::ForwardFix::default(),
         }
     }

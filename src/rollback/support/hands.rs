@@ -72,7 +72,7 @@ mod tests {
     }
 
     fn taken(procedure: &dyn Procedure, slips: Slips) -> Vec<PlannedStep> {
-        let mut steps = procedure.plan();
+        let mut steps = procedure.plan(&Services::default());
         hands(slips).take(&mut steps, Key::root(1, "hands"));
         steps
     }
@@ -81,7 +81,7 @@ mod tests {
     fn practised_hands_add_a_look_and_nothing_else() {
         let steps = taken(&KubectlUndo::default(), Slips::default());
         let (look, rest) = steps.split_last().unwrap();
-        assert_eq!(rest, KubectlUndo::default().plan());
+        assert_eq!(rest, KubectlUndo::default().plan(&Services::default()));
         assert!(matches!(look.what, StepKind::Check(_)) && look.command == SimDuration::from_mins(1));
     }
 

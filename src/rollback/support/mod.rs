@@ -5,4 +5,5 @@ mod database;
 mod drive;
 pub mod execution;
 pub mod hands;
+pub mod services;
 pub mod step;

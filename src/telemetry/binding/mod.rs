@@ -36,13 +36,15 @@ pub struct WorldNames {
     pub target: ServiceId,
     /// Whether a rollback may bring a third revision, or the new one under the stable names.
     pub returns: bool,
+    /// Services beside it that get a new revision too, with the release or by another team's.
+    pub released: Vec<ServiceId>,
 }
 
 impl WorldNames {
     /// The names in a world.
     pub fn of(world: &WorldSpec) -> Self {
         let services = world.services.iter().map(|service| service.name.clone()).collect();
-        WorldNames { services, target: world.target, returns: false }
+        WorldNames { services, target: world.target, returns: false, released: Vec::new() }
     }
 }
 

@@ -6,7 +6,12 @@ use crate::world::instruments::Code;
 const ALL: [Dialect; 7] = Dialect::ALL;
 
 fn world() -> WorldNames {
-    WorldNames { services: vec!["web".into(), "podinfo".into()], target: ServiceId(1), returns: false }
+    WorldNames {
+        services: vec!["web".into(), "podinfo".into()],
+        target: ServiceId(1),
+        returns: false,
+        released: Vec::new(),
+    }
 }
 
 /// `name label=value label=~value ...`

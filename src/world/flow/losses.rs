@@ -46,11 +46,11 @@ impl Flow {
             return;
         }
         let rate = arrivals_at(around, service, self.weather, now) * share.share / share.ready as f64;
-        let slow = around.conditions.slowness(set.revision());
+        let slow = around.conditions.slowness(service, set.revision());
         let is_target = service == around.spec.target;
         let (slower, faults) = if is_target {
             let refused = around.conditions.table(service).map_or(0.0, |table| table.fails(set.revision()));
-            let good = (1.0 - around.conditions.fault_errors(set.revision())) * (1.0 - refused);
+            let good = (1.0 - around.conditions.fault_errors(service, set.revision())) * (1.0 - refused);
             (1.0 + slow.share * (slow.factor - 1.0), 1.0 - good)
         } else {
             (1.0, 0.0)
