@@ -108,6 +108,7 @@ impl<'a> Fate<'a> {
             checks: rider.checks.iter().map(|c| c.summary).collect(),
             miss: None,
             false_cause: None,
+            blames: None,
             timeline: branch.timeline.as_ref().map(|t| t.entries.clone()).unwrap_or_default(),
             trace: branch.timeline.as_ref().map(|t| t.trace.clone()).unwrap_or_default(),
         };

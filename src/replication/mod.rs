@@ -99,6 +99,7 @@ pub fn replicate(prepared: &Prepared, replication: u32, options: Options) -> Rep
         bad.touched = bad.touched.saturating_sub(std::mem::take(&mut healthy.touched));
         if !options.no_blame {
             blame::false_causes(prepared, replication, scouted.plan, &mut healthy.runs);
+            blame::wrong_changes(prepared, replication, scouted.plan, &mut bad.runs, &healthy.runs);
         }
         let (rollout, counted_until) = (scouted.plan.label.clone(), counted_until.as_nanos());
         rollouts.push(RolloutRecord { rollout, counted_until, no_deploy, bad, healthy });
@@ -134,6 +135,7 @@ fn bare(prepared: &Prepared, replication: u32, setting: &Setting) -> Replication
         horizon_at: setting.horizon_at.as_nanos(),
         mean_rate: scenario.mean_rate(),
         could_not_start: None,
+        other_changes: scenario.circumstances().iter().any(|(_, _, member)| member.is_other_change()),
         draws: setting.draw.drawn.clone(),
         rollouts: Vec::new(),
     }
@@ -359,6 +361,7 @@ impl Tree<'_> {
         if bad && let Some(onset) = self.setting.draw.onset {
             lines.push(entry(onset, "the fault begins".to_owned()));
         }
+        lines.extend(self.setting.other_releases().into_iter().map(|(at, text)| entry(at, text)));
         if let Some(at) = first_harm {
             lines.push(entry(at, "first harmed request".to_owned()));
         }

@@ -53,6 +53,9 @@ pub struct ReplicationRecord {
     /// no rollouts and is in no rate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub could_not_start: Option<String>,
+    /// Whether somebody else changes something meanwhile: releases another service, changes the infrastructure or data.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub other_changes: bool,
     /// The numbers drawn once for this replication, by document path.
     pub draws: Vec<(String, f64)>,
     /// One entry per distinct rollout.
@@ -165,6 +168,10 @@ pub struct RunRecord {
     /// In the healthy twin, when the policy rolled back: the first confounder whose removal under the same keys makes
     /// the rollback vanish, or `noise`.
     pub false_cause: Option<String>,
+    /// The change of somebody else because of which this release was rolled back: the rollback vanishes without it under
+    /// the same keys, and is there without the fault of the release. Absent if there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blames: Option<String>,
     /// Sentences and events, only when a timeline was asked for.
     pub timeline: Vec<TimelineEntry>,
     /// The truth, scrape by scrape, only when a timeline was asked for.

@@ -167,6 +167,11 @@ impl Scenario {
         patient.map(|t| format!("users of `{}` time out", t.name))
     }
 
+    /// Whether anything is wrong with the bad release: with its target, or with a service that is released with it.
+    pub fn is_faulty(&self) -> bool {
+        !self.faults.is_empty() || self.companions.iter().any(|companion| !companion.faults.is_empty())
+    }
+
     /// Services beside the target that get a new revision: with the release, or by another team's.
     pub fn released(&self) -> Vec<ServiceId> {
         let index = |name: &str| self.world.services.iter().position(|service| service.name == name);

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::blame::{Blame, blame};
 use super::cost::CostWeights;
 use super::detection::{Detection, detection};
 use super::efficacy::{self, Cost, Difference, Ranked, Sensitivity, cost, helpful, ranks, sensitivity};
@@ -121,6 +122,9 @@ pub struct Row {
     pub cost: Cost,
     /// Percent of what the best known saves against doing nothing.
     pub efficacy: Estimate,
+    /// Whom it blames; absent where nobody else changes anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blame: Option<Blame>,
     /// Causes of misses and false rollbacks.
     pub why: Why,
     /// Rank among the policies; pooled rows of policies only.
@@ -272,6 +276,7 @@ fn row(
         promotion_delay: promotion_delay(strata),
         cost: cost(strata, &prices),
         efficacy: efficacy::efficacy(strata, &prices),
+        blame: blame(strata),
         why: why(strata, policy),
         rank: None,
         sensitivity: Vec::new(),

@@ -73,6 +73,7 @@ fn run(player: Player) -> RunRecord {
         checks: Vec::new(),
         miss: None,
         false_cause: None,
+        blames: None,
         timeline: Vec::new(),
         trace: Vec::new(),
     }
@@ -195,6 +196,7 @@ pub(crate) fn record(scenario: &str, replication: u32, plays: &[(&str, Bad, Heal
     };
     ReplicationRecord {
         could_not_start: None,
+        other_changes: false,
         format: FORMAT,
         scenario: scenario.to_owned(),
         replication,

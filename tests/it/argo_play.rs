@@ -112,6 +112,7 @@ fn play(p95: f64, success: f64) -> Story {
                     | Action::Mirror(_)
                     | Action::Cohort(_)
                     | Action::ClientShare(_)
+                    | Action::Undo(_)
                     | Action::Database(_) => {}
                 }
             }

@@ -16,6 +16,7 @@ mod expr_conformance;
 mod faults;
 mod fidelity;
 mod flagger_conformance;
+mod groups;
 mod incidents;
 mod invariants;
 mod kubernetes_conformance;

@@ -214,6 +214,7 @@ fn every_query_of_our_own_files_can_match() {
         services: vec!["web".to_owned(), "checkout".to_owned()],
         target: ServiceId(1),
         returns: false,
+        released: Vec::new(),
     };
     let mut bound = 0;
     for set in sets {
@@ -239,6 +240,7 @@ fn bound(policy: &Loaded) -> Result<(), String> {
         services: vec!["web".to_owned(), "checkout".to_owned()],
         target: ServiceId(1),
         returns: false,
+        released: Vec::new(),
     };
     let mut program = Program::new();
     for query in &policy.queries {

@@ -13,7 +13,12 @@ use backout::telemetry::naming::Naming;
 use crate::shared;
 
 fn world() -> WorldNames {
-    WorldNames { services: vec!["web".into(), "checkout".into()], target: ServiceId(1), returns: false }
+    WorldNames {
+        services: vec!["web".into(), "checkout".into()],
+        target: ServiceId(1),
+        returns: false,
+        released: Vec::new(),
+    }
 }
 
 /// The block scalars under `query: |` or `expr: |` of a YAML file, in order.

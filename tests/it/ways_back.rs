@@ -56,6 +56,9 @@ const PROCEDURES: &[(&str, Power)] = &[
     ("terraform_reapply: {}", Power::Whole),
     ("terraform_reapply: {old_configuration: false}", Power::None),
     ("forward_fix: {takes: 30s, bad: 0%}", Power::Whole),
+    // Of a change of one service both are what `kubectl_undo` is; `groups.rs` has those of several.
+    ("group_rollback: {order: [shop]}", Power::Whole),
+    ("partial_rollback: {services: [shop]}", Power::Whole),
 ];
 
 /// Kinds of rollouts with a way back of their own, which is played with them alone.

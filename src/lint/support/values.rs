@@ -370,7 +370,12 @@ mod tests {
 
     fn values(text: &str) -> Values {
         let facts = Facts {
-            world: WorldNames { services: vec!["web".into()], target: ServiceId(0), returns: false },
+            world: WorldNames {
+                services: vec!["web".into()],
+                target: ServiceId(0),
+                returns: false,
+                released: Vec::new(),
+            },
             dialects: Dialect::ALL.to_vec(),
             scrape: SimDuration::from_secs(15),
             loss: 0.0,

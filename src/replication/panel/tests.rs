@@ -6,7 +6,12 @@ use crate::telemetry::store::ScrapeHealth;
 use crate::world::instruments::{Code, PodInstruments, PodKey, RequestCounters, ServiceInstruments};
 
 fn world() -> WorldNames {
-    WorldNames { services: vec!["podinfo".into()], target: ServiceId(0), returns: false }
+    WorldNames {
+        services: vec!["podinfo".into()],
+        target: ServiceId(0),
+        returns: false,
+        released: Vec::new(),
+    }
 }
 
 fn input<'a>(naming: &'a Naming, queries: &[&'a str]) -> PanelInput<'a> {

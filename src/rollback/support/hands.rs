@@ -63,6 +63,7 @@ mod tests {
     use super::*;
     use crate::quantity::Ratio;
     use crate::rollback::Procedure;
+    use crate::rollback::Services;
     use crate::rollback::kubectl_undo::KubectlUndo;
     use crate::rollback::switch_back::SwitchBack;
 
