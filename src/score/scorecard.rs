@@ -122,7 +122,7 @@ pub struct Row {
     pub cost: Cost,
     /// Percent of what the best known saves against doing nothing.
     pub efficacy: Estimate,
-    /// Whom it blames; absent where nobody else changes anything.
+    /// Whom it blames; absent where nobody else changes anything, and for reference players.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blame: Option<Blame>,
     /// Causes of misses and false rollbacks.
@@ -276,7 +276,8 @@ fn row(
         promotion_delay: promotion_delay(strata),
         cost: cost(strata, &prices),
         efficacy: efficacy::efficacy(strata, &prices),
-        blame: blame(strata),
+        // References do not look at anything, so they blame nobody.
+        blame: policy.and_then(|_| blame(strata)),
         why: why(strata, policy),
         rank: None,
         sensitivity: Vec::new(),

@@ -72,7 +72,7 @@ impl Cluster {
         }
     }
 
-    /// What the controller of a Deployment asks for now.
+    /// What the controller of a Deployment asks for next.
     fn next_scales(
         &self,
         service: ServiceId,

@@ -14,7 +14,7 @@ pub struct Goal {
     pub new: u32,
 }
 
-/// What to ask for now; `None` where a set stays as it is.
+/// What to ask for next; `None` where a set stays as it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Next {
     /// Pods of the set that grows; asked for first.

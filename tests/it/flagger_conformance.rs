@@ -196,7 +196,7 @@ impl Play {
             Action::Cohort(matched) => self.view.split.cohort = matched,
             Action::Unsplit => self.view.split = Split::STABLE,
             Action::SyntheticLoad(rate) => self.synthetic_load = rate,
-            Action::ClientShare(_) | Action::Database(_) => {}
+            Action::ClientShare(_) | Action::Database(_) | Action::Undo(_) => {}
         }
     }
 

@@ -41,7 +41,7 @@ fn read(text: &str) -> Result<Scenario, String> {
     let source = Source { name: "groups.yaml", text };
     backout::scenario::read("test/groups", source)
         .map(|resolved| resolved.scenario)
-        .map_err(|e| e.to_string())
+        .map_err(|findings| findings.render(false))
 }
 
 /// `checkout` is rolled out and `web`, which calls it, released three minutes later as part of the change.
