@@ -170,6 +170,7 @@ fn canary(noise: bool) -> Scenario {
         watch: SimDuration::from_mins(30),
         base_rate: Ratio::new(0.1).expect("a ratio"),
         faults: vec![("change.faults[0]".to_owned(), fault)],
+        companions: Vec::new(),
         confounders: Vec::new(),
         surroundings: Vec::new(),
         rollout,

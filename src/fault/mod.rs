@@ -42,11 +42,13 @@ pub mod http_delay;
 pub mod http_error;
 pub mod http_reset;
 pub mod incompatible_state;
+pub mod infrastructure_change;
 pub mod input_drift;
 pub mod instance_down;
 pub mod io_delay;
 pub mod io_error;
 pub mod latency_regression;
+pub mod latent_trigger;
 pub mod lb_health_check;
 pub mod mem_pressure;
 pub mod memory_leak;
@@ -58,6 +60,7 @@ pub mod missing_env;
 pub mod neighbour_outage;
 pub mod new_cache_keys;
 pub mod node_drain;
+pub mod other_deploy;
 pub mod overload_only;
 pub mod pool_size;
 pub mod prediction_shift;
@@ -238,6 +241,17 @@ pub struct Effect {
     pub what: Disturbance,
 }
 
+/// The same in the code of another service than the one that is rolled out.
+pub fn elsewhere(service: ServiceId, effect: Effect) -> Effect {
+    match effect.what {
+        Disturbance::World(what) => {
+            let what = Disturbance::World(WorldDisturbance::Of { service, what: Box::new(what) });
+            Effect { what, ..effect }
+        }
+        _ => effect,
+    }
+}
+
 /// Something that can go wrong.
 pub trait Fault: Send + Sync {
     /// What it does in one replication.
@@ -266,6 +280,11 @@ pub trait Fault: Send + Sync {
     /// The segment of the model it names: it must exist.
     fn segment(&self) -> Option<&str> {
         None
+    }
+
+    /// Whether it is a change that somebody else made: a rollback because of it blames the wrong one.
+    fn is_other_change(&self) -> bool {
+        false
     }
 }
 
@@ -313,6 +332,9 @@ crate::catalogue! {
         missing_candidate_label => missing_candidate_label::MissingCandidateLabel,
         dropped_verdicts => dropped_verdicts::DroppedVerdicts,
         input_drift => input_drift::InputDrift,
+        other_deploy => other_deploy::OtherDeploy,
+        infrastructure_change => infrastructure_change::InfrastructureChange,
+        latent_trigger => latent_trigger::LatentTrigger,
     }
 }
 

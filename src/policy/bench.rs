@@ -72,6 +72,7 @@ impl Bench {
             routing: Routing::Weighted,
             hold: false,
             database: None,
+            others_back: 0,
         };
         let step = StepStatus { index: 1, kind: StepKind::Bake, since: at(0) };
         let status = RolloutStatus { view, step, progress: Progress::Running, progressed_at: at(0) };

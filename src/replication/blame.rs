@@ -1,4 +1,9 @@
-//! Why: the cause of each miss, and of each false rollback.
+//! Why: the cause of each miss, and of each false rollback; and which rollbacks blame the wrong change.
+//!
+//! A rollback of the healthy release is put down to the first circumstance whose removal under the same keys makes it vanish. Of
+//! the bad release one is put down to a change that somebody else made if it vanishes without that change and stays
+//! without the fault: the healthy twin, in which all else is equal, was rolled back too. A release that is bad and would
+//! have been rolled back anyway is not blamed for nothing.
 
 use std::sync::Arc;
 
@@ -150,13 +155,14 @@ pub fn false_causes(
         .filter(|(_, run)| matches!(run.player, Player::Policy(_)) && rolled_back(run))
         .map(|(index, _)| index)
         .collect();
-    for (without, (path, name, _)) in prepared.scenario.circumstances().into_iter().enumerate() {
+    for (without, (path, name, member)) in prepared.scenario.circumstances().into_iter().enumerate() {
         if open.is_empty() {
             return;
         }
-        let still = decide_without(prepared, (replication, options), plan, &open, without);
+        let still = decide_without(prepared, (replication, options), plan, &open, (without, false));
         let cause: Arc<str> = format!("{name} ({path})").into();
         for &index in open.iter().filter(|&&index| !still[index]) {
+            runs[index].blames = member.is_other_change().then(|| Arc::clone(&cause));
             runs[index].false_cause = Some(Arc::clone(&cause));
         }
         open.retain(|&index| still[index]);
@@ -167,17 +173,48 @@ pub fn false_causes(
     }
 }
 
+/// Notes, for every policy that rolled back the bad release and the healthy one too, so without the fault of the change, the
+/// first change of somebody else without which it leaves the bad one alone under the same keys.
+pub fn wrong_changes(
+    prepared: &Prepared,
+    (replication, options): (u32, Options),
+    plan: &RolloutPlan,
+    bad: &mut [RunRecord],
+    healthy: &[RunRecord],
+) {
+    let both = bad.iter().zip(healthy).enumerate();
+    let mut open: Vec<usize> = both
+        .filter(|(_, (bad, healthy))| {
+            matches!(bad.player, Player::Policy(_)) && rolled_back(bad) && rolled_back(healthy)
+        })
+        .map(|(index, _)| index)
+        .collect();
+    let all = prepared.scenario.circumstances().into_iter().enumerate();
+    for (without, (path, name, _)) in all.filter(|(_, (_, _, member))| member.is_other_change()) {
+        if open.is_empty() {
+            return;
+        }
+        let still = decide_without(prepared, (replication, options), plan, &open, (without, true));
+        let cause: Arc<str> = format!("{name} ({path})").into();
+        for &index in open.iter().filter(|&&index| !still[index]) {
+            bad[index].blames = Some(Arc::clone(&cause));
+        }
+        open.retain(|&index| still[index]);
+    }
+}
+
 fn rolled_back(run: &RunRecord) -> bool {
     run.decision.as_ref().is_some_and(|d| d.kind == DecisionKind::RollBack)
 }
 
-/// Which of these players, by their index among all, still roll the healthy release back without one confounder.
+/// Which of these players, by their index among all, still roll a release back, the bad or the healthy one, without one
+/// confounder.
 fn decide_without(
     prepared: &Prepared,
     (replication, options): (u32, Options),
     plan: &RolloutPlan,
     players: &[usize],
-    without: usize,
+    (without, bad): (usize, bool),
 ) -> Vec<bool> {
     let setting = Setting::new(&prepared.scenario, prepared.seed, replication, Some(without));
     let world =
@@ -189,8 +226,8 @@ fn decide_without(
         setting: &setting,
         watched_until: setting.horizon_at,
         counted_until: setting.horizon_at,
-        bad: false,
-        onset: None,
+        bad,
+        onset: setting.draw.onset.filter(|_| bad),
         truth: Truth { first_harm: None },
         merge: true,
         decisions_only: true,
@@ -202,7 +239,7 @@ fn decide_without(
         .map(|&index| super::rider(index, &plan.players[index], &setting, setting.horizon_at))
         .collect();
     let no_baseline: Option<&Baseline> = None;
-    let mut branch = super::begin(&setting, &warm, plan, false, riders, no_baseline);
+    let mut branch = super::begin(&setting, &warm, plan, bad, riders, no_baseline);
     branch.sweep = Sweep::start(&sweep, &setting, setting.horizon_at);
     branch.call_roll();
     branch.control(Signal::Start);

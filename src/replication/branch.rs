@@ -344,6 +344,11 @@ impl Branch {
         });
     }
 
+    fn name_of_other(&self, action: &Action) -> Option<String> {
+        let Action::Undo(service) = action else { return None };
+        Some(self.world.common().spec.services.get(usize::from(service.0))?.name.clone())
+    }
+
     pub(super) fn perform(&mut self, actions: &[Action]) {
         for action in actions {
             if *action == Action::Configure && self.world.is_configured_as_before() {
@@ -352,7 +357,7 @@ impl Branch {
             self.world.perform(action);
             self.note_exposure(action);
             self.database = self.world.database_view().unwrap_or_default();
-            let doing = self.world.database_does();
+            let doing = self.name_of_other(action).or_else(|| self.world.database_does());
             self.note(Lane::Cluster, || describe(action, doing.as_deref()));
         }
     }
@@ -439,6 +444,7 @@ fn percent(share: f64) -> String {
 fn describe(action: &Action, doing: Option<&str>) -> String {
     match action {
         Action::Database(asked) => describe_database(asked, doing),
+        Action::Undo(_) => format!("{} goes back to what it ran before", doing.unwrap_or("another service")),
         Action::Route(crate::effect::Routing::Weighted) => "traffic is split by weight".to_owned(),
         Action::Route(crate::effect::Routing::Clients) => "clients look up where they go".to_owned(),
         Action::Route(crate::effect::Routing::Registry) => {

@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use crate::effect::{
     Disturbance, MonitoringDisturbance, PeopleDisturbance, Revision, RollbackDisturbance, ServiceId,
+    WorldDisturbance,
 };
-use crate::fault::{Effect, Fault, Resolution};
+use crate::fault::{Effect, Fault, Resolution, elsewhere};
 use crate::people::Reaction;
 use crate::quantity::Ratio;
 use crate::rng::Key;
-use crate::rollback::RollbackConditions;
+use crate::rollback::{RollbackConditions, Services};
 use crate::scenario::Scenario;
+use crate::scenario::group::Companion;
 use crate::time::SimTime;
 use crate::world::spec::{Timed, TimedDisturbance};
 
@@ -21,8 +23,10 @@ use super::person::FAILED_COMMAND;
 pub struct Draw {
     /// Confounders of the world, in force in every branch.
     pub confounders: Arc<[TimedDisturbance]>,
-    /// Faults of the change.
+    /// Faults of the change, and the releases of its companions.
     pub faults: Arc<[TimedDisturbance]>,
+    /// The same without the faults: the releases of its companions.
+    pub releases: Arc<[TimedDisturbance]>,
     /// What monitoring suffers whatever the release, in every branch.
     pub monitoring: Vec<Timed<MonitoringDisturbance>>,
     /// What it suffers in the bad twin: the same, and what the change does to it.
@@ -73,20 +77,37 @@ impl Draw {
             of_other(&revision.faults.iter().enumerate().flat_map(begin).collect::<Vec<_>>())
         });
         let of_past = of_past.collect();
-        let onset = faults.iter().map(|f| f.from).min();
+        let mut releases: Vec<Effect> = Vec::new();
+        let mut beside: Vec<Effect> = Vec::new();
+        for companion in &scenario.companions {
+            let released = released(companion, (key, deploy_at), &service, &mut drawn);
+            releases.push(released.0);
+            beside.extend(released.1);
+        }
+        let onset = faults.iter().chain(&beside).map(|f| f.from).min();
         let mut rollback = scenario.rollback_conditions.clone();
+        rollback.services = Services {
+            names: scenario.world.services.iter().map(|service| service.name.clone()).collect(),
+            target: scenario.world.target,
+        };
         if let Some(people) = &scenario.people {
             rollback.without_evidence = people.without_evidence;
             rollback.person_after = Reaction::draw(people, key, FAILED_COMMAND).total();
         }
         confounders.iter().for_each(|effect| bend(&mut rollback, &effect.what));
         let mut rollback_when_bad = rollback.clone();
-        faults.iter().for_each(|effect| bend(&mut rollback_when_bad, &effect.what));
+        faults.iter().chain(&beside).for_each(|effect| bend(&mut rollback_when_bad, &effect.what));
         Draw {
             monitoring: confounders.iter().filter_map(monitoring).collect(),
-            monitoring_when_bad: confounders.iter().chain(&faults).filter_map(monitoring).collect(),
+            monitoring_when_bad: confounders
+                .iter()
+                .chain(&faults)
+                .chain(&beside)
+                .filter_map(monitoring)
+                .collect(),
             confounders: world(&confounders),
-            faults: world(&faults),
+            faults: world(&[&releases[..], &faults, &beside].concat()),
+            releases: world(&releases),
             rollback: Arc::new(rollback),
             rollback_when_bad: Arc::new(rollback_when_bad),
             of_past,
@@ -95,6 +116,27 @@ impl Draw {
             drawn,
         }
     }
+}
+
+/// The release of a companion, and what is wrong with its new revision.
+fn released(
+    companion: &Companion,
+    (key, deploy_at): (Key, SimTime),
+    service: &dyn Fn(&str) -> Option<ServiceId>,
+    drawn: &mut Vec<(String, f64)>,
+) -> (Effect, Vec<Effect>) {
+    let own = companion.service;
+    let mut at = Resolution { key, path: &companion.path, deploy_at, service, drawn };
+    let from = deploy_at + at.duration("at", &companion.at);
+    let what = Disturbance::World(WorldDisturbance::Deploys { service: own, by: companion.by });
+    let mut faults = Vec::new();
+    for (index, fault) in companion.faults.iter().enumerate() {
+        let path = format!("{}.faults[{index}]", companion.path);
+        let mut at = Resolution { key, path: &path, deploy_at: from, service, drawn: &mut *at.drawn };
+        let effects = fault.as_dyn().resolve(&mut at);
+        faults.extend(effects.into_iter().map(|effect| elsewhere(own, effect)));
+    }
+    (Effect { from, until: SimTime::NEVER, what }, faults)
 }
 
 fn world(effects: &[Effect]) -> Arc<[TimedDisturbance]> {

@@ -132,7 +132,7 @@ impl<'a> Fate<'a> {
         let mut put = |index: usize, decision: Option<DecisionRecord>, course: &Arc<Course>| {
             let (Some(run), Some(player)) = (runs.get_mut(index), players.get(index)) else { return };
             let (player, course) = (player.player.clone(), Arc::clone(course));
-            *run = Some(RunRecord { player, decision, miss: None, false_cause: None, course });
+            *run = Some(RunRecord { player, decision, miss: None, false_cause: None, blames: None, course });
         };
         for rider in &self.finished.branch.riders {
             let course = Arc::new(self.course(rider.decision.as_ref(), rider.into()));

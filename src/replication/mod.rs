@@ -42,7 +42,6 @@ use crate::strategy::support::migrating::Migrating;
 use crate::strategy::{Signal, Strategy};
 use crate::time::SimTime;
 use crate::world::World;
-use crate::world::spec::TimedDisturbance;
 
 use baseline::{Baseline, Warm};
 use branch::{Branch, Rider};
@@ -105,6 +104,8 @@ pub fn replicate(prepared: &Prepared, replication: u32, options: Options) -> Rep
         bad.touched = bad.touched.saturating_sub(std::mem::take(&mut healthy.touched));
         if !options.no_blame {
             blame::false_causes(prepared, (replication, options), scouted.plan, &mut healthy.runs);
+            let asked = (replication, options);
+            blame::wrong_changes(prepared, asked, scouted.plan, &mut bad.runs, &healthy.runs);
         }
         let (rollout, counted_until) = (scouted.plan.label.clone(), counted_until.as_nanos());
         rollouts.push(RolloutRecord { rollout, counted_until, no_deploy, bad, healthy });
@@ -151,6 +152,7 @@ fn bare(prepared: &Prepared, replication: u32, setting: &Setting) -> Replication
         horizon_at: setting.horizon_at.as_nanos(),
         mean_rate: scenario.mean_rate(),
         could_not_start: None,
+        other_changes: scenario.circumstances().iter().any(|(_, _, member)| member.is_other_change()),
         draws: setting.draw.drawn.clone(),
         rollouts: Vec::new(),
     }
@@ -172,10 +174,6 @@ fn warm_up(prepared: &Prepared, setting: &Setting) -> Warm {
     Warm::up(setting, world, Station::new(&prepared.needs))
 }
 
-fn no_faults() -> Arc<[TimedDisturbance]> {
-    Arc::new([])
-}
-
 /// The branch on which a twin begins, the moment after the deploy.
 fn begin(
     setting: &Setting,
@@ -186,7 +184,8 @@ fn begin(
     baseline: Option<&Baseline>,
 ) -> Branch {
     let mut world = warm.world.clone();
-    let faults = if bad { Arc::clone(&setting.draw.faults) } else { no_faults() };
+    let draw = &setting.draw;
+    let faults = Arc::clone(if bad { &draw.faults } else { &draw.releases });
     world.begin_counting(baseline.and_then(|b| b.outcomes.clone()), baseline.is_none());
     if let Some(baseline) = baseline {
         world.compare_with_downtime(Arc::clone(&baseline.down));
@@ -393,6 +392,7 @@ impl Tree<'_> {
         if let Some(rehearsal) = &self.setting.rehearsed[usize::from(bad)] {
             lines.insert(0, entry(self.setting.deploy_at, rehearsal.sentence()));
         }
+        lines.extend(self.setting.other_releases().into_iter().map(|(at, text)| entry(at, text)));
         if let Some(at) = first_harm {
             lines.push(entry(at, "first harmed request".to_owned()));
         }

@@ -101,7 +101,8 @@ pub struct PrepareOptions {
 
 /// The services as monitoring knows them.
 fn names(scenario: &Scenario) -> WorldNames {
-    WorldNames { returns: scenario.rollback_conditions.may_bring_others(), ..WorldNames::of(&scenario.world) }
+    let returns = scenario.rollback_conditions.may_bring_others();
+    WorldNames { returns, released: scenario.released(), ..WorldNames::of(&scenario.world) }
 }
 
 impl Prepared {

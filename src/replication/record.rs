@@ -61,6 +61,9 @@ pub struct ReplicationRecord {
     /// no rollouts and is in no rate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub could_not_start: Option<String>,
+    /// Whether somebody else changes something meanwhile: releases another service, changes the infrastructure or data.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub other_changes: bool,
     /// The numbers drawn once for this replication, by document path.
     pub draws: Vec<(String, f64)>,
     /// One entry per distinct rollout.
@@ -155,6 +158,9 @@ pub struct RunRecord {
     /// In the healthy twin, when the policy rolled back: the first confounder whose removal under the same keys makes
     /// the rollback vanish, or `noise`.
     pub false_cause: Option<Arc<str>>,
+    /// The change of somebody else because of which this release was rolled back: the rollback vanishes without it under
+    /// the same keys, and is there without the fault of the release. Absent if there is none.
+    pub blames: Option<Arc<str>>,
     /// Everything else.
     pub course: Arc<Course>,
 }

@@ -78,6 +78,7 @@ fn play_pass(staging: &Prepared, setting: &Setting, (bad, roll_back_at): (bool, 
         onset: None,
         truth: Truth { first_harm: None },
         merge: false,
+        decisions_only: false,
     };
     let nobody = super::rider(0, &plan.players[0], setting, setting.horizon_at);
     let mut branch = super::begin(setting, &warm, plan, bad, vec![nobody], Some(&baseline));

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use crate::effect::WorldDisturbance;
 use crate::people::{People, reaction};
 use crate::rng::Key;
 use crate::rollback::Lessons;
 use crate::scenario::Scenario;
 use crate::telemetry::sampler::Sampler;
 use crate::time::{SimDuration, SimTime};
+use crate::world::spec::TimedDisturbance;
 use crate::world::{Common, climate::Climate};
 
 use super::draw::Draw;
@@ -95,6 +97,26 @@ impl Setting {
     /// The scrapes of a twin.
     pub fn sampler(&self, bad: bool) -> &Sampler {
         if bad { &self.sampler_when_bad } else { &self.sampler }
+    }
+
+    /// What becomes of services beside the target, in words: those of the change and other teams' own.
+    pub fn other_releases(&self) -> Vec<(SimTime, String)> {
+        let deploys = |whose: &'static str, list: &[TimedDisturbance]| {
+            let of = move |one: &TimedDisturbance| match one.what {
+                WorldDisturbance::Deploys { service, .. } => {
+                    let name = &self.common.spec.services[usize::from(service.0)].name;
+                    let begins = (one.from, format!("{name} is released too, {whose}"));
+                    let ends = (one.until, format!("{name} is taken back by its own team"));
+                    vec![begins, ends]
+                }
+                _ => Vec::new(),
+            };
+            list.iter().flat_map(of).collect::<Vec<_>>()
+        };
+        let mut lines = deploys("with the change", &self.draw.releases);
+        lines.extend(deploys("by another team", &self.draw.confounders));
+        lines.retain(|(at, _)| *at < self.end);
+        lines
     }
 
     /// Whether somebody who is paged acts.

@@ -66,6 +66,10 @@ pub struct StoredRun {
     /// In the healthy twin, when the policy rolled back: the first confounder whose removal under the same keys makes
     /// the rollback vanish, or `noise`.
     false_cause: Option<Arc<str>>,
+    /// The change of somebody else because of which this release was rolled back: the rollback vanishes without it under
+    /// the same keys, and is there without the fault of the release. Absent if there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    blames: Option<Arc<str>>,
     /// Sentences and events, only when a timeline was asked for.
     timeline: Vec<TimelineEntry>,
     /// The truth, scrape by scrape, only when a timeline was asked for.
@@ -74,7 +78,7 @@ pub struct StoredRun {
 
 impl From<RunRecord> for StoredRun {
     fn from(run: RunRecord) -> Self {
-        let RunRecord { player, decision, miss, false_cause, course } = run;
+        let RunRecord { player, decision, miss, false_cause, blames, course } = run;
         let Course {
             rollback,
             further,
@@ -118,6 +122,7 @@ impl From<RunRecord> for StoredRun {
             checks,
             miss,
             false_cause,
+            blames,
             timeline,
             trace,
         }
@@ -148,6 +153,7 @@ impl From<StoredRun> for RunRecord {
             checks,
             miss,
             false_cause,
+            blames,
             timeline,
             trace,
         } = stored;
@@ -172,6 +178,6 @@ impl From<StoredRun> for RunRecord {
             timeline,
             trace,
         };
-        RunRecord { player, decision, miss, false_cause, course: Arc::new(course) }
+        RunRecord { player, decision, miss, false_cause, blames, course: Arc::new(course) }
     }
 }

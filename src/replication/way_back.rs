@@ -123,6 +123,7 @@ impl Branch {
             let way = WayBack { conditions: Arc::new(conditions), ..way.as_ref().clone() };
             return self.fix_forward(&Arc::new(way));
         }
+        self.world.halt_companions();
         let view = self.view();
         let execution = Execution::begin(procedure, Arc::clone(&way.conditions), &self.log, way.key, &view);
         self.go_back(execution, way);
@@ -158,7 +159,7 @@ impl Branch {
         let target = Shelf { history: &sync.history, log: &self.log }.target(Which::New);
         let order = Order {
             name: "sync",
-            steps: KubectlUndo::default().plan(),
+            steps: KubectlUndo::default().plan(&sync.services),
             ..Order::of(&ProcedureSpec::KubectlUndo(KubectlUndo::default()), Arc::new(sync), way.key)
         };
         self.note(Lane::Cluster, || "a sync puts the new revision back".to_owned());
@@ -255,7 +256,10 @@ impl Branch {
             rollback.drained = Some(now);
         }
         let set = rollback.execution.lands_on();
-        let is_back = set.revision() != Revision::Candidate && self.world.is_carried_by(set);
+        let others = rollback.execution.others();
+        let others_are_back = self.world.others_back() & others == others;
+        let target_is_back = || set.revision() != Revision::Candidate && self.world.is_carried_by(set);
+        let is_back = others_are_back && (rollback.execution.spares_target() || target_is_back());
         if rollback.restored.is_none() && is_back {
             rollback.restored = Some(now);
             self.note(Lane::Rollback, || "restored: traffic and capacity as before the deploy".to_owned());

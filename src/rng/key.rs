@@ -109,6 +109,8 @@ pub enum Purpose {
     NoiseSpikes = 42,
     /// Which requests meet what a release has left behind, and which clients hold it.
     Residue = 43,
+    /// Which requests use what changed between two revisions.
+    Skew = 47,
 }
 
 /// A digest of (seed, scenario, replication, entity, purpose, number ...): the name of a random decision.

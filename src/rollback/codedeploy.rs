@@ -9,7 +9,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{PlannedStep, Procedure, StepKind};
+use super::{PlannedStep, Procedure, Services, StepKind};
 use crate::catalogue::Entry;
 use crate::strategy::support::replicas::{Amount, Bounds};
 use crate::time::SimDuration;
@@ -68,7 +68,7 @@ impl Codedeploy {
 }
 
 impl Procedure for Codedeploy {
-    fn plan(&self) -> Vec<PlannedStep> {
+    fn plan(&self, _: &Services) -> Vec<PlannedStep> {
         let mut plan = Vec::new();
         if !self.alarm_clears.is_zero() {
             plan.push(PlannedStep::new("wait for the alarm to clear", self.alarm_clears, StepKind::Wait));

@@ -8,7 +8,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{PlannedStep, Procedure, StepKind};
+use super::{PlannedStep, Procedure, Services, StepKind};
 use crate::catalogue::Entry;
 use crate::strategy::support::replicas::{Amount, Bounds};
 use crate::time::SimDuration;
@@ -47,7 +47,7 @@ impl Entry for ComposeRollback {
 }
 
 impl Procedure for ComposeRollback {
-    fn plan(&self) -> Vec<PlannedStep> {
+    fn plan(&self, _: &Services) -> Vec<PlannedStep> {
         let batch =
             if self.parallelism == 0 { Amount::Percent(100.0) } else { Amount::Pods(self.parallelism) };
         let none = Amount::Pods(0);

@@ -10,7 +10,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{PlannedStep, Procedure, StepKind};
+use super::{PlannedStep, Procedure, Services, StepKind};
 use crate::catalogue::Entry;
 use crate::effect::Pick;
 use crate::strategy::support::replicas::Bounds;
@@ -45,7 +45,7 @@ impl Entry for DatabaseRollback {
 }
 
 impl Procedure for DatabaseRollback {
-    fn plan(&self) -> Vec<PlannedStep> {
+    fn plan(&self, _: &Services) -> Vec<PlannedStep> {
         let step = |name: &'static str, what| PlannedStep::new(name, self.command, what);
         let mut plan = vec![step("stop the application", StepKind::StopApplication)];
         if self.schema {

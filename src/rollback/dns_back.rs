@@ -10,7 +10,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{PlannedStep, Procedure, StepKind, needs_clients_that_look};
+use super::{PlannedStep, Procedure, Services, StepKind, needs_clients_that_look};
 use crate::catalogue::Entry;
 use crate::effect::Routing;
 use crate::quantity::Ratio;
@@ -60,7 +60,7 @@ impl Entry for DnsBack {
 }
 
 impl Procedure for DnsBack {
-    fn plan(&self) -> Vec<PlannedStep> {
+    fn plan(&self, _: &Services) -> Vec<PlannedStep> {
         let drift = Drift { period: self.ttl, late: self.ignoring, late_period: self.stuck_for };
         let step = PlannedStep::new;
         vec![

@@ -10,7 +10,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{PlannedStep, Procedure, StepKind};
+use super::{PlannedStep, Procedure, Services, StepKind};
 use crate::catalogue::Entry;
 use crate::effect::Pick;
 use crate::rng::Distribution;
@@ -67,7 +67,7 @@ impl Entry for EmergencyRestore {
 }
 
 impl Procedure for EmergencyRestore {
-    fn plan(&self) -> Vec<PlannedStep> {
+    fn plan(&self, _: &Services) -> Vec<PlannedStep> {
         let step = |name: &'static str, what| PlannedStep::new(name, self.command, what);
         let mut plan = Vec::new();
         if let Some(answered) = &self.asks_for {

@@ -8,7 +8,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{PlannedStep, Procedure, StepKind, needs_clients_that_look};
+use super::{PlannedStep, Procedure, Services, StepKind, needs_clients_that_look};
 use crate::catalogue::Entry;
 use crate::effect::Routing;
 use crate::quantity::{Ratio, Weight};
@@ -74,7 +74,7 @@ impl Entry for FlagOff {
 }
 
 impl Procedure for FlagOff {
-    fn plan(&self) -> Vec<PlannedStep> {
+    fn plan(&self, _: &Services) -> Vec<PlannedStep> {
         vec![PlannedStep::new("turn the flag off", self.command, StepKind::DriftBack(self.ladder()))]
     }
 

@@ -4,7 +4,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{PlannedStep, Procedure, StepKind, needs_a_router};
+use super::{PlannedStep, Procedure, Services, StepKind, needs_a_router};
 use crate::catalogue::Entry;
 use crate::effect::Routing;
 use crate::time::SimDuration;
@@ -30,7 +30,7 @@ impl Entry for Flagger {
 }
 
 impl Procedure for Flagger {
-    fn plan(&self) -> Vec<PlannedStep> {
+    fn plan(&self, _: &Services) -> Vec<PlannedStep> {
         // A failed call is repeated on the next reconcile of the canary, 10 s later.
         let retry = SimDuration::from_secs(10);
         let step = |name: &'static str, what| PlannedStep::new(name, self.call, what).retried(retry);

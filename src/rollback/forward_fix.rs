@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::check::CheckSpec;
 use super::check::error_ratio::ErrorRatio;
-use super::{PlannedStep, Procedure, StepKind};
+use super::{PlannedStep, Procedure, Services, StepKind};
 use crate::catalogue::Entry;
 use crate::quantity::Ratio;
 use crate::rng::Distribution;
@@ -63,7 +63,7 @@ impl Procedure for ForwardFix {
         true
     }
 
-    fn plan(&self) -> Vec<PlannedStep> {
+    fn plan(&self, _: &Services) -> Vec<PlannedStep> {
         let desk = SimDuration::from_secs(2);
         let mut plan = vec![
             PlannedStep::new("write, review and build the fix", desk, StepKind::Wait)

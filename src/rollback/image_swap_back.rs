@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use super::check::CheckSpec;
 use super::check::health_endpoint::HealthEndpoint;
-use super::{Brings, PlannedStep, Procedure, StepKind, needs_one_pool};
+use super::{Brings, PlannedStep, Procedure, Services, StepKind, needs_one_pool};
 use crate::catalogue::Entry;
 use crate::effect::Routing;
 use crate::time::SimDuration;
@@ -76,7 +76,7 @@ impl Procedure for ImageSwapBack {
         }
     }
 
-    fn plan(&self) -> Vec<PlannedStep> {
+    fn plan(&self, _: &Services) -> Vec<PlannedStep> {
         let step = |name: &'static str, what| PlannedStep::new(name, self.command, what);
         let look = PlannedStep::new("look at it", self.sleep, StepKind::Check(self.check.clone()));
         if self.stop_first {

@@ -5,7 +5,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{PlannedStep, Procedure, StepKind};
+use super::{PlannedStep, Procedure, Services, StepKind};
 use crate::catalogue::Entry;
 use crate::strategy::support::replicas::Bounds;
 use crate::time::SimDuration;
@@ -33,7 +33,7 @@ impl Entry for KubectlUndo {
 }
 
 impl Procedure for KubectlUndo {
-    fn plan(&self) -> Vec<PlannedStep> {
+    fn plan(&self, _: &Services) -> Vec<PlannedStep> {
         let step = |name: &'static str, what| PlannedStep::new(name, self.command, what);
         vec![
             step("kubectl rollout undo", StepKind::RollBack(self.bounds)),

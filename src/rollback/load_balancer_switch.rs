@@ -8,7 +8,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{PlannedStep, Procedure, StepKind, needs_a_router};
+use super::{PlannedStep, Procedure, Services, StepKind, needs_a_router};
 use crate::catalogue::Entry;
 use crate::effect::Routing;
 use crate::time::SimDuration;
@@ -36,7 +36,7 @@ impl Entry for LoadBalancerSwitch {
 }
 
 impl Procedure for LoadBalancerSwitch {
-    fn plan(&self) -> Vec<PlannedStep> {
+    fn plan(&self, _: &Services) -> Vec<PlannedStep> {
         let mut plan = Vec::new();
         if self.make_sure {
             let up = StepKind::RestoreCapacity;

@@ -21,9 +21,11 @@ pub mod emergency_restore;
 pub mod flag_off;
 pub mod flagger;
 pub mod forward_fix;
+pub mod group_rollback;
 pub mod image_swap_back;
 pub mod kubectl_undo;
 pub mod load_balancer_switch;
+pub mod partial_rollback;
 pub mod recreate_back;
 pub mod registry_alias;
 pub mod registry_stage_swap;
@@ -47,13 +49,22 @@ pub use support::hands::Hands;
 pub use support::lessons::Lessons;
 pub use support::path::{DeployPath, OutOfReach};
 pub use support::registry::Transition;
+pub use support::services::Services;
 pub use support::step::{Command, PlannedStep, StepKind};
 pub use target::Brings;
 
 /// A way to roll back, with its parameters.
 pub trait Procedure: Send + Sync {
-    /// Its steps, in order.
-    fn plan(&self) -> Vec<PlannedStep>;
+    /// Its steps, in order; `services` are those of the world.
+    fn plan(&self, services: &Services) -> Vec<PlannedStep>;
+    /// The services it names, with their field; `None` if it acts on the target, whichever that is.
+    fn services(&self) -> Option<(&'static str, &[String])> {
+        None
+    }
+    /// Whether it has to name every service of the change.
+    fn takes_all(&self) -> bool {
+        false
+    }
     /// Why it cannot undo a rollout whose requests find their pods like this; `None` if it can.
     fn why_not(&self, _routing: Routing) -> Option<&'static str> {
         None
@@ -129,6 +140,8 @@ crate::catalogue! {
         registry_stage_swap => registry_stage_swap::RegistryStageSwap,
         registry_alias => registry_alias::RegistryAlias,
         upstream_swap => upstream_swap::UpstreamSwap,
+        group_rollback => group_rollback::GroupRollback,
+        partial_rollback => partial_rollback::PartialRollback,
     }
 }
 

@@ -7,7 +7,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{PlannedStep, Procedure, StepKind, needs_one_pool};
+use super::{PlannedStep, Procedure, Services, StepKind, needs_one_pool};
 use crate::catalogue::Entry;
 use crate::effect::Routing;
 use crate::time::SimDuration;
@@ -33,7 +33,7 @@ impl Entry for RecreateBack {
 }
 
 impl Procedure for RecreateBack {
-    fn plan(&self) -> Vec<PlannedStep> {
+    fn plan(&self, _: &Services) -> Vec<PlannedStep> {
         // The controller goes on by itself; nobody gives a second command.
         let retry = SimDuration::from_secs(10);
         vec![

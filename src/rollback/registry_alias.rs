@@ -8,7 +8,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{PlannedStep, Procedure, StepKind, Transition};
+use super::{PlannedStep, Procedure, Services, StepKind, Transition};
 use crate::catalogue::Entry;
 use crate::effect::Routing;
 use crate::strategy::model_registry::ModelRegistry;
@@ -48,7 +48,7 @@ impl Entry for RegistryAlias {
 }
 
 impl Procedure for RegistryAlias {
-    fn plan(&self) -> Vec<PlannedStep> {
+    fn plan(&self, _: &Services) -> Vec<PlannedStep> {
         let polling = Polling { poll: self.poll, load: self.load };
         // An alias is a stage that holds one version.
         let what = StepKind::Registry { transition: Transition::PromoteAlone, polling };

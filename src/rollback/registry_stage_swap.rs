@@ -13,7 +13,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{PlannedStep, Procedure, StepKind, Transition};
+use super::{PlannedStep, Procedure, Services, StepKind, Transition};
 use crate::catalogue::Entry;
 use crate::effect::Routing;
 use crate::quantity::Ratio;
@@ -80,7 +80,7 @@ impl Entry for RegistryStageSwap {
 }
 
 impl Procedure for RegistryStageSwap {
-    fn plan(&self) -> Vec<PlannedStep> {
+    fn plan(&self, _: &Services) -> Vec<PlannedStep> {
         let polling = Polling { poll: self.poll, load: self.load };
         let call = |name: &'static str, transition| {
             PlannedStep::new(name, self.command, StepKind::Registry { transition, polling })

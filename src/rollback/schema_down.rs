@@ -9,7 +9,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{PlannedStep, Procedure, StepKind};
+use super::{PlannedStep, Procedure, Services, StepKind};
 use crate::catalogue::Entry;
 use crate::strategy::support::replicas::Bounds;
 use crate::time::SimDuration;
@@ -39,7 +39,7 @@ impl Entry for SchemaDown {
 }
 
 impl Procedure for SchemaDown {
-    fn plan(&self) -> Vec<PlannedStep> {
+    fn plan(&self, _: &Services) -> Vec<PlannedStep> {
         let step = |name: &'static str, what| PlannedStep::new(name, self.command, what);
         let code = step("kubectl rollout undo", StepKind::RollBack(self.bounds));
         let schema = step("run the down-migrations", StepKind::SchemaBack);

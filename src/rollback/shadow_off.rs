@@ -6,7 +6,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{PlannedStep, Procedure, StepKind, needs_a_router};
+use super::{PlannedStep, Procedure, Services, StepKind, needs_a_router};
 use crate::catalogue::Entry;
 use crate::effect::Routing;
 use crate::time::SimDuration;
@@ -34,7 +34,7 @@ impl Entry for ShadowOff {
 }
 
 impl Procedure for ShadowOff {
-    fn plan(&self) -> Vec<PlannedStep> {
+    fn plan(&self, _: &Services) -> Vec<PlannedStep> {
         vec![
             PlannedStep::new("make sure of the old pods", SimDuration::ZERO, StepKind::RestoreCapacity),
             PlannedStep::new(

@@ -7,7 +7,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{PlannedStep, Procedure, StepKind, needs_a_router};
+use super::{PlannedStep, Procedure, Services, StepKind, needs_a_router};
 use crate::catalogue::Entry;
 use crate::effect::Routing;
 use crate::time::SimDuration;
@@ -42,7 +42,7 @@ impl Entry for SwitchBack {
 }
 
 impl Procedure for SwitchBack {
-    fn plan(&self) -> Vec<PlannedStep> {
+    fn plan(&self, _: &Services) -> Vec<PlannedStep> {
         let retry = SimDuration::from_secs(10);
         let step = |name: &'static str, command, what| PlannedStep::new(name, command, what).retried(retry);
         let mut plan = vec![

@@ -11,7 +11,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Command, PlannedStep, Procedure, StepKind};
+use super::{Command, PlannedStep, Procedure, Services, StepKind};
 use crate::catalogue::Entry;
 use crate::rng::Distribution;
 use crate::strategy::support::replicas::{Amount, Bounds};
@@ -53,7 +53,7 @@ impl Entry for TerraformReapply {
 }
 
 impl Procedure for TerraformReapply {
-    fn plan(&self) -> Vec<PlannedStep> {
+    fn plan(&self, _: &Services) -> Vec<PlannedStep> {
         let zero = SimDuration::ZERO;
         let plan = PlannedStep::new("plan", zero, StepKind::Wait).after(self.plan.clone());
         let mut apply =

@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use super::check::CheckSpec;
 use super::check::health_endpoint::HealthEndpoint;
-use super::{Command, PlannedStep, Procedure, StepKind, needs_a_router};
+use super::{Command, PlannedStep, Procedure, Services, StepKind, needs_a_router};
 use crate::catalogue::Entry;
 use crate::effect::Routing;
 use crate::quantity::Ratio;
@@ -127,7 +127,7 @@ impl UpstreamSwap {
 }
 
 impl Procedure for UpstreamSwap {
-    fn plan(&self) -> Vec<PlannedStep> {
+    fn plan(&self, _: &Services) -> Vec<PlannedStep> {
         let mut plan = Vec::new();
         if self.make_sure {
             let up = StepKind::RestoreCapacity;
@@ -159,7 +159,7 @@ mod tests {
     use super::*;
 
     fn reloads(swap: UpstreamSwap) -> Command {
-        let plan = swap.plan();
+        let plan = swap.plan(&Services::default());
         plan.iter().find(|step| step.moves_traffic()).expect("there is a reload").working
     }
 
@@ -179,7 +179,7 @@ mod tests {
     fn evidence_goes_with_what_is_removed_and_with_nothing_else() {
         let removes = |stops, removes| {
             let swap = UpstreamSwap { stops, removes, ..UpstreamSwap::default() };
-            swap.plan().iter().any(|step| step.removes_evidence)
+            swap.plan(&Services::default()).iter().any(|step| step.removes_evidence)
         };
         assert!(removes(true, true) && !removes(true, false) && !removes(false, true));
     }

@@ -7,7 +7,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{PlannedStep, Procedure, StepKind};
+use super::{PlannedStep, Procedure, Services, StepKind};
 use crate::catalogue::Entry;
 use crate::quantity::Weight;
 use crate::strategy::support::replicas::Bounds;
@@ -45,7 +45,7 @@ impl Entry for WavesBack {
 }
 
 impl Procedure for WavesBack {
-    fn plan(&self) -> Vec<PlannedStep> {
+    fn plan(&self, _: &Services) -> Vec<PlannedStep> {
         let pause = |wave: usize| if wave == 0 { self.command } else { self.pause };
         let partly = |(wave, left): (usize, &Weight)| {
             let what = StepKind::RollPartlyBack { left: left.ratio(), bounds: self.bounds };

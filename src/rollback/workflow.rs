@@ -8,7 +8,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{PlannedStep, Procedure, StepKind};
+use super::{PlannedStep, Procedure, Services, StepKind};
 use crate::catalogue::Entry;
 use crate::rng::Distribution;
 use crate::strategy::support::replicas::Bounds;
@@ -49,7 +49,7 @@ impl Entry for Workflow {
 }
 
 impl Procedure for Workflow {
-    fn plan(&self) -> Vec<PlannedStep> {
+    fn plan(&self, _: &Services) -> Vec<PlannedStep> {
         let wait = |name, law: &Distribution<SimDuration>| {
             PlannedStep::new(name, SimDuration::ZERO, StepKind::Wait).after(law.clone())
         };

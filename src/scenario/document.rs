@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::database::Database;
+use super::group::{Also, Skew};
 use super::history::HistoryDocument;
 use super::migrations::Migration;
 use super::model::Model;
@@ -259,6 +260,9 @@ pub struct Call {
     /// A cache that is looked into before the call is made; none if absent.
     #[serde(default)]
     pub cache: Option<Cache>,
+    /// Requests that fail while caller and callee run revisions that do not understand each other; none if absent.
+    #[serde(default)]
+    pub skew: Option<Skew>,
 }
 
 /// Repetitions after a failed attempt.
@@ -362,6 +366,8 @@ pub struct Change {
     pub bad: Ratio,
     /// The faults of the bad twin; all of them act.
     pub faults: Vec<FaultSpec>,
+    /// Services that are released as one change with the one that is rolled out, in both twins.
+    pub also: Vec<Also>,
     /// The migration of the schema that comes with the release, in both twins; it needs a `database`.
     pub migration: Option<Migration>,
     /// What people know about the change that no metric shows; decision trees ask for it.
@@ -451,7 +457,8 @@ impl Default for Retry {
 
 impl Default for Change {
     fn default() -> Self {
-        Change { bad: share(0.1), faults: Vec::new(), migration: None, facts: Facts::default() }
+        let faults = Vec::new();
+        Change { bad: share(0.1), faults, also: Vec::new(), migration: None, facts: Facts::default() }
     }
 }
 

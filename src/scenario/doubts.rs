@@ -31,7 +31,7 @@ pub(super) fn note(checker: &mut Checker<'_>, scenario: &Scenario) {
             "no release can be promoted in that time: make it longer",
         );
     }
-    if scenario.faults.is_empty() {
+    if !scenario.is_faulty() {
         let help = "add an entry to `change.faults`";
         checker.warning(
             "no-fault",

@@ -15,6 +15,7 @@ pub mod database;
 pub mod document;
 mod doubts;
 pub mod embedded;
+pub mod group;
 pub mod history;
 pub mod limits;
 pub mod migrations;

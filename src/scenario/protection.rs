@@ -354,6 +354,7 @@ pub(super) fn call(
         pause: pause(&call.retry),
         guards: (guards != Guards::default()).then_some(guards),
         cache: call.cache.map(|cache| resolve_cache(&mut at, cache, pods)),
+        skew: call.skew.map(super::group::Skew::resolved),
     };
     (options != CallOptions::default()).then(|| Box::new(options))
 }

@@ -7,14 +7,14 @@ use super::limits::{MAX_FAULTS, MAX_SPAN, MAX_TRAFFIC, MAX_USERS};
 use super::place::Places;
 use super::resolved::{FidelityChoice, Scenario};
 use super::{
-    budget, database, doubts, history, model, noise, people, protection, rehearsal, rollouts, services,
-    shapes,
+    budget, database, doubts, group, history, model, noise, people, protection, rehearsal, rollouts,
+    services, shapes,
 };
 use crate::catalogue::Catalogue;
 use crate::diagnostic::{Diagnostics, Source, did_you_mean};
 use crate::effect::ServiceId;
 use crate::fault::Fault;
-use crate::rollback::{DeployPath, Lessons, OutOfReach, RollbackConditions};
+use crate::rollback::{DeployPath, Lessons, OutOfReach, RollbackConditions, Services};
 use crate::telemetry::sampler::TelemetrySpec;
 use crate::time::SimDuration;
 use crate::world::spec::{SloSpec, TrafficSpec, WorldSpec};
@@ -98,6 +98,7 @@ pub fn resolve(document: &Document, name: &str, source: Source<'_>) -> Result<Re
     let database = database::resolve(&mut checker);
     let model = model::resolve(&mut checker);
     check_faults(&mut checker);
+    let companions = group::resolve(&mut checker);
     let telemetry = resolve_telemetry(&mut checker);
     let rollback_conditions = resolve_conditions(&mut checker);
     let people = people::resolve(&mut checker);
@@ -125,6 +126,7 @@ pub fn resolve(document: &Document, name: &str, source: Source<'_>) -> Result<Re
         watch: document.watch,
         base_rate: document.change.bad,
         faults: with_paths("change.faults", &document.change.faults),
+        companions,
         confounders: with_paths("confounders", &document.confounders),
         surroundings: with_paths("surroundings", &document.surroundings),
         rollout: rollout.strategy,
@@ -222,6 +224,7 @@ fn check_faults(checker: &mut Checker<'_>) {
     let document = checker.document;
     for (path, count) in [
         (["change", "faults"].as_slice(), document.change.faults.len()),
+        (["change", "also"].as_slice(), document.change.also.len()),
         (["confounders"].as_slice(), document.confounders.len()),
         (["surroundings"].as_slice(), document.surroundings.len()),
     ] {
@@ -316,6 +319,7 @@ fn resolve_conditions(checker: &mut Checker<'_>) -> RollbackConditions {
         reverted_after: conditions.reverted_after,
         path,
         hands: None,
+        services: Services::default(),
         fix: fix.clone(),
     }
 }

@@ -1,7 +1,9 @@
 //! A scenario with every name looked up and every default filled in.
 
+use super::group::Companion;
 use super::rehearsal::Rehearsal;
 use crate::catalogue::Catalogue;
+use crate::effect::ServiceId;
 use crate::fault::{ConfounderSpec, Fault, FaultSpec, SurroundingSpec};
 use crate::people::People;
 use crate::policy::Facts;
@@ -49,6 +51,8 @@ pub struct Scenario {
     pub base_rate: Ratio,
     /// Faults of the change, with their path in the document.
     pub faults: Vec<(String, FaultSpec)>,
+    /// Services that are released as one change with the target.
+    pub companions: Vec<Companion>,
     /// Confounders, in document order, with their path.
     pub confounders: Vec<(String, ConfounderSpec)>,
     /// Chaos of the surroundings, in document order, with its path.
@@ -112,6 +116,9 @@ impl Scenario {
         let faults = self.faults.iter().map(|(path, fault)| (path.as_str(), fault.name(), fault.as_dyn()));
         let past = self.rollback_conditions.history.past.iter().flat_map(|revision| &revision.faults);
         let past = past.map(|fault| ("history", fault.name(), fault.as_dyn()));
+        if let Some(why) = self.why_released_with_requests() {
+            return Some(why);
+        }
         for (path, name, member) in faults.chain(past).chain(self.circumstances()) {
             if let Some(why) = member.needs_requests() {
                 return Some(format!("under `{name}` ({path}) {why}"));
@@ -158,6 +165,29 @@ impl Scenario {
         }
         let patient = self.world.traffic.iter().find(|t| t.timeout.is_some());
         patient.map(|t| format!("users of `{}` time out", t.name))
+    }
+
+    /// Whether anything is wrong with the bad release: with its target, or with a service that is released with it.
+    pub fn is_faulty(&self) -> bool {
+        !self.faults.is_empty() || self.companions.iter().any(|companion| !companion.faults.is_empty())
+    }
+
+    /// Services beside the target that get a new revision: with the release, or by another team's.
+    pub fn released(&self) -> Vec<ServiceId> {
+        let index = |name: &str| self.world.services.iter().position(|service| service.name == name);
+        let others = self.confounders.iter().filter_map(|(_, confounder)| match confounder {
+            ConfounderSpec::OtherDeploy(other) => index(&other.service).map(|index| ServiceId(index as u16)),
+            _ => None,
+        });
+        self.companions.iter().map(|companion| companion.service).chain(others).collect()
+    }
+
+    /// Which service is released beside the target, in words: requests meet two revisions of it, which only single
+    /// requests do.
+    fn why_released_with_requests(&self) -> Option<String> {
+        let service = *self.released().first()?;
+        let name = &self.world.services[usize::from(service.0)].name;
+        Some(format!("`{name}` is released too, so that requests meet two revisions of it"))
     }
 
     /// Why the locks of the migration need single requests: who waits for one keeps its place in a pod.
@@ -209,6 +239,9 @@ impl Scenario {
     /// Why the flow level cannot play this at all, not even roughly; `None` when it can.
     pub fn why_never_flow(&self) -> Option<String> {
         let calling = self.world.services.iter().find(|service| !service.calls.is_empty());
+        if let Some(why) = self.why_released_with_requests() {
+            return Some(why);
+        }
         calling.map(|service| format!("`{}` calls other services", service.name)).or_else(|| self.people())
     }
 }

@@ -1,6 +1,7 @@
 //! What is rolled out and how: weights that rise, steps that can be taken.
 
 use super::document::Rollout;
+use super::group;
 use super::resolve::Checker;
 use crate::catalogue::Catalogue;
 use crate::effect::ServiceId;
@@ -67,6 +68,7 @@ fn check_strategy(checker: &mut Checker<'_>, rollout: &Rollout) {
 fn check_procedure(checker: &mut Checker<'_>, rollout: &Rollout) {
     let Some(procedure) = &rollout.rollback else { return };
     check_registry(checker, rollout, procedure);
+    group::check_procedure(checker, rollout, procedure);
     if let Some(why) = procedure.why_not(rollout.strategy.as_dyn().routing()) {
         let (way, kind) = (procedure.name(), rollout.strategy.name());
         let fact = format!("`{way}` cannot undo a rollout of the kind `{kind}`: {why}");

@@ -96,6 +96,12 @@ pub struct Case {
     pub false_rollback: bool,
     /// What made it do so.
     pub false_cause: Option<Arc<str>>,
+    /// Whether somebody else changed something meanwhile.
+    pub others: bool,
+    /// Whether the bad release was decided against.
+    pub decided: bool,
+    /// Because of whose change the bad and the healthy release were rolled back, where it was not their own.
+    pub blames: [Option<Arc<str>>; 2],
     /// Harm in the bad twin.
     pub harm: Harm,
     /// Harm in the healthy twin.
@@ -173,6 +179,9 @@ pub fn case(
         detection: detection(fate, bad.first_harm, decided_at, meta.watch, rollout.counted_until),
         false_rollback,
         false_cause: if false_rollback { healthy_run.false_cause.clone() } else { None },
+        others: record.other_changes,
+        decided: decided_at.is_some(),
+        blames: [bad_run.blames.clone(), healthy_run.blames.clone()],
         harm: bad_run.harmed,
         healthy_harm: healthy_run.harmed,
         users: bad_run.users_harmed,

@@ -6,6 +6,7 @@
 //! Traps: the rates of bad releases leave out those that did no harm; the base rate is a weight of mixed figures only;
 //! players on different rollouts have different reference players and say so in [`Row::rollout`].
 
+pub mod blame;
 pub mod case;
 pub mod cost;
 #[cfg(test)]

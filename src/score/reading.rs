@@ -7,6 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::blame::blame_sentence;
 use super::case::{Case, Fate, harmed};
 use super::cost::KINDS;
 use super::efficacy::mixed_regret;
@@ -215,7 +216,7 @@ fn also(
     let failed = failed_sentence(strata);
     let kind = |sentence: &str| sentence.split(' ').next().map(str::to_owned);
     let others = [miss, alarm].into_iter().flatten().filter(|sentence| kind(sentence) != kind(told));
-    others.chain(failed).chain(silent_sentence(strata)).collect()
+    others.chain(failed).chain(silent_sentence(strata)).chain(blame_sentence(strata)).collect()
 }
 
 /// Rollbacks of bad releases that nobody was told of, where that is known.

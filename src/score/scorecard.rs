@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::blame::{Blame, blame};
 use super::cost::CostWeights;
 use super::detection::{Detection, detection};
 use super::efficacy::{self, Cost, Difference, Ranked, Sensitivity, cost, helpful, ranks, sensitivity};
@@ -123,6 +124,9 @@ pub struct Row {
     pub cost: Cost,
     /// Percent of what the best known saves against doing nothing.
     pub efficacy: Estimate,
+    /// Whom it blames; absent where nobody else changes anything, and for reference players.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blame: Option<Blame>,
     /// Causes of misses and false rollbacks.
     pub why: Why,
     /// Rank among the policies; pooled rows of policies only.
@@ -277,6 +281,8 @@ fn row(
         promotion_delay: promotion_delay(strata),
         cost: cost(strata, &prices),
         efficacy: efficacy::efficacy(strata, &prices),
+        // References do not look at anything, so they blame nobody.
+        blame: policy.and_then(|_| blame(strata)),
         why: why(strata, policy),
         rank: None,
         sensitivity: Vec::new(),

@@ -74,7 +74,14 @@ fn run(player: Player) -> RunRecord {
         timeline: Vec::new(),
         trace: Vec::new(),
     };
-    RunRecord { player, decision: None, miss: None, false_cause: None, course: Arc::new(course) }
+    RunRecord {
+        player,
+        decision: None,
+        miss: None,
+        false_cause: None,
+        blames: None,
+        course: Arc::new(course),
+    }
 }
 
 fn harming(mut run: RunRecord, failed: u64) -> RunRecord {
@@ -191,6 +198,7 @@ pub(crate) fn record(scenario: &str, replication: u32, plays: &[(&str, Bad, Heal
     };
     ReplicationRecord {
         could_not_start: None,
+        other_changes: false,
         format: FORMAT,
         scenario: scenario.to_owned(),
         replication,

@@ -64,10 +64,7 @@ impl World {
     /// Whether the readiness and the liveness check of this instant fail because of the code of the pod.
     pub(super) fn failed_checks(&self, process: Process) -> [bool; 2] {
         let pod = &self.cluster.pods[process.pod as usize];
-        if pod.key.service != self.common.spec.target {
-            return [false; 2];
-        }
-        let shares = self.conditions.failing_probes(pod.revision());
+        let shares = self.conditions.failing_probes(pod.key.service, pod.revision());
         if shares == [0.0; 2] {
             return [false; 2];
         }

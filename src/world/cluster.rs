@@ -8,6 +8,7 @@
 //! are keyed by (service, set, ordinal, incarnation), so the n-th new pod starts as fast in every branch.
 
 use super::conditions::Conditions;
+use super::deployments::Deployment;
 use super::event::{Event, ExitReason, Process, class};
 use super::instruments::PodKey;
 use super::pod::{Pod, PodState};
@@ -58,10 +59,14 @@ pub struct Cluster {
     pub changed: bool,
     /// Who decides on the number of pods, by service; `None` = nobody but its rollout.
     pub(super) scalers: Vec<Option<Scalers>>,
-    /// Multiplier of the time new pods take to start, by revision.
-    pub startup: [f64; Revision::COUNT],
     /// Whether the registry of models names no version, so that nobody who starts has anything to serve.
     nothing_to_load: bool,
+    /// Multiplier of the time new pods take to start, by service and revision.
+    pub startup: Vec<[f64; Revision::COUNT]>,
+    /// Services that are released beside the target, by [`ServiceId`].
+    pub(super) deployments: Vec<Option<Deployment>>,
+    /// Whether the third revision of the target mends the new one, and so speaks as it does.
+    pub third_is_fix: bool,
     weight_seq: u32,
     /// One key a service, by its name: other services coming or going change nobody's luck.
     keys: Vec<Key>,
@@ -81,8 +86,10 @@ impl Cluster {
             min_ready: SimDuration::ZERO,
             changed: false,
             scalers: spec.services.iter().map(Scalers::of).collect(),
-            startup: [1.0; Revision::COUNT],
             nothing_to_load: false,
+            startup: vec![[1.0; Revision::COUNT]; spec.services.len()],
+            deployments: vec![None; spec.services.len()],
+            third_is_fix: false,
             weight_seq: 0,
             keys: spec.services.iter().map(|s| key.entity(&s.name)).collect(),
         };
@@ -189,6 +196,7 @@ impl Cluster {
             Action::SyntheticLoad(rate) => self.synthetic_load = rate,
             // No pod and no router minds.
             Action::Configure | Action::Database(_) => {}
+            Action::Undo(service) => self.undo(service),
         }
     }
 
@@ -217,7 +225,7 @@ impl Cluster {
             let boot = spec.services[index]
                 .startup
                 .quantile(self.pod_key(pod).purpose(Purpose::Startup).uniform_open());
-            let boot = boot * self.startup[name.revision() as usize];
+            let boot = boot * self.startup[index][name.revision() as usize];
             let at = now + SimDuration::from_secs_f64(boot);
             agenda.schedule(at, class::CLUSTER, Event::PodStarted(self.process(pod)));
         }
@@ -310,16 +318,23 @@ impl Cluster {
             return;
         }
         let revision = pod.revision();
-        let is_target = pod.key.service == spec.target;
-        if is_target && let Some(mean) = conditions.crash_uptime(revision) {
-            let uptime = mean.scale(-libm::log(key.purpose(Purpose::Fault).uniform_open()));
-            agenda.schedule(now + uptime, class::CLUSTER, Event::PodExit(process, ExitReason::Crash));
+        let id = pod.key.service;
+        let uptime = |mean: SimDuration| mean.scale(-libm::log(key.purpose(Purpose::Fault).uniform_open()));
+        if let Some(mean) = conditions.crash_uptime(id, revision) {
+            agenda.schedule(now + uptime(mean), class::CLUSTER, Event::PodExit(process, ExitReason::Crash));
         }
-        let service = &spec.services[pod.key.service.0 as usize];
+        if let Some(mean) = conditions.poisoned(id) {
+            agenda.schedule(
+                now + uptime(mean),
+                class::CLUSTER,
+                Event::PodExit(process, ExitReason::Poisoned),
+            );
+        }
+        let service = &spec.services[id.0 as usize];
         // Pods do not fill up in step: each has up to a tenth more or less room.
         let room = (service.memory_limit.get() as f64 - service.memory_base.get() as f64)
             * (0.9 + 0.2 * key.purpose(Purpose::Resource).uniform());
-        let own = if is_target { conditions.leak(revision) } else { 0.0 };
+        let own = conditions.leak(id, revision);
         let pressure = conditions.memory_pressure(pod.key);
         let pressure = pressure.map_or(0.0, |after| room.max(0.0) / after.as_secs_f64().max(1.0));
         let was_filling = pod.leak_rate > 0.0;
@@ -446,9 +461,14 @@ impl Cluster {
     /// Whether it takes no look at a request to know that it goes to the stable destination: pods are found by their
     /// endpoints, and no others are ready. `false` means nothing.
     pub(super) fn serves_only_stable(&self, target: ServiceId) -> bool {
-        let sets = &self.sets[target.0 as usize];
+        self.routing == Routing::Endpoints && self.serves_only_stable_pods(target)
+    }
+
+    /// Whether no pods of a service are ready but those behind its stable destination.
+    pub(super) fn serves_only_stable_pods(&self, service: ServiceId) -> bool {
+        let sets = &self.sets[service.0 as usize];
         let unready = |set: SetName| sets[set.index()].ready.is_empty();
-        self.routing == Routing::Endpoints && unready(SetName::New) && unready(SetName::Baseline)
+        unready(SetName::New) && unready(SetName::Baseline)
     }
 
     /// As [`Cluster::shares`], of all requests: the cohort that a rule matches goes to the candidate.
@@ -496,6 +516,7 @@ impl Cluster {
             routing: self.routing,
             hold,
             database: None,
+            others_back: self.others_back(spec),
         }
     }
 
@@ -529,6 +550,7 @@ impl Cluster {
         let sets = &self.sets[spec.target.0 as usize];
         self.is_restored(spec)
             && SetName::ALL.iter().all(|s| *s == SetName::Old || sets[s.index()].members.is_empty())
+            && self.others_are_clean(spec)
             && self.synthetic_load == 0.0
             && !self.nothing_to_load
             && self.split == self.asked

@@ -27,6 +27,8 @@ use crate::time::{SimDuration, SimTime};
 /// The disturbances of one branch.
 #[derive(Clone, Debug)]
 pub struct Conditions {
+    /// The service that is rolled out: what names a revision is about its code.
+    target: ServiceId,
     confounders: Arc<[TimedDisturbance]>,
     faults: Arc<[TimedDisturbance]>,
     /// What is wrong with the third revision, once it exists.
@@ -63,22 +65,34 @@ impl Slowness {
 struct Acting {
     /// By service: share of requests that their shared dependencies let through.
     dependency_good: Vec<f64>,
-    /// By revision.
-    revisions: [OfRevision; Revision::COUNT],
+    /// By service and revision.
+    revisions: Vec<[OfRevision; Revision::COUNT]>,
     /// Cold pods.
     cold: Vec<Warming>,
     /// By service: share of requests that wait for something outside, and how many seconds.
     waits: Vec<(f64, f64)>,
-    /// Whether the candidate writes keys of cache entries in its own way.
-    new_cache_keys: bool,
-    /// What hits some pods, users or edges only, with its place among all disturbances.
-    special: Vec<(usize, WorldDisturbance)>,
+    /// Services whose candidate writes keys of cache entries in its own way, by [`ServiceId::bit`].
+    new_cache_keys: u64,
+    /// What hits some pods, users or edges only.
+    special: Vec<Special>,
+    /// By service: mean time until something it reads ends a process.
+    poison: Vec<Option<SimDuration>>,
     /// What befalls steps of a migration that begin now.
     migration: Trouble,
     /// What is wrong with models and their inputs.
     model: Bent,
     /// What processes find missing in their environment.
     missing: Vec<Missing>,
+}
+
+/// A disturbance that hits some pods, users or edges only.
+#[derive(Clone, Debug)]
+struct Special {
+    /// Its place among all disturbances.
+    place: usize,
+    /// Whose code it is about, where it names a revision.
+    owner: ServiceId,
+    what: WorldDisturbance,
 }
 
 /// What is wrong with the code of a revision.
@@ -120,34 +134,39 @@ impl Acting {
     fn nothing(services: usize) -> Self {
         Acting {
             dependency_good: vec![1.0; services],
-            revisions: [OfRevision::SOUND; Revision::COUNT],
+            revisions: vec![[OfRevision::SOUND; Revision::COUNT]; services],
             cold: Vec::new(),
             waits: vec![(0.0, 0.0); services],
-            new_cache_keys: false,
+            new_cache_keys: 0,
             special: Vec::new(),
+            poison: vec![None; services],
             migration: Trouble::NONE,
             model: Bent::NOTHING,
             missing: Vec::new(),
         }
     }
 
-    fn add(&mut self, place: usize, what: &WorldDisturbance) {
+    /// Adds what acts; `owner` is the service whose code it is about, where it names a revision.
+    fn add(&mut self, place: usize, owner: ServiceId, what: &WorldDisturbance) {
         match *what {
-            WorldDisturbance::Errors { revision, share } => self.of(revision).good *= 1.0 - share.get(),
+            WorldDisturbance::Errors { revision, share } => {
+                self.of(owner, revision).good *= 1.0 - share.get()
+            }
             WorldDisturbance::Latency { revision, factor, share } => {
-                let slow = &mut self.of(revision).slowness;
+                let slow = &mut self.of(owner, revision).slowness;
                 *slow = Slowness { factor: slow.factor * factor, share: slow.share.max(share.get()) };
             }
             WorldDisturbance::CrashLoop { revision, mean_uptime } => {
-                let crash = &mut self.of(revision).crash_uptime;
+                let crash = &mut self.of(owner, revision).crash_uptime;
                 *crash = Some(crash.map_or(mean_uptime, |known| known.min(mean_uptime)));
             }
             WorldDisturbance::MemoryLeak { revision, per_second } => {
-                self.of(revision).leak += per_second.get() as f64;
+                self.of(owner, revision).leak += per_second.get() as f64;
             }
-            // Arrivals ask by instant; pods stop and caches are emptied at one.
+            // Arrivals ask by instant; pods stop, are replaced, and caches are emptied at one.
             WorldDisturbance::TrafficSpike { .. }
             | WorldDisturbance::PodsDown { .. }
+            | WorldDisturbance::Deploys { .. }
             | WorldDisturbance::CacheLoss { .. } => {}
             // Without a model nothing predicts.
             WorldDisturbance::WorseModel { .. }
@@ -157,7 +176,8 @@ impl Acting {
             WorldDisturbance::StateFormat { .. } | WorldDisturbance::BadFetch { .. } => {}
             // That depends on when it went missing.
             WorldDisturbance::MissingEnv { .. } => {}
-            WorldDisturbance::NewCacheKeys => self.new_cache_keys = true,
+            WorldDisturbance::NewCacheKeys => self.new_cache_keys |= owner.bit(),
+            WorldDisturbance::Of { service, ref what } => self.add(place, service, what),
             WorldDisturbance::DependencyErrors { service, share } => {
                 let hit = |index: usize| service.is_none_or(|s| usize::from(s.0) == index);
                 let goods = self.dependency_good.iter_mut().enumerate();
@@ -167,12 +187,13 @@ impl Acting {
                 self.cold.push(Warming { factor, tau: warm_up });
             }
             WorldDisturbance::Waits { service, share, wait } => self.add_wait(service, share.get(), wait),
-            _ => self.add_to_revision(place, what),
+            WorldDisturbance::Crashes { service, mean_uptime } => self.add_poison(service, mean_uptime),
+            _ => self.add_to_revision(place, owner, what),
         }
     }
 
-    fn of(&mut self, revision: Revision) -> &mut OfRevision {
-        &mut self.revisions[revision as usize]
+    fn of(&mut self, service: ServiceId, revision: Revision) -> &mut OfRevision {
+        &mut self.revisions[usize::from(service.0)][revision as usize]
     }
 }
 
@@ -182,8 +203,9 @@ fn is_configuration(fault: &TimedDisturbance) -> bool {
 
 impl Conditions {
     /// The conditions of a world with this many services at time zero, before any deploy.
-    pub fn new(services: usize, confounders: Arc<[TimedDisturbance]>) -> Self {
+    pub fn new(target: ServiceId, services: usize, confounders: Arc<[TimedDisturbance]>) -> Self {
         let mut conditions = Conditions {
+            target,
             confounders,
             faults: Arc::new([]),
             of_other: Arc::new([]),
@@ -226,7 +248,7 @@ impl Conditions {
             let what = d.what.inner();
             match &self.model {
                 Some(model) if acting.add_to_model(model, what) => {}
-                _ => acting.add(place, what),
+                _ => acting.add(place, self.target, what),
             }
             acting.add_missing(d.from, what);
         }
@@ -291,7 +313,7 @@ impl Conditions {
 
     /// Share of the requests of `revision` that corrupt a row.
     pub fn corrupts(&self, revision: Revision) -> f64 {
-        1.0 - self.acting.revisions[revision as usize].harmless
+        1.0 - self.code(self.target, revision).harmless
     }
 
     /// What is wrong with the models of all revisions, and with their inputs.
@@ -309,14 +331,18 @@ impl Conditions {
         1.0 - self.acting.dependency_good[usize::from(service.0)]
     }
 
-    /// Share of requests of `revision` that its own code fails.
-    pub fn fault_errors(&self, revision: Revision) -> f64 {
-        1.0 - self.acting.revisions[revision as usize].good
+    fn code(&self, service: ServiceId, revision: Revision) -> &OfRevision {
+        &self.acting.revisions[usize::from(service.0)][revision as usize]
     }
 
-    /// Slow requests of `revision`; several regressions at once multiply their factors and the largest share holds.
-    pub fn slowness(&self, revision: Revision) -> Slowness {
-        self.acting.revisions[revision as usize].slowness
+    /// Share of requests of a revision of a service that its own code fails.
+    pub fn fault_errors(&self, service: ServiceId, revision: Revision) -> f64 {
+        1.0 - self.code(service, revision).good
+    }
+
+    /// Slow requests of a revision; several regressions at once multiply their factors and the largest share holds.
+    pub fn slowness(&self, service: ServiceId, revision: Revision) -> Slowness {
+        self.code(service, revision).slowness
     }
 
     /// Service-time multiplier of a pod that has run for `uptime`, because its cache is cold.
@@ -324,9 +350,9 @@ impl Conditions {
         self.acting.cold.iter().map(|warming| warming.at(uptime)).product()
     }
 
-    /// Whether the candidate writes keys of cache entries in its own way.
-    pub fn has_new_cache_keys(&self) -> bool {
-        self.acting.new_cache_keys
+    /// Whether the candidate of a service writes keys of cache entries in its own way.
+    pub fn has_new_cache_keys(&self, service: ServiceId) -> bool {
+        self.acting.new_cache_keys & service.bit() != 0
     }
 
     /// Whether anything makes fresh pods slow.
@@ -335,12 +361,12 @@ impl Conditions {
     }
 
     /// Mean time from container start to exit, when the revision crashes.
-    pub fn crash_uptime(&self, revision: Revision) -> Option<SimDuration> {
-        self.acting.revisions[revision as usize].crash_uptime
+    pub fn crash_uptime(&self, service: ServiceId, revision: Revision) -> Option<SimDuration> {
+        self.code(service, revision).crash_uptime
     }
 
     /// Growth of memory in bytes per second of uptime.
-    pub fn leak(&self, revision: Revision) -> f64 {
-        self.acting.revisions[revision as usize].leak
+    pub fn leak(&self, service: ServiceId, revision: Revision) -> f64 {
+        self.code(service, revision).leak
     }
 }

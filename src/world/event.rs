@@ -53,6 +53,8 @@ pub enum ExitReason {
     Killed,
     /// It was deleted, to be made anew elsewhere.
     Evicted,
+    /// Something it read killed it, if that is still there.
+    Poisoned,
 }
 
 /// What happens to a call; the number beside it is the call's slot and generation packed.

@@ -21,6 +21,11 @@ impl World {
             // Its memory has filled up at another speed since this was foreseen.
             return;
         }
+        let service = self.cluster.pods[process.pod as usize].key.service;
+        if reason == ExitReason::Poisoned && self.conditions.poisoned(service).is_none() {
+            // What kills it has been taken away since.
+            return;
+        }
         self.note(3, process.pod);
         let now = self.now;
         self.lose_requests(process.pod);

@@ -18,6 +18,7 @@ pub mod climate;
 pub mod cluster;
 pub mod conditions;
 pub mod database;
+mod deployments;
 pub mod event;
 pub mod flow;
 pub mod instruments;
@@ -26,6 +27,7 @@ pub mod model;
 pub mod outcomes;
 pub mod pod;
 pub mod protection;
+pub mod replacing;
 pub mod request;
 pub mod residue;
 pub mod scaling;
@@ -38,7 +40,7 @@ pub mod warming;
 
 use std::sync::Arc;
 
-use crate::effect::{self, Action, Destination, RolloutView, ServiceId, SetName};
+use crate::effect::{self, Action, Destination, Revision, RolloutView, ServiceId, SetName};
 use crate::engine::{Agenda, Fingerprint};
 use crate::rng::{Key, Purpose};
 use crate::time::{SimDuration, SimTime};
@@ -146,7 +148,7 @@ impl World {
             now: SimTime::ZERO,
             agenda: Agenda::new(),
             cluster: Cluster::new(spec, common.key.entity("cluster")),
-            conditions: Conditions::new(services, confounders).with_model(spec.model.clone()),
+            conditions: Conditions::new(spec.target, services, confounders).with_model(spec.model.clone()),
             probes: matches!(kernel, Kernel::Request(_)),
             kernel,
             tally: None,
@@ -245,6 +247,7 @@ impl World {
         self.cluster.min_ready = min_ready;
         self.cluster.startup = self.conditions.startup_factors();
         self.probes |= self.conditions.has_failing_probes();
+        self.announce_companions();
         self.schedule_boundary();
         self.doom_processes();
     }
@@ -321,6 +324,7 @@ impl World {
             }
             Action::Database(action) => self.act_on_database(action),
             Action::Configure => self.configure_back(),
+            Action::Undo(_) => self.push_deployments(),
             _ => {}
         }
         self.refresh_residue();
@@ -415,6 +419,9 @@ impl World {
             }
             _ => {}
         }
+        if self.cluster.changed {
+            self.push_deployments();
+        }
     }
 
     fn note(&mut self, kind: u64, id: u32) {
@@ -426,6 +433,7 @@ impl World {
         self.settle_flow();
         self.conditions.refresh(self.now);
         self.cluster.startup = self.conditions.startup_factors();
+        self.release_deployments();
         self.stop_pods();
         self.lose_caches();
         self.doom_processes();
@@ -434,9 +442,10 @@ impl World {
 
     /// Processes that the present conditions doom get their end scheduled anew.
     fn doom_processes(&mut self) {
-        let everywhere = self.conditions.has_memory_pressure();
+        let everywhere = self.conditions.ends_processes();
         let target = self.common.spec.target.0 as usize;
-        let services = self.cluster.sets.iter().enumerate().filter(|(i, _)| everywhere || *i == target);
+        let released = |index: usize| index == target || self.cluster.deployments[index].is_some();
+        let services = self.cluster.sets.iter().enumerate().filter(|(i, _)| everywhere || released(*i));
         let pods: Vec<u32> =
             services.flat_map(|(_, sets)| sets.iter().flat_map(|s| s.members.iter().copied())).collect();
         let common = Arc::clone(&self.common);

@@ -32,6 +32,29 @@ pub struct CallOptions {
     pub guards: Option<Guards>,
     /// Where the caller looks before it calls; `None` for no cache.
     pub cache: Option<CacheSpec>,
+    /// Which requests a caller and a callee of different revisions get wrong; `None` where all revisions understand each
+    /// other.
+    pub skew: Option<Skew>,
+}
+
+/// Shares of the requests that fail between revisions that differ.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Skew {
+    /// From a caller of the new revision to a callee of the old one.
+    pub new_to_old: Ratio,
+    /// From a caller of the old revision to a callee of the new one.
+    pub old_to_new: Ratio,
+}
+
+impl Skew {
+    /// The share that fails between these: whether the caller and the callee run their new revision.
+    pub fn share(&self, caller: bool, callee: bool) -> f64 {
+        match (caller, callee) {
+            (true, false) => self.new_to_old.get(),
+            (false, true) => self.old_to_new.get(),
+            _ => 0.0,
+        }
+    }
 }
 
 impl Default for CallOptions {
@@ -45,6 +68,7 @@ impl Default for CallOptions {
             pause: Pause::default(),
             guards: None,
             cache: None,
+            skew: None,
         }
     }
 }

@@ -38,6 +38,7 @@ impl Cluster {
             routing: Routing::Weighted,
             hold: false,
             database: None,
+            others_back: 0,
         };
         let procedure: ProcedureSpec = studies::yaml(procedure);
         let execution =

@@ -61,6 +61,7 @@ fn play(p95: f64, success: f64) -> Story {
         routing: Routing::Weighted,
         hold: false,
         database: None,
+        others_back: 0,
     };
     let mut story = Story::default();
     let (mut signal, mut progress) = (Signal::Start, Progress::Running);
@@ -115,6 +116,7 @@ fn play(p95: f64, success: f64) -> Story {
                     | Action::NothingToLoad(_)
                     | Action::Backup(_)
                     | Action::Configure
+                    | Action::Undo(_)
                     | Action::Database(_) => {}
                 }
             }

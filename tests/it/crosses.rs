@@ -148,6 +148,9 @@ pub const PROCEDURES: &[Procedure] = &[
     ("upstream_swap: {test: swallowed, stops: false}", Found(Router), power(true, false, false)),
     // The port was that of the release: it stops what serves.
     ("upstream_swap: {edit: unchanged}", Found(Router), STOPS),
+    // Of a change of one service both are what `kubectl_undo` is; `groups.rs` has those of several.
+    ("group_rollback: {order: [shop]}", Anything, WHOLE),
+    ("partial_rollback: {services: [shop]}", Anything, WHOLE),
     ("registry_stage_swap: {poll: 20s, load: 5s}", Found(Registry), MOVES),
     // Two in Production, of which the newer is served.
     (

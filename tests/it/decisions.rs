@@ -59,6 +59,7 @@ fn verdicts(policy: &Loaded, facts: Facts, answers: &dyn Fn(&str) -> Option<bool
             routing: Routing::Weighted,
             hold: false,
             database: None,
+            others_back: 0,
         };
         let status = RolloutStatus {
             view,

@@ -105,6 +105,7 @@ fn view(now: u64, old: u32, new: u32, weight: f64) -> RolloutView {
         routing: Routing::Weighted,
         hold: false,
         database: None,
+        others_back: 0,
     }
 }
 

@@ -92,6 +92,7 @@ impl Play {
             routing: Routing::Weighted,
             hold: false,
             database: None,
+            others_back: 0,
         };
         let strategy = loaded.rollout.as_ref().unwrap().as_dyn().start();
         Play {
@@ -200,6 +201,7 @@ impl Play {
             | Action::NothingToLoad(_)
             | Action::Backup(_)
             | Action::Configure
+            | Action::Undo(_)
             | Action::Database(_) => {}
         }
     }

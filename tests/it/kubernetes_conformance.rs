@@ -32,6 +32,7 @@ fn view(replicas: u32, (old, ready_old): (u32, u32), (new, ready_new): (u32, u32
         routing: Routing::Endpoints,
         hold: false,
         database: None,
+        others_back: 0,
     }
 }
 

@@ -17,6 +17,7 @@ mod expr_conformance;
 mod faults;
 mod fidelity;
 mod flagger_conformance;
+mod groups;
 mod incidents;
 mod infrastructure;
 mod invariants;

@@ -217,6 +217,7 @@ fn every_query_of_our_own_files_can_match() {
         target: ServiceId(1),
         returns: false,
         model: Default::default(),
+        released: Vec::new(),
     };
     let mut bound = 0;
     for set in sets {
@@ -243,6 +244,7 @@ fn bound(policy: &Loaded) -> Result<(), String> {
         target: ServiceId(1),
         returns: false,
         model: Default::default(),
+        released: Vec::new(),
     };
     let mut program = Program::new();
     for query in &policy.queries {

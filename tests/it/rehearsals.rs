@@ -46,7 +46,7 @@ fn run(record: &ReplicationRecord, who: &Player) -> RunRecord {
 }
 
 fn late() -> Player {
-    Player::Policy("late".to_owned())
+    Player::Policy("late".into())
 }
 
 const NEVER: Player = Player::Reference(Reference::Never);
@@ -88,7 +88,7 @@ fn a_command_waits_for_what_its_own_release_has_broken_until_somebody_finds_anot
     let step = steps.iter().find(|step| step.waited_for.is_some()).expect("the step says so");
     assert_eq!(step.waited_for.as_deref(), Some("shop"));
     assert!(step.failed && (5 * MINUTE..6 * MINUTE).contains(&step.waited), "{step:?}");
-    assert!(free.rollback.unwrap().steps.iter().all(|step| step.waited_for.is_none()));
+    assert!(free.rollback.as_ref().unwrap().steps.iter().all(|step| step.waited_for.is_none()));
     // Fewer than half of its answers are errors, so it answers.
     assert!(took(&way("30%", waits)).unwrap() < 1.0);
 }
@@ -101,7 +101,7 @@ fn a_command_goes_out_by_itself_when_what_it_needs_is_back() {
     // Decided after four minutes, the outage ends after six; it is tried every 15 s.
     let took = took(&run).expect("it goes back");
     assert!((2.0..2.75).contains(&took), "{took} minutes: {:?}", run.rollback);
-    assert!(run.rollback.unwrap().unattended);
+    assert!(run.rollback.as_ref().unwrap().unattended);
 }
 
 #[test]
@@ -121,7 +121,9 @@ fn a_flag_turned_off_for_hosts_that_never_ask_again_does_nothing() {
     };
     assert!(took(&way("")).is_some_and(|minutes| minutes < 1.0));
     let ignored = way("traffic_never_moves: {}");
-    assert!(took(&ignored).is_none() && ignored.rollback.unwrap().outcome == RollbackOutcome::NoEffect);
+    assert!(
+        took(&ignored).is_none() && ignored.rollback.as_ref().unwrap().outcome == RollbackOutcome::NoEffect
+    );
 }
 
 /// How long the way back takes.
@@ -226,7 +228,7 @@ fn an_artefact_that_is_gone_is_missed_in_a_rehearsal_first() {
         let history = "history: { past: [ {name: v1, deployed_ago: 240h} ], retention: {image_age: 168h} }";
         let fault = "{error_burst: {share: 30%, after: 3m}}";
         let lines = released(REPLACED, fault, &format!("{history}\n{rest}"));
-        run(&play(&lines, 6, 1)[0], &late()).rollback.unwrap().outcome
+        run(&play(&lines, 6, 1)[0], &late()).rollback.as_ref().unwrap().outcome
     };
     assert_eq!(outcome(""), RollbackOutcome::Impossible);
     let helped = outcome(&format!("{rehearsal} }}"));
@@ -241,7 +243,7 @@ fn a_configuration_that_the_old_revision_lacks_is_missed_in_a_rehearsal_first() 
     let outcome = |rest: &str| {
         let faults = "{error_burst: {share: 30%, after: 3m}}, {missing_env: {lacked_by: old, share: 90%}}";
         let record = &play(&released(REPLACED, faults, rest), 6, 1)[0];
-        run(record, &late()).rollback.unwrap().outcome
+        run(record, &late()).rollback.as_ref().unwrap().outcome
     };
     assert_eq!(outcome(""), RollbackOutcome::MadeWorse);
     let helped = outcome(&format!("{rehearsal} }}"));

@@ -182,7 +182,7 @@ fn rolled_back(scenario: Scenario, after: SimDuration) -> (RunRecord, RunRecord)
         .unwrap();
     let runs = records.remove(0).rollouts.remove(0).bad.runs;
     let run = |who: Player| runs.iter().find(|run| run.player == who).unwrap().clone();
-    (run(Player::Policy("late".to_owned())), run(Player::Reference(Reference::Never)))
+    (run(Player::Policy("late".into())), run(Player::Reference(Reference::Never)))
 }
 
 fn minutes(n: u64) -> SimDuration {

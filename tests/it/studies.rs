@@ -146,6 +146,7 @@ pub fn canary(fidelity: FidelityChoice, rate: f64) -> Scenario {
         watch: SimDuration::from_mins(10),
         base_rate: Ratio::new(0.1).unwrap(),
         faults: vec![("change.faults[0]".to_owned(), fault)],
+        companions: Vec::new(),
         confounders: Vec::new(),
         surroundings: Vec::new(),
         rollout,

@@ -18,6 +18,7 @@ fn world() -> WorldNames {
         target: ServiceId(1),
         returns: false,
         model: Default::default(),
+        released: Vec::new(),
     }
 }
 

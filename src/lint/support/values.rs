@@ -375,6 +375,7 @@ mod tests {
                 target: ServiceId(0),
                 returns: false,
                 model: Default::default(),
+                released: Vec::new(),
             },
             dialects: Dialect::ALL.to_vec(),
             scrape: SimDuration::from_secs(15),

@@ -11,6 +11,7 @@ fn world() -> WorldNames {
         target: ServiceId(0),
         returns: false,
         model: Default::default(),
+        released: Vec::new(),
     }
 }
 

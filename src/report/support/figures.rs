@@ -25,6 +25,11 @@ const COST: &str = "failed requests/release";
 pub fn figures(row: &Row) -> Vec<Figure> {
     let mut list = counts(row);
     list.extend(detection(row));
+    if let Some(blame) = &row.blame {
+        list.push(figure("blame", "value", blame.share, SHARE));
+        list.push(exact("blame", "rollbacks", blame.rollbacks));
+        list.push(exact("blame", "blamed", blame.blamed));
+    }
     list.extend(impact(row));
     list.extend(aftermath(row));
     list.extend([

@@ -12,6 +12,7 @@ use crate::time::SimDuration;
 use super::hands::Hands;
 use super::lessons::Lessons;
 use super::path::DeployPath;
+use super::services::Services;
 
 /// What follows when a step or its verification has failed; each is tried in its turn.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -67,6 +68,8 @@ pub struct RollbackConditions {
     pub path: DeployPath,
     /// The person who carries it out; a controller or script if absent.
     pub hands: Option<Hands>,
+    /// The services of the world, for procedures that name some of them.
+    pub services: Services,
     /// How a release is repaired forwards.
     pub fix: crate::rollback::forward_fix::ForwardFix,
 }
@@ -89,6 +92,7 @@ impl Default for RollbackConditions {
             reverted_after: None,
             path: DeployPath::default(),
             hands: None,
+            services: Services::default(),
             fix: crate::rollback::forward_fix::ForwardFix::default(),
         }
     }

@@ -60,6 +60,7 @@ mod tests {
             routing: Routing::Endpoints,
             hold: false,
             database: Some(database),
+            others_back: 0,
         };
         let mut actions = Vec::new();
         (drive(what, asked, &view, &mut actions), actions)

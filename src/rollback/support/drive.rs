@@ -114,6 +114,13 @@ pub(super) fn drive(
         | StepKind::Restore { .. }
         | StepKind::StopApplication
         | StepKind::StartApplication => database::drive(what, asked, view, actions),
+        StepKind::UndoOther { service, wait } => {
+            if !asked {
+                actions.push(Action::Undo(*service));
+            }
+            Standing::over_if(!wait || view.others_back & service.bit() != 0)
+        }
+        StepKind::OthersBack(others) => Standing::over_if(view.others_back & others == *others),
         StepKind::Check(check) if check.as_dyn().passes(to, view, evidence) => Standing::Over,
         StepKind::Check(_) => Standing::Bad,
     }

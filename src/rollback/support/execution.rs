@@ -156,7 +156,7 @@ pub struct Order {
 impl Order {
     /// A procedure as the conditions leave it: spoiled by its defects, followed by looks; without a target yet.
     pub fn of(spec: &ProcedureSpec, conditions: Arc<RollbackConditions>, key: Key) -> Self {
-        let mut steps = spec.as_dyn().plan();
+        let mut steps = spec.as_dyn().plan(&conditions.services);
         conditions.defects.iter().for_each(|defect| defect.as_dyn().spoil(&mut steps));
         conditions.lessons.mend(spec.name(), &mut steps);
         conditions.unrehearsed.iter().for_each(|defect| defect.as_dyn().spoil(&mut steps));
@@ -246,6 +246,9 @@ impl Execution {
     /// Pods that still run are a target by themselves; otherwise there must be something to start them from, or
     /// something else to try.
     fn has_target(&self, view: &RolloutView) -> bool {
+        if self.spares_target() {
+            return true;
+        }
         let Some(target) = self.target() else { return false };
         let anew = self.steps.iter().any(PlannedStep::loads_anew);
         let runs = view.set(target.set).created >= view.replicas;
@@ -255,6 +258,20 @@ impl Execution {
     /// The revision it goes to at present.
     pub fn target(&self) -> Option<&Target> {
         self.targets.get(self.aim)
+    }
+
+    /// Services beside the target that it takes back, by their [bits](crate::effect::ServiceId::bit).
+    pub fn others(&self) -> u64 {
+        self.steps.iter().fold(0, |all, step| match step.what {
+            StepKind::UndoOther { service, .. } => all | service.bit(),
+            _ => all,
+        })
+    }
+
+    /// Whether it takes others back and leaves the target as it is.
+    pub fn spares_target(&self) -> bool {
+        let others = |step: &PlannedStep| matches!(step.what, StepKind::UndoOther { .. });
+        self.others() != 0 && self.steps.iter().all(|step| !step.acts() || others(step))
     }
 
     fn goes_to(&self) -> SetName {
@@ -354,6 +371,7 @@ impl Execution {
                             | StepKind::DropBackup
                             | StepKind::DriftBack(_)
                             | StepKind::Registry { .. }
+                            | StepKind::UndoOther { wait: false, .. }
                     );
                     if standing == Standing::Pending || (acts(&actions) > before && !flipped) {
                         break;

@@ -63,6 +63,7 @@ mod tests {
     use super::*;
     use crate::quantity::Ratio;
     use crate::rollback::Procedure;
+    use crate::rollback::Services;
     use crate::rollback::kubectl_undo::KubectlUndo;
     use crate::rollback::switch_back::SwitchBack;
 
@@ -72,7 +73,7 @@ mod tests {
     }
 
     fn taken(procedure: &dyn Procedure, slips: Slips) -> Vec<PlannedStep> {
-        let mut steps = procedure.plan();
+        let mut steps = procedure.plan(&Services::default());
         hands(slips).take(&mut steps, Key::root(1, "hands"));
         steps
     }
@@ -81,7 +82,7 @@ mod tests {
     fn practised_hands_add_a_look_and_nothing_else() {
         let steps = taken(&KubectlUndo::default(), Slips::default());
         let (look, rest) = steps.split_last().unwrap();
-        assert_eq!(rest, KubectlUndo::default().plan());
+        assert_eq!(rest, KubectlUndo::default().plan(&Services::default()));
         assert!(matches!(look.what, StepKind::Check(_)) && look.command == SimDuration::from_mins(1));
     }
 

@@ -54,13 +54,13 @@ impl Lessons {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rollback::Procedure;
     use crate::rollback::kubectl_undo::KubectlUndo;
+    use crate::rollback::{Procedure, Services};
 
     #[test]
     fn a_lesson_is_of_its_procedure_and_its_steps() {
         let spoiled = || {
-            let mut plan = KubectlUndo::default().plan();
+            let mut plan = KubectlUndo::default().plan(&Services::default());
             plan.iter_mut().for_each(|step| step.working = Command::DoesNothing);
             plan
         };

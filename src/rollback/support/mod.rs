@@ -8,4 +8,5 @@ pub mod hands;
 pub mod lessons;
 pub mod path;
 pub mod registry;
+pub mod services;
 pub mod step;

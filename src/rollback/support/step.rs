@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::effect::Pick;
+use crate::effect::{Pick, ServiceId};
 use crate::quantity::Ratio;
 use crate::rng::Distribution;
 use crate::rollback::check::CheckSpec;
@@ -108,7 +108,7 @@ impl PlannedStep {
 
     /// Whether it changes anything in production.
     pub fn acts(&self) -> bool {
-        !matches!(self.what, StepKind::Wait | StepKind::Verify | StepKind::Check(_))
+        !matches!(self.what, StepKind::Wait | StepKind::Verify | StepKind::OthersBack(_) | StepKind::Check(_))
     }
 
     /// Whether it moves users from one destination to another.
@@ -196,6 +196,15 @@ pub enum StepKind {
     StopApplication,
     /// Start it again.
     StartApplication,
+    /// A service of the change beside the target goes back; over when it is, or when the command is out.
+    UndoOther {
+        /// Which one.
+        service: ServiceId,
+        /// Whether it is waited for.
+        wait: bool,
+    },
+    /// Look whether these services are back, by their [bits](ServiceId::bit); over when they are.
+    OthersBack(u64),
     /// Look once; a bad finding is a failure of the step.
     Check(CheckSpec),
 }

@@ -42,6 +42,7 @@ impl Bench {
             routing: Routing::Weighted,
             hold: false,
             database: None,
+            others_back: 0,
         };
         Bench { strategy: Running::new(spec), view, said: Vec::new(), progress: Progress::Running }
     }

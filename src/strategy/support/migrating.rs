@@ -119,6 +119,7 @@ mod tests {
             routing: Routing::Endpoints,
             hold: false,
             database: Some(database),
+            others_back: 0,
         }
     }
 

@@ -47,6 +47,7 @@ impl Bench {
             routing: Routing::Endpoints,
             hold: false,
             database: None,
+            others_back: 0,
         };
         Bench { strategy, view }
     }

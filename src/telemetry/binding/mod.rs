@@ -38,6 +38,8 @@ pub struct WorldNames {
     pub returns: bool,
     /// What its model's monitoring tells apart.
     pub model: ModelNames,
+    /// Services beside it that get a new revision too, with the release or by another team's.
+    pub released: Vec<ServiceId>,
 }
 
 impl WorldNames {
@@ -48,7 +50,13 @@ impl WorldNames {
             segments: model.segments.iter().map(|segment| segment.name.clone()).collect(),
             feedback: model.feedback.is_some(),
         });
-        WorldNames { services, target: world.target, returns: false, model: model.unwrap_or_default() }
+        WorldNames {
+            services,
+            target: world.target,
+            returns: false,
+            model: model.unwrap_or_default(),
+            released: Vec::new(),
+        }
     }
 }
 

@@ -37,7 +37,8 @@ pub(super) fn possible(
         let service = ServiceId(number as u16);
         let is_target = service == world.target;
         let other = naming.other(simulated);
-        for set in sets(naming.engine, is_target, world.returns) {
+        let released = world.released.contains(&service);
+        for set in sets(naming.engine, is_target, world.returns, released) {
             let names = if is_target { naming.role(Role::of(*set)) } else { &other };
             for part in families.iter().flat_map(|family| &family.parts) {
                 for instrument in part.signal.instruments() {
@@ -54,8 +55,9 @@ pub(super) fn possible(
 }
 
 /// The sets a service can have under these conventions.
-fn sets(engine: Engine, is_target: bool, returns: bool) -> &'static [SetName] {
+fn sets(engine: Engine, is_target: bool, returns: bool, released: bool) -> &'static [SetName] {
     match (is_target, engine) {
+        (false, _) if released => &[SetName::Old, SetName::New],
         (false, _) => &[SetName::Old],
         (true, _) if returns => &SetName::ALL,
         (true, Engine::Flagger) => &[SetName::Old, SetName::New, SetName::Promoted],

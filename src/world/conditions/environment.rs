@@ -74,6 +74,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::effect::ServiceId;
     use crate::quantity::Ratio;
     use crate::time::SimDuration;
     use crate::world::spec::Timed;
@@ -85,7 +86,7 @@ mod tests {
     fn after(revision: Revision, at_start: bool, reloads: bool) -> Conditions {
         let share = Ratio::new(0.4).unwrap();
         let what = WorldDisturbance::MissingEnv { revision, share, at_start, reloads };
-        let mut conditions = Conditions::new(1, Arc::new([]));
+        let mut conditions = Conditions::new(ServiceId(0), 1, Arc::new([]));
         conditions.deploy(Arc::new([Timed { from: at(10), until: SimTime::NEVER, what }]), at(5));
         conditions
     }

@@ -3,8 +3,10 @@
 //! Traps: chosen pods and users are chosen for as long as the disturbance lasts, by its salt; a request is lucky or not by its
 //! own key, so two disturbances of one kind are told apart by their place among all disturbances.
 
-use super::{Acting, Conditions};
-use crate::effect::{Caller, EdgeEffect, Probe, Revision, ServiceId, Victims, Which, Whom, WorldDisturbance};
+use super::{Acting, Conditions, Special};
+use crate::effect::{
+    Caller, EdgeEffect, Probe, Replacing, Revision, ServiceId, Victims, Which, Whom, WorldDisturbance,
+};
 use crate::quantity::Ratio;
 use crate::rng::{Key, Purpose};
 use crate::time::{SimDuration, SimTime};
@@ -56,15 +58,26 @@ impl Acting {
         true
     }
 
-    pub(super) fn add_to_revision(&mut self, place: usize, what: &WorldDisturbance) {
+    /// Several things that kill at once: the quickest.
+    pub(super) fn add_poison(&mut self, service: Option<ServiceId>, mean_uptime: SimDuration) {
+        for (index, known) in self.poison.iter_mut().enumerate() {
+            if hits(service, ServiceId(index as u16)) {
+                *known = Some(known.map_or(mean_uptime, |known| known.min(mean_uptime)));
+            }
+        }
+    }
+
+    pub(super) fn add_to_revision(&mut self, place: usize, owner: ServiceId, what: &WorldDisturbance) {
         match *what {
-            WorldDisturbance::Wrong { revision, share } => self.of(revision).right *= 1.0 - share.get(),
+            WorldDisturbance::Wrong { revision, share } => {
+                self.of(owner, revision).right *= 1.0 - share.get()
+            }
             WorldDisturbance::CpuPerRequest { revision, factor } => {
-                let cpu = &mut self.of(revision).cpu;
+                let cpu = &mut self.of(owner, revision).cpu;
                 *cpu = Some(cpu.unwrap_or(1.0) * factor);
             }
             WorldDisturbance::ProbesFail { revision, probe, share } => {
-                let passes = &mut self.of(revision).passes;
+                let passes = &mut self.of(owner, revision).passes;
                 let [readiness, liveness] = match probe {
                     Probe::Readiness => [true, false],
                     Probe::Liveness => [false, true],
@@ -74,14 +87,16 @@ impl Acting {
                 passes[0] *= if readiness { part } else { 1.0 };
                 passes[1] *= if liveness { part } else { 1.0 };
             }
-            WorldDisturbance::SlowStart { revision, factor } => self.of(revision).startup *= factor,
-            WorldDisturbance::Corrupts { revision, share } => self.of(revision).harmless *= 1.0 - share.get(),
+            WorldDisturbance::SlowStart { revision, factor } => self.of(owner, revision).startup *= factor,
+            WorldDisturbance::Corrupts { revision, share } => {
+                self.of(owner, revision).harmless *= 1.0 - share.get()
+            }
             WorldDisturbance::Migration { slower, fails } => {
                 let known = &mut self.migration;
                 known.slower *= slower;
                 known.fails = 1.0 - (1.0 - known.fails) * (1.0 - fails.get());
             }
-            _ => self.special.push((place, what.clone())),
+            _ => self.special.push(Special { place, owner, what: what.clone() }),
         }
     }
 }
@@ -143,18 +158,24 @@ impl Conditions {
 
     /// Whether nothing hinders pods of `service` but what is in their speed and their errors.
     pub fn is_plain(&self, service: ServiceId) -> bool {
-        let cpu = self.acting.revisions.iter().any(|revision| revision.cpu.is_some());
+        let cpu = self.acting.revisions.iter().flatten().any(|revision| revision.cpu.is_some());
         let database = self.table(service).is_some();
         !cpu && !database && self.acting.special.is_empty() && self.wait(service).0 <= 0.0
     }
 
     fn special(&self) -> impl Iterator<Item = (usize, &WorldDisturbance)> {
-        self.acting.special.iter().map(|(place, what)| (*place, what))
+        self.acting.special.iter().map(|special| (special.place, &special.what))
+    }
+
+    /// The same about the code of one service.
+    fn special_code(&self, service: ServiceId) -> impl Iterator<Item = (usize, &WorldDisturbance)> {
+        let own = self.acting.special.iter().filter(move |special| special.owner == service);
+        own.map(|special| (special.place, &special.what))
     }
 
     /// Whether a fault of this revision that needs certain users or a certain load fails this request.
-    pub fn fails_specially(&self, revision: Revision, asked: &Asked<'_>) -> bool {
-        self.special().any(|(place, what)| {
+    pub fn fails_specially(&self, service: ServiceId, revision: Revision, asked: &Asked<'_>) -> bool {
+        self.special_code(service).any(|(place, what)| {
             let share = match *what {
                 WorldDisturbance::ErrorsFor { revision: of, share, whom } if of == revision => {
                     let concerned = match whom {
@@ -176,7 +197,7 @@ impl Conditions {
         })
     }
 
-    /// The same as a share of the requests of a set, of which the share `matched` is of the cohort, in pods with this load.
+    /// The same as a share of the requests of a set of the target, of which the share `matched` is of the cohort, in pods with this load.
     pub fn special_errors(&self, revision: Revision, matched: f64, load: f64) -> f64 {
         let good = |(_, what): (usize, &WorldDisturbance)| match *what {
             WorldDisturbance::ErrorsFor { revision: of, share, whom } if of == revision => {
@@ -193,7 +214,7 @@ impl Conditions {
             }
             _ => 1.0,
         };
-        1.0 - self.special().map(good).product::<f64>()
+        1.0 - self.special_code(self.target).map(good).product::<f64>()
     }
 
     /// Share of the users whom faults of the change concern at all, whenever they act: the largest, as many faults name
@@ -208,34 +229,62 @@ impl Conditions {
         if self.faults.is_empty() { 1.0 } else { all.fold(0.0, f64::max) }
     }
 
-    /// Whether any fault depends on the load of a pod, so that it has to be measured.
-    pub fn minds_load(&self) -> bool {
-        self.special().any(|(_, what)| matches!(what, WorldDisturbance::ErrorsAbove { .. }))
+    /// Whether any fault of a service depends on the load of a pod, so that it has to be measured.
+    pub fn minds_load(&self, service: ServiceId) -> bool {
+        self.special_code(service).any(|(_, what)| matches!(what, WorldDisturbance::ErrorsAbove { .. }))
     }
 
     /// Share of the good answers of `revision` that are wrong.
-    pub fn wrong(&self, revision: Revision) -> f64 {
-        1.0 - self.acting.revisions[revision as usize].right
+    pub fn wrong(&self, service: ServiceId, revision: Revision) -> f64 {
+        1.0 - self.code(service, revision).right
     }
 
     /// Multiplier of the processor time of a request; `None` where processors are not looked at.
-    pub fn cpu_factor(&self, revision: Revision) -> Option<f64> {
-        self.acting.revisions[revision as usize].cpu
+    pub fn cpu_factor(&self, service: ServiceId, revision: Revision) -> Option<f64> {
+        self.code(service, revision).cpu
     }
 
     /// Share of the readiness and of the liveness checks that fail.
-    pub fn failing_probes(&self, revision: Revision) -> [f64; 2] {
-        self.acting.revisions[revision as usize].passes.map(|passes| 1.0 - passes)
+    pub fn failing_probes(&self, service: ServiceId, revision: Revision) -> [f64; 2] {
+        self.code(service, revision).passes.map(|passes| 1.0 - passes)
     }
 
     /// Whether checks fail at any time.
     pub fn has_failing_probes(&self) -> bool {
-        self.all().any(|d| matches!(d.what.inner(), WorldDisturbance::ProbesFail { .. }))
+        let fails = |what: &WorldDisturbance| matches!(what, WorldDisturbance::ProbesFail { .. });
+        self.all().any(|d| match d.what.inner() {
+            WorldDisturbance::Of { what, .. } => fails(what),
+            what => fails(what),
+        })
     }
 
-    /// Multipliers of the time a pod takes to start, by revision.
-    pub fn startup_factors(&self) -> [f64; Revision::COUNT] {
-        self.acting.revisions.map(|revision| revision.startup)
+    /// Multipliers of the time a pod takes to start, by service and revision.
+    pub fn startup_factors(&self) -> Vec<[f64; Revision::COUNT]> {
+        self.acting.revisions.iter().map(|of| of.map(|revision| revision.startup)).collect()
+    }
+
+    /// Mean time from container start to exit of pods of `service` that something they read kills, whatever their revision.
+    pub fn poisoned(&self, service: ServiceId) -> Option<SimDuration> {
+        self.acting.poison[usize::from(service.0)]
+    }
+
+    /// Services beside the target that get a new revision (`true`) or their previous one back at this very instant.
+    pub fn deploying(&self, now: SimTime) -> Vec<(ServiceId, Replacing, bool)> {
+        let at_once = self.all().filter(|d| d.from == now || d.until == now);
+        let deploying = at_once.filter_map(|d| match d.what {
+            WorldDisturbance::Deploys { service, by } => Some((service, by, d.from == now)),
+            _ => None,
+        });
+        deploying.collect()
+    }
+
+    /// Services that are part of the change, beside the target, with the way their pods are replaced.
+    pub fn companions(&self) -> Vec<(ServiceId, Replacing)> {
+        let companions = self.faults.iter().filter_map(|d| match d.what {
+            WorldDisturbance::Deploys { service, by } => Some((service, by)),
+            _ => None,
+        });
+        companions.collect()
     }
 
     /// Multiplier of the service time in one pod, because it gets less done.
@@ -269,9 +318,10 @@ impl Conditions {
         after.min()
     }
 
-    /// Whether anything outside ever fills memory.
-    pub fn has_memory_pressure(&self) -> bool {
-        self.all().any(|d| matches!(d.what, WorldDisturbance::MemoryPressure { .. }))
+    /// Whether anything outside ever ends processes of any service: by filling their memory, by what they read.
+    pub fn ends_processes(&self) -> bool {
+        use WorldDisturbance as W;
+        self.all().any(|d| matches!(d.what, W::MemoryPressure { .. } | W::Crashes { .. }))
     }
 
     /// Requests a pod of `service` serves at a time at most, if that is fewer than it could.
@@ -313,9 +363,12 @@ impl Conditions {
     /// Whether nothing that stops pods is at work or still to come, so that pods which are all there stay alike.
     pub fn leaves_pods_alone(&self, now: SimTime) -> bool {
         const BACK: SimDuration = SimDuration::from_mins(2);
+        const BACKOFF: SimDuration = SimDuration::from_mins(5);
         !self.all().any(|d| match d.what {
             WorldDisturbance::PodsDown { back_after, .. } => now < d.from + back_after + BACK,
             WorldDisturbance::MemoryPressure { .. } => now < d.until,
+            // After its end the longest back-off may still be under way.
+            WorldDisturbance::Crashes { .. } => now < d.until + BACKOFF + BACK,
             _ => false,
         })
     }

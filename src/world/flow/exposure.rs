@@ -71,8 +71,8 @@ impl OfSet {
     /// Adds what is wrong with the code that the set runs.
     pub(super) fn add_code(&mut self, set: SetName, part: f64, served: &Served, around: &Surroundings<'_>) {
         let (revision, conditions) = (set.revision(), around.conditions);
-        let mut fault = conditions.fault_errors(revision);
-        let mut wrong = conditions.wrong(revision);
+        let mut fault = conditions.fault_errors(around.spec.target, revision);
+        let mut wrong = conditions.wrong(around.spec.target, revision);
         if let Some(model) = &around.spec.model {
             let bent = conditions.models();
             wrong = 1.0 - (1.0 - wrong) * (1.0 - harm(model, bent.of(revision), &bent.drift));
@@ -94,7 +94,7 @@ impl OfSet {
         }
         self.fault += part * fault;
         self.wrong += part * wrong;
-        let slow = conditions.slowness(revision);
+        let slow = conditions.slowness(around.spec.target, revision);
         self.slow += part * slow.share;
         self.slow_factor += part * slow.share * slow.factor;
     }

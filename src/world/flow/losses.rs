@@ -46,13 +46,13 @@ impl Flow {
             return;
         }
         let rate = arrivals_at(around, service, self.weather, now) * share.share / share.ready as f64;
-        let slow = around.conditions.slowness(set.revision());
+        let slow = around.conditions.slowness(service, set.revision());
         let is_target = service == around.spec.target;
         let (slower, faults) = if is_target {
             let refused = around.conditions.table(service).map_or(0.0, |table| table.fails(set.revision()));
             let left = around.conditions.residues.mean_errors(set.revision());
             let lacks = around.conditions.lacks(set.revision(), state.started_at);
-            let good = (1.0 - around.conditions.fault_errors(set.revision())) * (1.0 - refused);
+            let good = (1.0 - around.conditions.fault_errors(service, set.revision())) * (1.0 - refused);
             let good = good * (1.0 - left) * (1.0 - lacks);
             (1.0 + slow.share * (slow.factor - 1.0), 1.0 - good)
         } else {

@@ -331,7 +331,7 @@ fn throttled(
     around: &Surroundings<'_>,
 ) -> f64 {
     let spec = &around.spec.services[service.0 as usize];
-    let slow = around.conditions.slowness(set.revision());
+    let slow = around.conditions.slowness(service, set.revision());
     let is_target = service == around.spec.target;
     let slower = if is_target { 1.0 + slow.share * (slow.factor - 1.0) } else { 1.0 };
     let time = spec.service_time.mean() * around.climate.service_time(service, weather);

@@ -41,7 +41,7 @@ impl Met {
         let bent = conditions.models();
         let trouble = bent.of(revision);
         let by_table = conditions.table(target).map_or(0.0, |table| table.wrong(revision));
-        let spoiled = 1.0 - (1.0 - conditions.wrong(revision)) * (1.0 - by_table);
+        let spoiled = 1.0 - (1.0 - conditions.wrong(target, revision)) * (1.0 - by_table);
         self.all += part;
         for (index, segment) in model.segments.iter().enumerate() {
             let found = shares((index, segment), trouble, &bent.drift, spoiled);

@@ -171,6 +171,5 @@ impl Requests {
 /// Which way to write keys the code of the caller uses: 1 for a candidate that has changed it.
 fn key_format(call: &Call, pod: u32, around: &Around<'_>) -> usize {
     let revision = around.cluster.pods[pod as usize].revision();
-    let is_target = call.service == around.spec.target;
-    usize::from(is_target && revision == Revision::Candidate && around.conditions.has_new_cache_keys())
+    usize::from(revision == Revision::Candidate && around.conditions.has_new_cache_keys(call.service))
 }

@@ -126,7 +126,7 @@ impl Requests {
             matched: real && self.is_matched(call, around),
             load: pod.lately.0,
         };
-        around.conditions.fails_specially(pod.revision(), &asked)
+        around.conditions.fails_specially(call.service, pod.revision(), &asked)
     }
 
     /// Whether this call fails because of what the release has left behind, or taken away.
@@ -150,8 +150,8 @@ impl Requests {
     /// Decides whether what the service says is wrong.
     pub(super) fn errs(&mut self, slot: u32, around: &mut Around<'_>) {
         let call = self.calls[slot as usize];
-        let Some(pod) = call.pod.filter(|_| call.service == around.spec.target) else { return };
-        let share = around.conditions.wrong(around.cluster.pods[pod as usize].revision());
+        let Some(pod) = call.pod else { return };
+        let share = around.conditions.wrong(call.service, around.cluster.pods[pod as usize].revision());
         if share > 0.0 && call.key.purpose(Purpose::Fault).id(2).uniform() < share {
             self.calls[slot as usize].wrong = true;
             fate::touch(&call, around.tally);
@@ -179,16 +179,15 @@ pub(super) fn serve_hindered(
 ) -> SimTime {
     let spec = &around.spec.services[call.service.0 as usize];
     let pod = &mut around.cluster.pods[pod as usize];
-    let is_target = call.service == around.spec.target;
     let mut seconds = seconds * around.conditions.pod_factor(pod.key);
     let (share, wait) = around.conditions.wait(call.service);
     if share > 0.0 && call.key.purpose(Purpose::Resource).uniform() < share {
         seconds += wait;
     }
-    if is_target && around.conditions.minds_load() {
+    if around.conditions.minds_load(call.service) {
         pod.note_load(around.now);
     }
-    let Some(factor) = around.conditions.cpu_factor(pod.revision()).filter(|_| is_target) else {
+    let Some(factor) = around.conditions.cpu_factor(call.service, pod.revision()) else {
         pod.cpu_seconds += cpu;
         pod.cpu_window += cpu;
         return around.now + SimDuration::from_secs_f64(seconds);

@@ -29,6 +29,7 @@ mod prediction;
 mod queue;
 mod route;
 mod sharing;
+mod skew;
 mod table;
 
 use std::collections::VecDeque;
@@ -319,12 +320,10 @@ impl Requests {
             * around.climate.replica_time(call.service, pod.key.set, pod.key.ordinal, time_slot)
             * around.conditions.cold_factor(pod.uptime(around.now))
             * pod.warming(spec.warming.as_ref(), around.now);
-        if call.service == around.spec.target {
-            let slow = around.conditions.slowness(pod.revision());
-            if slow.share > 0.0 && call.key.purpose(Purpose::Fault).id(1).uniform() < slow.share {
-                factor *= slow.factor;
-                fate::touch(call, around.tally);
-            }
+        let slow = around.conditions.slowness(call.service, pod.revision());
+        if slow.share > 0.0 && call.key.purpose(Purpose::Fault).id(1).uniform() < slow.share {
+            factor *= slow.factor;
+            fate::touch(call, around.tally);
         }
         let u = call.key.purpose(Purpose::ServiceTime).uniform_open();
         let mut seconds = spec.service_time.quantile(u) * factor;
@@ -414,15 +413,13 @@ impl Requests {
             return true;
         }
         let Some(pod) = call.pod else { return false };
-        if call.service != around.spec.target {
-            return false;
-        }
         let revision = around.cluster.pods[pod as usize].revision();
-        let fault = around.conditions.fault_errors(revision);
+        let fault = around.conditions.fault_errors(call.service, revision);
         let hit = call.way.denied
             || fault > 0.0 && call.key.purpose(Purpose::Fault).uniform() < fault
             || around.conditions.any_special() && self.fails_specially(call, pod, around)
-            || self.fails_of_what_is_left(call, pod, around);
+            || self.fails_of_what_is_left(call, pod, around)
+            || self.is_misunderstood(call, pod, around);
         if hit {
             fate::touch(call, around.tally);
         }

@@ -13,7 +13,7 @@ impl Requests {
     /// so a growing share takes over more of the same requests.
     pub(super) fn destination(&self, call: &Call, around: &Around<'_>) -> Destination {
         if call.service != around.spec.target {
-            return Destination::Stable;
+            return endpoint(call, around.cluster);
         }
         if call.source == SYNTHETIC {
             return Destination::Candidate;
@@ -81,6 +81,18 @@ impl Requests {
             self.dispatch(copy, around);
         }
     }
+}
+
+/// Where a service is reached that no router of a rollout stands before: every ready pod alike, so that a service that is
+/// released beside the target has its new pods in proportion to their number.
+fn endpoint(call: &Call, cluster: &Cluster) -> Destination {
+    if cluster.serves_only_stable_pods(call.service) {
+        return Destination::Stable;
+    }
+    let ready = |d| cluster.ready_behind(call.service, d) as f64;
+    let (new, old) = (ready(Destination::Candidate), ready(Destination::Stable));
+    let u = call.key.purpose(Purpose::Routing).uniform();
+    if u * (new + old) < new { Destination::Candidate } else { Destination::Stable }
 }
 
 /// A random ready pod behind the destination.

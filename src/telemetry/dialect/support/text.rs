@@ -100,6 +100,9 @@ pub enum Text {
     Bound(u16),
 }
 
+/// The version of a service that is released beside the target.
+const RELEASED: &str = "v2";
+
 /// A neutral series seen through a naming.
 #[derive(Clone, Copy, Debug)]
 pub struct Context<'a> {
@@ -142,10 +145,8 @@ impl Context<'_> {
             }
             Text::Node => format!("node-{}", 1 + self.key.pod % 3).into(),
             Text::RoleWord if !self.naming.labels_role() => Cow::Borrowed(""),
-            Text::RoleWord => Cow::Borrowed(Role::of(self.key.set).word()),
-            Text::TrackWord => {
-                Cow::Borrowed(if candidate { "canary" } else { Role::of(self.key.set).word() })
-            }
+            Text::RoleWord => Cow::Borrowed(self.role().word()),
+            Text::TrackWord => Cow::Borrowed(if candidate { "canary" } else { self.role().word() }),
             Text::CanaryFlag => Cow::Borrowed(if candidate { "true" } else { "" }),
             Text::Ingress if self.is_target => Cow::Owned(self.naming.ingress.clone()),
             Text::Ingress => Cow::Owned(service.clone()),
@@ -199,6 +200,11 @@ impl Context<'_> {
         is_there && texts.all(|text| self.exists(*text))
     }
 
+    /// The role its pods are labelled with: only the service that is rolled out has more than one.
+    fn role(&self) -> Role {
+        if self.is_target { Role::of(self.key.set) } else { Role::Stable }
+    }
+
     fn is_rollout(&self) -> bool {
         self.is_target && self.naming.engine == Engine::Argo
     }
@@ -209,6 +215,7 @@ impl Context<'_> {
         match self.key.set {
             SetName::Promoted if self.is_target => &self.naming.candidate.version,
             SetName::Other => "other",
+            SetName::New if !self.is_target => RELEASED,
             _ => &self.names.version,
         }
     }
@@ -216,6 +223,7 @@ impl Context<'_> {
     fn hash(&self) -> Cow<'static, str> {
         match self.key.set {
             SetName::Promoted | SetName::Other => template_hash(&self.names.workload, self.version()).into(),
+            SetName::New if !self.is_target => template_hash(&self.names.workload, RELEASED).into(),
             _ => Cow::Owned(self.names.pod_hash.clone()),
         }
     }
