@@ -17,6 +17,7 @@ mod chaos;
 pub mod climate;
 pub mod cluster;
 pub mod conditions;
+mod configuring;
 pub mod database;
 pub mod event;
 pub mod flow;
@@ -26,6 +27,7 @@ pub mod outcomes;
 pub mod pod;
 pub mod protection;
 pub mod request;
+mod restored;
 pub mod scaling;
 pub mod shape;
 pub mod spec;
@@ -35,7 +37,7 @@ pub mod warming;
 
 use std::sync::Arc;
 
-use crate::effect::{self, Action, Destination, RolloutView, ServiceId, SetName};
+use crate::effect::{Action, Destination, RolloutView, ServiceId, SetName};
 use crate::engine::{Agenda, Fingerprint};
 use crate::rng::{Key, Purpose};
 use crate::time::{SimDuration, SimTime};
@@ -230,7 +232,7 @@ impl World {
     /// The candidate exists from now on, with these faults and this minimum ready time.
     pub fn deploy(&mut self, faults: Arc<[TimedDisturbance]>, min_ready: SimDuration) {
         self.settle_flow();
-        self.conditions.deploy(of_service(faults, self.common.spec.target), self.now);
+        self.conditions.deploy(configuring::of_service(faults, self.common.spec.target), self.now);
         self.deploy_database();
         self.cluster.min_ready = min_ready;
         self.cluster.startup = self.conditions.startup_factors();
@@ -242,21 +244,9 @@ impl World {
     /// The third revision of the target is another one from now on, with these faults.
     pub fn adopt(&mut self, faults: Arc<[TimedDisturbance]>) {
         self.settle_flow();
-        self.conditions.adopt(of_service(faults, self.common.spec.target), self.now);
+        self.conditions.adopt(configuring::of_service(faults, self.common.spec.target), self.now);
         self.cluster.startup = self.conditions.startup_factors();
         self.probes |= self.conditions.has_failing_probes();
-        self.schedule_boundary();
-        self.doom_processes();
-    }
-
-    /// Whether the infrastructure is configured as before the deploy.
-    pub fn is_configured_as_before(&self) -> bool {
-        self.conditions.is_configured_as_before()
-    }
-
-    /// The infrastructure is configured as before the deploy from now on.
-    fn configure_back(&mut self) {
-        self.conditions.configure_back(self.now);
         self.schedule_boundary();
         self.doom_processes();
     }
@@ -539,52 +529,6 @@ impl World {
         }
     }
 
-    /// Whether traffic, capacity and configuration are as before the deploy, and the old revision finds the schema it needs.
-    pub fn is_restored(&self) -> bool {
-        self.is_carried_by(SetName::Old)
-    }
-
-    /// Whether the pods of one set carry all traffic of the target, on a schema their revision can use, with the infrastructure
-    /// configured as before.
-    pub fn is_carried_by(&self, set: SetName) -> bool {
-        self.cluster.is_carried_by(set, &self.common.spec)
-            && self.database_serves(set.revision())
-            && self.is_configured_as_before()
-    }
-
-    /// Whether nothing of the deploy is left; at flow level such a world equals the one without a deploy.
-    pub fn is_clean(&self) -> bool {
-        let at_rest = self.database.as_ref().is_none_or(|database| database.is_at_rest());
-        self.cluster.is_clean(&self.common.spec) && at_rest && self.is_restored()
-    }
-
-    /// Whether this world will go on exactly as if nothing had ever been deployed: it has no memory of the deploy but
-    /// its pods and weights, those are as before, and the pods are the ones that always ran.
-    pub fn equals_never_deployed(&self) -> bool {
-        let untouched = self.database.as_ref().is_none_or(|database| database.is_untouched());
-        let alike = self.is_flow() && self.is_clean() && untouched;
-        if !(alike && self.conditions.leaves_pods_alone(self.now)) {
-            return false;
-        }
-        if let Kernel::Flow(Flow { undisturbed: Some(undisturbed), last_slot, .. }) = &self.kernel {
-            return undisturbed.digest(*last_slot) == Some(self.cluster.digest(self.common.spec.target));
-        }
-        let old = &self.cluster.sets[self.common.spec.target.0 as usize][SetName::Old.index()];
-        let replicas = self.common.spec.services[self.common.spec.target.0 as usize].replicas;
-        let original = old.members.iter().all(|&m| {
-            let pod = &self.cluster.pods[m as usize];
-            u32::from(pod.key.ordinal) < replicas && pod.ready
-        });
-        original && old.members.len() == replicas as usize
-    }
-
-    /// Whether the candidate serves nothing and will get nothing.
-    pub fn is_drained(&self) -> bool {
-        let new = &self.cluster.sets[self.common.spec.target.0 as usize][SetName::New.index()];
-        let busy = new.members.iter().any(|&m| self.cluster.pods[m as usize].in_flight > 0);
-        !busy && (new.ready.is_empty() || self.cluster.candidate_share(&self.common.spec) == 0.0)
-    }
-
     /// Share of the target's traffic that goes to the candidate right now.
     pub fn candidate_share(&self) -> f64 {
         self.cluster.candidate_share(&self.common.spec)
@@ -599,24 +543,6 @@ impl World {
     pub fn fingerprint(&self) -> u64 {
         self.fingerprint.value()
     }
-}
-
-/// Configurations that name no service are those of the one that is rolled out.
-fn of_service(faults: Arc<[TimedDisturbance]>, target: ServiceId) -> Arc<[TimedDisturbance]> {
-    use effect::WorldDisturbance as W;
-    if !faults.iter().any(|fault| matches!(fault.what, W::Configuration(_))) {
-        return faults;
-    }
-    let named = |fault: &TimedDisturbance| {
-        let mut fault = fault.clone();
-        if let W::Configuration(inner) = &mut fault.what
-            && let W::Concurrency { service, .. } | W::AutoscalerLimits { service, .. } = inner.as_mut()
-        {
-            service.get_or_insert(target);
-        }
-        fault
-    };
-    faults.iter().map(named).collect()
 }
 
 /// How a world is to be played.

@@ -1,0 +1,38 @@
+//! What a release changed in the infrastructure around the service: until when it holds, and for which service.
+
+use std::sync::Arc;
+
+use super::World;
+use super::spec::TimedDisturbance;
+use crate::effect::{ServiceId, WorldDisturbance as W};
+
+impl World {
+    /// Whether the infrastructure is configured as before the deploy.
+    pub fn is_configured_as_before(&self) -> bool {
+        self.conditions.is_configured_as_before()
+    }
+
+    /// The infrastructure is configured as before the deploy from now on.
+    pub(super) fn configure_back(&mut self) {
+        self.conditions.configure_back(self.now);
+        self.schedule_boundary();
+        self.doom_processes();
+    }
+}
+
+/// Configurations that name no service are those of the one that is rolled out.
+pub(super) fn of_service(faults: Arc<[TimedDisturbance]>, target: ServiceId) -> Arc<[TimedDisturbance]> {
+    if !faults.iter().any(|fault| matches!(fault.what, W::Configuration(_))) {
+        return faults;
+    }
+    let named = |fault: &TimedDisturbance| {
+        let mut fault = fault.clone();
+        if let W::Configuration(inner) = &mut fault.what
+            && let W::Concurrency { service, .. } | W::AutoscalerLimits { service, .. } = inner.as_mut()
+        {
+            service.get_or_insert(target);
+        }
+        fault
+    };
+    faults.iter().map(named).collect()
+}
