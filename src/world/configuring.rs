@@ -12,6 +12,20 @@ impl World {
         self.conditions.is_configured_as_before()
     }
 
+    /// Pods that have run unasked, because no check of theirs could fail, are asked from now on where a configuration will
+    /// fail some; to be called before [`World::probes`] is set.
+    pub(super) fn ask_running_pods(&mut self) {
+        let begins = !self.probes && self.conditions.has_failing_probes();
+        if !begins || self.is_configured_as_before() {
+            return;
+        }
+        let sets = &self.cluster.sets[usize::from(self.common.spec.target.0)];
+        let pods: Vec<u32> = sets.iter().flat_map(|set| set.members.iter().copied()).collect();
+        for pod in pods {
+            self.schedule_probe(self.cluster.process(pod));
+        }
+    }
+
     /// The infrastructure is configured as before the deploy from now on.
     pub(super) fn configure_back(&mut self) {
         self.conditions.configure_back(self.now);

@@ -236,6 +236,7 @@ impl World {
         self.deploy_database();
         self.cluster.min_ready = min_ready;
         self.cluster.startup = self.conditions.startup_factors();
+        self.ask_running_pods();
         self.probes |= self.conditions.has_failing_probes();
         self.schedule_boundary();
         self.doom_processes();
