@@ -17,6 +17,7 @@ mod chaos;
 pub mod climate;
 pub mod cluster;
 pub mod conditions;
+mod configuring;
 pub mod database;
 mod deployments;
 pub mod event;
@@ -40,7 +41,7 @@ pub mod warming;
 
 use std::sync::Arc;
 
-use crate::effect::{self, Action, Destination, Revision, RolloutView, ServiceId, SetName};
+use crate::effect::{Action, Destination, Revision, RolloutView, ServiceId, SetName};
 use crate::engine::{Agenda, Fingerprint};
 use crate::rng::{Key, Purpose};
 use crate::time::{SimDuration, SimTime};
@@ -240,12 +241,13 @@ impl World {
     /// The candidate exists from now on, with these faults and this minimum ready time.
     pub fn deploy(&mut self, faults: Arc<[TimedDisturbance]>, min_ready: SimDuration) {
         self.settle_flow();
-        let faults = of_service(faults, self.common.spec.target);
+        let faults = configuring::of_service(faults, self.common.spec.target);
         self.conditions.deploy(Arc::clone(&faults), self.now);
         self.begin_residue(Revision::Candidate, &faults);
         self.deploy_database();
         self.cluster.min_ready = min_ready;
         self.cluster.startup = self.conditions.startup_factors();
+        self.ask_running_pods();
         self.probes |= self.conditions.has_failing_probes();
         self.announce_companions();
         self.schedule_boundary();
@@ -255,23 +257,11 @@ impl World {
     /// The third revision of the target is another one from now on, with these faults.
     pub fn adopt(&mut self, faults: Arc<[TimedDisturbance]>) {
         self.settle_flow();
-        let faults = of_service(faults, self.common.spec.target);
+        let faults = configuring::of_service(faults, self.common.spec.target);
         self.conditions.adopt(Arc::clone(&faults), self.now);
         self.begin_residue(Revision::Other, &faults);
         self.cluster.startup = self.conditions.startup_factors();
         self.probes |= self.conditions.has_failing_probes();
-        self.schedule_boundary();
-        self.doom_processes();
-    }
-
-    /// Whether the infrastructure is configured as before the deploy.
-    pub fn is_configured_as_before(&self) -> bool {
-        self.conditions.is_configured_as_before()
-    }
-
-    /// The infrastructure is configured as before the deploy from now on.
-    fn configure_back(&mut self) {
-        self.conditions.configure_back(self.now);
         self.schedule_boundary();
         self.doom_processes();
     }
@@ -561,24 +551,6 @@ impl World {
     pub fn fingerprint(&self) -> u64 {
         self.fingerprint.value()
     }
-}
-
-/// Configurations that name no service are those of the one that is rolled out.
-fn of_service(faults: Arc<[TimedDisturbance]>, target: ServiceId) -> Arc<[TimedDisturbance]> {
-    use effect::WorldDisturbance as W;
-    if !faults.iter().any(|fault| matches!(fault.what, W::Configuration(_))) {
-        return faults;
-    }
-    let named = |fault: &TimedDisturbance| {
-        let mut fault = fault.clone();
-        if let W::Configuration(inner) = &mut fault.what
-            && let W::Concurrency { service, .. } | W::AutoscalerLimits { service, .. } = inner.as_mut()
-        {
-            service.get_or_insert(target);
-        }
-        fault
-    };
-    faults.iter().map(named).collect()
 }
 
 /// How a world is to be played.

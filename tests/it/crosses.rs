@@ -170,7 +170,7 @@ pub enum Fate {
     WithTheConfiguration,
 }
 
-/// Every fault of a change, by its name.
+/// Every fault of a change: its name, which stands for its example, or a way to write it.
 pub const FAULTS: &[(&str, Fate)] = &[
     ("error_burst", Fate::WithTheCode),
     ("latency_regression", Fate::WithTheCode),
@@ -178,7 +178,8 @@ pub const FAULTS: &[(&str, Fate)] = &[
     ("memory_leak", Fate::WithTheCode),
     ("cpu_burn", Fate::WithTheCode),
     ("failing_health_check", Fate::WithTheCode),
-    ("slow_start", Fate::WithTheCode),
+    // No pod is up in the middle: a start takes 100 s.
+    ("slow_start: {factor: 20}", Fate::WithTheCode),
     ("overload_only", Fate::WithTheCode),
     ("users_only", Fate::WithTheCode),
     ("cohort_only", Fate::WithTheCode),
@@ -232,6 +233,16 @@ pub fn undefined(way: &Way, procedure: &Procedure) -> Option<&'static str> {
 /// enough, whatever a configuration says. Where the stable destination has pods of the
 /// new revision, these must be stopped too. Flagger's own undoes a promoted primary like any Deployment.
 pub fn helps(way: &Way, procedure: &Procedure, late: bool) -> bool {
+    helps_from(way, procedure, late, is_untouched(way, late))
+}
+
+/// The same in the middle of a rollout with this fault: with pods that are not up yet, no split has begun.
+pub fn helps_with(way: &Way, fault: &str, procedure: &Procedure) -> bool {
+    let waits = name(fault) == "slow_start" && way.1 != Sides::Pool;
+    helps_from(way, procedure, false, waits || is_untouched(way, false))
+}
+
+fn helps_from(way: &Way, procedure: &Procedure, late: bool, untouched: bool) -> bool {
     let &(_, sides, old) = way;
     let old = old[usize::from(late)];
     let &(text, _, power) = procedure;
@@ -241,17 +252,18 @@ pub fn helps(way: &Way, procedure: &Procedure, late: bool) -> bool {
     let all_there = old == Old::Stays || power.starts;
     let led_there = match sides {
         Sides::Pool => power.stops,
-        Sides::Router if has_backup(way) => power.moves || power.stops || is_untouched(way, late),
-        Sides::Router | Sides::Lookup | Sides::Registry => power.moves || is_untouched(way, late),
+        Sides::Router if has_backup(way) => power.moves || power.stops || untouched,
+        Sides::Router | Sides::Lookup | Sides::Registry => power.moves || untouched,
     };
     let alone = old != Old::CopiedOver || power.stops;
     all_there && led_there && alone
 }
 
-/// Whether no user was ever sent to the new side so far.
+/// Whether nobody has to be taken back from the candidate destination: no user was sent there so far, or Flagger has copied
+/// the revision over and sent everybody to the stable destination.
 fn is_untouched(way: &Way, late: bool) -> bool {
     let waits = ["shadow", "nginx_upstream"].iter().any(|name| way.0.starts_with(name));
-    waits && !late
+    (waits && !late) || way.2[usize::from(late)] == Old::CopiedOver
 }
 
 /// Whether the old side gets what the new one does not take.
