@@ -15,8 +15,9 @@ use crate::rng::Purpose;
 use crate::rollback::{Hands, RollbackConditions};
 use crate::time::{SimDuration, SimTime};
 
-use super::branch::{CheckAccount, Latest, Rider};
+use super::branch::{Branch, CheckAccount, Latest, Rider};
 use super::play::Stage;
+use super::record::Lane;
 use super::way_back::WayBack;
 
 /// A person at work on a page.
@@ -37,17 +38,44 @@ pub struct Call {
 }
 
 /// Somebody is paged, unless somebody is at it already.
-pub(super) fn summon(stage: &Stage<'_>, rider: &mut Rider, now: SimTime, reasons: &[String], holds: bool) {
+pub(super) fn summon(
+    stage: &Stage<'_>,
+    branch: &mut Branch,
+    rider: &mut Rider,
+    reasons: &[String],
+    holds: bool,
+) {
     if let Some(call) = &mut rider.call {
         call.holds |= holds;
         return;
     }
     let number = rider.calls;
     rider.calls += 1;
-    let took = Reaction::draw(&stage.setting.people, stage.setting.key, number).total();
+    let reaction = Reaction::draw(&stage.setting.people, stage.setting.key, number);
+    let took = reaction.total();
     let looks_at = alarming(&rider.checks);
     let reasons = reasons.to_vec();
-    rider.call = Some(Call { acts_at: now + took, holds, took, number, reasons, looks_at });
+    let acts_at = branch.world.now() + took;
+    branch.note(Lane::Policy, || chain(&reaction));
+    rider.call = Some(Call { acts_at, holds, took, number, reasons, looks_at });
+}
+
+/// What becomes of a page, in words: each time is counted from the page.
+fn chain(reaction: &Reaction) -> String {
+    let words = |span: SimDuration| SimDuration::from_secs(span.as_secs_f64() as u64).to_string();
+    let (awake, looks) =
+        (if reaction.asleep { "wakes up and " } else { "" }, reaction.page + reaction.acknowledge);
+    let wrong = match reaction.wrong {
+        SimDuration::ZERO => String::new(),
+        wrong => format!(", is after something else for {}", words(wrong)),
+    };
+    let suspects = looks + reaction.wrong + reaction.diagnose;
+    format!(
+        "a person is paged: {awake}looks after {}{wrong}, suspects the release after {}, acts after {}",
+        words(looks),
+        words(suspects),
+        words(reaction.total())
+    )
 }
 
 /// The checks that are bad; if none is, those without an answer.

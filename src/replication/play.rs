@@ -432,7 +432,7 @@ impl Desk {
             branch.note(Lane::Policy, || "the verdict got lost on its way".to_owned());
             return None;
         }
-        decide(stage, rider, now, verdict)
+        decide(stage, branch, rider, verdict)
     }
 
     fn observe(&mut self, stage: &Stage<'_>, branch: &mut Branch, rider: &mut Rider) -> Verdict {
@@ -468,7 +468,7 @@ impl Desk {
         }
         let alarm = |notice: &&Notice| notice.severity > Severity::Info;
         if let Some(alert) = self.notices.iter().find(alarm).filter(|_| stage.setting.acts_on_pages()) {
-            person::summon(stage, rider, self.now, std::slice::from_ref(&alert.text), false);
+            person::summon(stage, branch, rider, std::slice::from_ref(&alert.text), false);
         }
         for notice in self.notices.drain(..) {
             branch.note(Lane::Policy, || format!("alert to {}: {}", notice.whom, notice.text));
@@ -537,7 +537,8 @@ fn record(
 }
 
 /// Turns a verdict into what the branch does.
-fn decide(stage: &Stage<'_>, rider: &mut Rider, now: SimTime, verdict: Verdict) -> Option<Act> {
+fn decide(stage: &Stage<'_>, branch: &mut Branch, rider: &mut Rider, verdict: Verdict) -> Option<Act> {
+    let now = branch.world.now();
     match verdict {
         Verdict::RollBack { reasons } => {
             record(rider, now, DecisionKind::RollBack, reasons, None);
@@ -554,13 +555,13 @@ fn decide(stage: &Stage<'_>, rider: &mut Rider, now: SimTime, verdict: Verdict) 
         Verdict::Page { reasons } => {
             rider.pages += 1;
             if stage.setting.acts_on_pages() {
-                person::summon(stage, rider, now, &reasons, false);
+                person::summon(stage, branch, rider, &reasons, false);
             }
             None
         }
         Verdict::Investigate { reasons } => {
             rider.pages += 1;
-            person::summon(stage, rider, now, &reasons, true);
+            person::summon(stage, branch, rider, &reasons, true);
             None
         }
         Verdict::Advance => Some(Act::Advance),

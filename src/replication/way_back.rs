@@ -95,6 +95,20 @@ impl Rollback {
         }
     }
 
+    /// The target, and whether a person has been called.
+    fn standing(&self) -> (Option<Which>, bool) {
+        (self.execution.target().map(|target| target.which), self.execution.is_attended())
+    }
+
+    /// What a failure has led to since then, in words.
+    fn turns(&self, before: (Option<Which>, bool)) -> Vec<String> {
+        let target = self.execution.target().filter(|target| before.0 != Some(target.which));
+        let next = target.map(|target| format!("that did not help: on to the next target, {}", target.name));
+        let called = self.execution.is_attended() && !before.1;
+        let called = called.then(|| "a person is called to mend it".to_owned());
+        next.into_iter().chain(called).collect()
+    }
+
     /// Tells the world which revision the third one is, when that has changed.
     fn introduce(&mut self, way: &WayBack, world: &mut World) {
         let Some(target) = self.execution.target() else { return };
@@ -197,11 +211,16 @@ impl Branch {
         rollback.introduce(&way, &mut self.world);
         let pending = rollback.execution.is_pending();
         let waited = rollback.execution.waits_for().is_some();
+        let before = rollback.standing();
         let step = rollback.execution.next(&view, &self.ledger);
         let waits = rollback.execution.waits_for().map(str::to_owned);
+        let turns = rollback.turns(before);
         rollback.introduce(&way, &mut self.world);
         rollback.wake = step.wake;
         let ended = if pending { rollback.execution.ended() } else { None };
+        for turn in turns {
+            self.note(Lane::Rollback, || turn);
+        }
         self.note_wait(waited, waits);
         self.perform(&step.actions);
         self.stamp();

@@ -7,7 +7,9 @@
 use std::collections::BTreeMap;
 
 use crate::replication::branch::CLIENT_SHARE;
-use crate::replication::record::{DecisionKind, DecisionRecord, Lane, Nanos, RunRecord, TimelineEntry};
+use crate::replication::record::{
+    DecisionKind, DecisionRecord, Lane, Nanos, RollbackRecord, RollbackStep, RunRecord, TimelineEntry,
+};
 use crate::report::support::lines::{pad, wrap};
 use crate::report::support::paint::{Tone, paint};
 use crate::report::support::sparkline::Scale;
@@ -91,6 +93,10 @@ fn events(page: &Page<'_>, run: &RunRecord) -> Vec<Event> {
         let what = What::Text("recovered: inside the SLO, or no worse than no deploy".to_owned());
         events.push(Event { at, lane: Lane::Truth, what, tone: Tone::Good, marked: false });
     }
+    if let Some(at) = super::harmed_again(run) {
+        let what = What::Text("requests are harmed again".to_owned());
+        events.push(Event { at, lane: Lane::Truth, what, tone: Tone::Bad, marked: false });
+    }
     // Stable: otherwise what happens at one instant stays in the order in which it was noted.
     events.sort_by_key(|event| (event.at, rank(event)));
     events
@@ -144,8 +150,14 @@ fn of_another(entry: &TimelineEntry, own: Option<&(Nanos, String)>) -> bool {
     decides && own.is_none_or(|(at, text)| entry.at < *at || (entry.at == *at && entry.text != *text))
 }
 
+/// Steps and stamps of the rollback, and of what followed it.
 fn rollback_events(run: &RunRecord) -> Vec<Event> {
-    let Some(rollback) = &run.rollback else { return Vec::new() };
+    let first = run.rollback.iter().flat_map(|rollback| steps_of(rollback, ""));
+    let name = |rollback: &RollbackRecord| format!(" of {}", rollback.procedure);
+    first.chain(run.further.iter().flat_map(|rollback| steps_of(rollback, &name(rollback)))).collect()
+}
+
+fn steps_of(rollback: &RollbackRecord, of: &str) -> Vec<Event> {
     let event = |at: Nanos, text: String, tone: Tone| Event {
         at,
         lane: Lane::Rollback,
@@ -156,15 +168,12 @@ fn rollback_events(run: &RunRecord) -> Vec<Event> {
     let steps = rollback.steps.len();
     let mut events: Vec<Event> = Vec::new();
     for (index, step) in rollback.steps.iter().enumerate() {
-        let took = step.ended.map(|end| seconds(step.began, end));
-        let (told, tone) = match (took, step.failed) {
-            (Some(took), true) => (format!("failed after {}", words::duration(took)), Tone::Bad),
-            (None, true) => ("failed".to_owned(), Tone::Bad),
-            (Some(took), false) if took <= 0.0 => ("at once".to_owned(), Tone::Plain),
-            (Some(took), false) => (format!("took {}", words::duration(took)), Tone::Plain),
-            (None, false) => ("never ended".to_owned(), Tone::Bad),
-        };
-        events.push(event(step.began, format!("step {}/{steps}: {}: {told}", index + 1, step.name), tone));
+        let (told, tone) = ending(step);
+        events.push(event(
+            step.began,
+            format!("step {}/{steps}{of}: {}: {told}", index + 1, step.name),
+            tone,
+        ));
     }
     let stamps = [
         (rollback.drained, "drained: the candidate has served its last request"),
@@ -174,6 +183,23 @@ fn rollback_events(run: &RunRecord) -> Vec<Event> {
         events.extend(at.map(|at| event(at, text.to_owned(), Tone::Good)));
     }
     events
+}
+
+/// How a step ended: as was reported and, where that is not what happened, what did.
+fn ending(step: &RollbackStep) -> (String, Tone) {
+    let took = step.ended.map(|end| seconds(step.began, end));
+    let (told, tone) = match (took, step.failed) {
+        (Some(took), true) => (format!("failed after {}", words::duration(took)), Tone::Bad),
+        (None, true) => ("failed".to_owned(), Tone::Bad),
+        (Some(took), false) if took <= 0.0 => ("at once".to_owned(), Tone::Plain),
+        (Some(took), false) => (format!("took {}", words::duration(took)), Tone::Plain),
+        (None, false) => ("never ended".to_owned(), Tone::Bad),
+    };
+    match step.right {
+        _ if step.silent => (format!("{told}, reported as done and did nothing"), Tone::Bad),
+        Some(false) => (format!("{told}, and was wrong about the users"), Tone::Bad),
+        _ => (told, tone),
+    }
 }
 
 fn fold(events: Vec<Event>) -> Vec<Folded> {
@@ -322,7 +348,13 @@ fn told(page: &Page<'_>, readings: &[Reading]) -> String {
         }
         None => values().next_back().unwrap_or(f64::NAN).to_string(),
     };
-    if n == 1 { format!("{name}: {range} {word}") } else { format!("{name}: {n} {word} readings {range}") }
+    if n == 1 {
+        return format!("{name}: {range} {word}");
+    }
+    // Nothing divided by nothing is no number, and no comparison with it holds: "good", and worth a word.
+    let empty = readings.iter().filter(|r| r.value.is_none_or(f64::is_nan)).count();
+    let empty = if empty > 0 && empty < n { format!(", {empty} of them NaN") } else { String::new() };
+    format!("{name}: {n} {word} readings {range}{empty}")
 }
 
 #[cfg(test)]

@@ -167,6 +167,14 @@ fn values_that_are_no_numbers_are_told_as_they_are() {
 }
 
 #[test]
+fn readings_without_a_number_are_counted_among_the_others() {
+    let entries =
+        vec![read(0, 0, "0.1 good", Some(0.1)), read(15, 0, "NaN good", None), read(30, 0, "NaN good", None)];
+    let line = "    +00:00  observed  errors: 3 good readings 0.1, 2 of them NaN, until +00:30";
+    assert_eq!(printed(entries, None), [line]);
+}
+
+#[test]
 fn long_sentences_wrap_and_long_words_are_cut() {
     let text = format!("metric failed: {} in the end", "x".repeat(150));
     let lines = printed(vec![note(0, Lane::Policy, &text)], None);

@@ -20,7 +20,7 @@ mod truth;
 use super::Screen;
 use super::support::lines::{clean, pad, shorten, wrap};
 use crate::replication::record::{
-    BranchEnd, Fidelity, Nanos, Player, ReplicationRecord, RolloutRecord, RunRecord, TwinRecord,
+    BranchEnd, Fidelity, Nanos, Player, ReplicationRecord, RolloutRecord, RunRecord, TracePoint, TwinRecord,
 };
 use crate::score::meta::{PolicyMeta, ScenarioMeta};
 use crate::score::words;
@@ -94,6 +94,21 @@ fn clock(at: Nanos, deploy_at: Nanos) -> String {
         (0, m, s) => format!("{sign}{m:02}:{s:02}"),
         (h, m, s) => format!("{sign}{h}:{m:02}:{s:02}"),
     }
+}
+
+/// Share of its requests from which on a scrape interval counts as bad again.
+const AGAIN: f64 = 0.01;
+
+/// When requests are harmed again after the five good minutes that counted as recovery; `None` if they are not, or
+/// where no trace was kept.
+fn harmed_again(run: &RunRecord) -> Option<Nanos> {
+    const GOOD_MINUTES: Nanos = 5 * 60_000_000_000;
+    let from = run.recovered_at? + GOOD_MINUTES;
+    let bad = |pair: &&[TracePoint]| {
+        let issued = pair[1].counts.issued.saturating_sub(pair[0].counts.issued);
+        pair[0].at >= from && (pair[1].harmed.saturating_sub(pair[0].harmed)) as f64 > AGAIN * issued as f64
+    };
+    run.trace.windows(2).find(bad).map(|pair| pair[1].at)
 }
 
 /// Seconds between two instants, 0 if they are the wrong way round.

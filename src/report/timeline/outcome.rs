@@ -41,9 +41,10 @@ pub(super) fn lines(page: &Page<'_>, told: &Told<'_>) -> Vec<String> {
         Twin::Healthy => healthy(page, told),
     });
     facts.extend(told.run.rollback.as_deref().map(rolled_back));
+    facts.extend(told.run.further.iter().map(|rollback| followed(page, rollback)));
     facts.extend(notified(page, told.run));
     facts.push(harm(told.run));
-    facts.extend(recovery(told));
+    facts.extend(recovery(page, told));
     facts.extend(why(told, judged.as_ref()));
     let mut lines: Vec<String> = facts.iter().flat_map(|fact| print(page, fact)).collect();
     lines.push(String::new());
@@ -168,6 +169,17 @@ fn rolled_back(rollback: &RollbackRecord) -> Fact {
     fact("rollback", text, tone)
 }
 
+/// What followed the first rollback: another one, a fix forwards, a sync that put the new revision back.
+fn followed(page: &Page<'_>, rollback: &RollbackRecord) -> Fact {
+    let target = rollback.target.as_deref().map_or(String::new(), |name| format!(" to {name}"));
+    let ended = match rollback.restored {
+        Some(at) => format!("traffic and capacity there at {}", page.clock(at)),
+        None => "traffic and capacity never there".to_owned(),
+    };
+    let text = format!("{}{target} from {} on; {ended}", rollback.procedure, page.clock(rollback.began));
+    fact("then", text, Tone::Plain)
+}
+
 /// Who heard of a rollback by alerts of the engine itself; only Flagger's rollback has such alerts.
 fn notified(page: &Page<'_>, run: &RunRecord) -> Option<Fact> {
     let by_flagger = run.rollback.as_ref().is_some_and(|rollback| rollback.procedure == "flagger");
@@ -213,12 +225,32 @@ fn kinds(harm: &Harm) -> String {
     some.map(|(n, word)| format!("{} {word}", words::thousands(n))).collect::<Vec<_>>().join(", ")
 }
 
-fn recovery(told: &Told<'_>) -> Option<Fact> {
+/// Seconds between a complete rollback and recovery from which on it is said that one is not the other.
+const LONG_AFTER: f64 = 120.0;
+
+/// How long users were still harmed when the last rollback before `until` was complete, where that is worth a word.
+fn after_rollback(run: &RunRecord, until: Nanos) -> String {
+    let restored = run
+        .rollback
+        .as_deref()
+        .into_iter()
+        .chain(run.further.iter())
+        .filter_map(|rollback| rollback.restored);
+    let last = restored.filter(|at| *at <= until).max();
+    let late = last.map(|at| seconds(at, until)).filter(|late| *late >= LONG_AFTER);
+    late.map_or(String::new(), |late| format!(", {} after the rollback was complete", words::duration(late)))
+}
+
+fn recovery(page: &Page<'_>, told: &Told<'_>) -> Option<Fact> {
     let first_harm = told.twin.first_harm.filter(|_| told.run.harmed.total() > 0)?;
     Some(match told.run.recovered_at {
         Some(at) => {
             let took = words::duration(seconds(first_harm, at));
-            fact("recovery", format!("{took} after the first harmed request"), Tone::Plain)
+            let late = after_rollback(told.run, at);
+            let again = super::harmed_again(told.run);
+            let again =
+                again.map_or(String::new(), |at| format!("; harmed again from {} on", page.clock(at)));
+            fact("recovery", format!("{took} after the first harmed request{late}{again}"), Tone::Plain)
         }
         None if told.run.metastable.is_some() => {
             let gone = if told.run.rollback.is_some() {
@@ -232,7 +264,10 @@ fn recovery(told: &Told<'_>) -> Option<Fact> {
                 Tone::Bad,
             )
         }
-        None => fact("recovery", "not by the end of the follow-up".to_owned(), Tone::Bad),
+        None => {
+            let late = after_rollback(told.run, told.run.ended_at);
+            fact("recovery", format!("not by the end of the follow-up{late}"), Tone::Bad)
+        }
     })
 }
 

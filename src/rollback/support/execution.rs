@@ -649,6 +649,11 @@ impl Execution {
         self.evidence_removed
     }
 
+    /// Whether a person was called because something had failed.
+    pub fn is_attended(&self) -> bool {
+        self.attended
+    }
+
     /// When the procedure's own check found everything in order.
     pub fn verified_at(&self) -> Option<SimTime> {
         self.verified
