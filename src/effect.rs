@@ -11,11 +11,13 @@
 //! Traps: traffic is sent to a *destination*, not to a revision; after a Flagger promotion the stable destination
 //! runs the new code. A weight is a share of requests (0 to 1), not a percentage.
 
+mod database;
 mod target;
 
 use crate::quantity::{Bytes, Ratio};
 use crate::time::{SimDuration, SimTime};
 
+pub use database::{DatabaseAction, DatabaseView, Pick};
 pub use target::{Caller, EdgeEffect, Probe, Refusal, Victims, Which, Whom};
 
 /// Index of a service in its world.
@@ -175,61 +177,6 @@ pub enum Action {
     SyntheticLoad(f64),
     /// Do something to the service's database; nothing happens where there is none.
     Database(DatabaseAction),
-}
-
-/// What can be asked of a database and of the application in front of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DatabaseAction {
-    /// Run the next step of the migration.
-    Forward,
-    /// Undo the last step that was run.
-    Backward,
-    /// Put a backup in the place of the data.
-    Restore {
-        /// Which backup.
-        pick: Pick,
-        /// Whether it is restored into an empty database that then takes the place of the old one. Else the dump is
-        /// played over the tables that are there, which reports success and changes nothing.
-        into_empty: bool,
-    },
-    /// Stop the application: every request is turned away.
-    StopApplication,
-    /// Start it again.
-    StartApplication,
-    /// Refuse writes.
-    StopWrites,
-    /// Accept them again.
-    AllowWrites,
-}
-
-/// Which of several backups.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pick {
-    /// The newest, whatever it holds.
-    Newest,
-    /// The newest of those taken before the deploy.
-    BeforeDeploy,
-}
-
-/// What a controller sees of the database.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct DatabaseView {
-    /// Steps of the migration that are done.
-    pub applied: u16,
-    /// All of them.
-    pub steps: u16,
-    /// Those at the head of the list that are to be done before the first pod.
-    pub before: u16,
-    /// Whether a step or a restore is under way.
-    pub running: bool,
-    /// Whether the last one asked for failed.
-    pub failed: bool,
-    /// Whether the application is stopped.
-    pub application_stopped: bool,
-    /// Whether writes are refused.
-    pub writes_stopped: bool,
-    /// Whether there is a step to undo, and something undoes it.
-    pub can_step_back: bool,
 }
 
 /// What the Kubernetes API shows of one set.

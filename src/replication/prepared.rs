@@ -136,7 +136,8 @@ impl Prepared {
         let needs = panel.needs().clone();
         let level = level(&scenario, &needs);
         let staging = scenario.rehearsal.as_ref().map(|rehearsal| rehearsal.staging.as_ref().clone());
-        let staging = staging.map(|staging| Prepared::new(Arc::new(staging), &[], seed, options).map(Box::new));
+        let staging =
+            staging.map(|staging| Prepared::new(Arc::new(staging), &[], seed, options).map(Box::new));
         let staging = staging.transpose()?;
         Ok(Prepared {
             scenario,

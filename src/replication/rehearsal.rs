@@ -42,11 +42,7 @@ struct Pass {
 }
 
 /// Rehearses the release, good or bad, and returns what is known before production and how it was found.
-pub fn rehearse(
-    prepared: &Prepared,
-    production: &Setting,
-    bad: bool,
-) -> Option<(Lessons, RehearsalRecord)> {
+pub fn rehearse(prepared: &Prepared, production: &Setting, bad: bool) -> Option<(Lessons, RehearsalRecord)> {
     let rehearsal = prepared.scenario.rehearsal.as_ref()?;
     let staging = prepared.staging.as_deref()?;
     let mut lessons = Lessons::default();
@@ -69,8 +65,7 @@ pub fn rehearse(
 /// One pass of staging.
 fn play_pass(staging: &Prepared, setting: &Setting, (bad, roll_back_at): (bool, SimTime)) -> Pass {
     let plan = &staging.rollouts[0];
-    let world =
-        World::new(Arc::clone(&setting.common), Arc::clone(&setting.draw.confounders), staging.level);
+    let world = World::new(Arc::clone(&setting.common), Arc::clone(&setting.draw.confounders), staging.level);
     let warm = Warm::up(setting, world, Station::blind());
     let baseline = Baseline::play(setting, &warm, setting.horizon_at);
     let stage = Stage {

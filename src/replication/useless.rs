@@ -30,7 +30,12 @@ fn excess(finished: &Finished, baseline: &Baseline, from: usize) -> i64 {
 }
 
 /// Whether users are left with as much harm from the restoration on as where nobody rolls back.
-pub(super) fn is_useless(finished: &Finished, never: &Finished, baseline: &Baseline, restored: SimTime) -> bool {
+pub(super) fn is_useless(
+    finished: &Finished,
+    never: &Finished,
+    baseline: &Baseline,
+    restored: SimTime,
+) -> bool {
     let minute = SimDuration::from_mins(1);
     let since = restored.since(finished.branch.deploy_at);
     let from = (since.as_nanos() / minute.as_nanos()) as usize + 1;

@@ -6,7 +6,9 @@ use super::document::{Document, FORMAT, Fidelity, Traffic};
 use super::limits::{MAX_FAULTS, MAX_SPAN, MAX_TRAFFIC, MAX_USERS};
 use super::place::Places;
 use super::resolved::{FidelityChoice, Scenario};
-use super::{budget, database, doubts, history, noise, people, protection, rehearsal, rollouts, services, shapes};
+use super::{
+    budget, database, doubts, history, noise, people, protection, rehearsal, rollouts, services, shapes,
+};
 use crate::catalogue::Catalogue;
 use crate::diagnostic::{Diagnostics, Source, did_you_mean};
 use crate::effect::ServiceId;

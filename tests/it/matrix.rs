@@ -57,7 +57,7 @@ const FAULTS: &[Rule] = &[
     ("silent_corruption: {share: 10%}", [No, No, No]),
     ("migration_trouble: {slower: 5}", [No, No, No]),
     // The new revision reads both formats, so the stable pods fail, and only while both serve.
-    ("incompatible_state: {reads: 60%, lifetime: 60s}", [Yes, No, Yes]),
+    ("incompatible_state: {reads: 100%, lifetime: 5s}", [Yes, No, Yes]),
     ("missing_env: {share: 50%}", [Yes, Yes, No]),
     // Wherever their next request is served.
     ("client_cache: {fetched_every: 30s, half_life: 30s, share: 80%}", [Yes, Yes, Yes]),

@@ -43,8 +43,7 @@ impl Conditions {
 
     fn missing(&self, of: Revision) -> impl Iterator<Item = &Missing> {
         let as_old = of == Revision::Other && !self.third_is_fix;
-        let needs =
-            move |m: &&Missing| m.revision == of || as_old && m.revision == Revision::Stable;
+        let needs = move |m: &&Missing| m.revision == of || as_old && m.revision == Revision::Stable;
         self.acting.missing.iter().filter(needs)
     }
 

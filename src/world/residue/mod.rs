@@ -108,13 +108,7 @@ impl Residue {
             Law::Store { lifetime, .. } => rate * lifetime,
             Law::Clients { .. } => 1.0,
         };
-        Residue {
-            law,
-            from: timed.from,
-            until: timed.until,
-            spoiled_by: [false; 2],
-            mix: Mix::of_old(old),
-        }
+        Residue { law, from: timed.from, until: timed.until, spoiled_by: [false; 2], mix: Mix::of_old(old) }
     }
 
     /// Whether a revision has the fault itself.
