@@ -1,4 +1,6 @@
-//! What can be asked of a database, and what a controller sees of it.
+//! The words for a database: what is asked of it, and what a controller sees of it.
+//!
+//! Trap: a database is one for all revisions; nothing said here is about the code of one of them.
 
 /// What can be asked of a database and of the application in front of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

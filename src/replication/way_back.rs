@@ -235,7 +235,7 @@ impl Branch {
             Some(service) if !before => self.note(Lane::Rollback, || {
                 format!("the command waits: `{service}`, which it needs, does not answer")
             }),
-            None if before => self.note(Lane::Rollback, || "the wait is over".to_owned()),
+            None if before => self.note(Lane::Rollback, || "it waits no longer".to_owned()),
             _ => {}
         }
     }

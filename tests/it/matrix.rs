@@ -67,7 +67,7 @@ const FAULTS: &[Rule] = &[
     // Pods out of rotation show nothing.
     ("lb_health_check: {share: 100%, after: 50s}", [Yes, Open, Open]),
     // The new revision reads both formats, so the stable pods fail, and only while both serve.
-    ("incompatible_state: {reads: 60%, lifetime: 60s}", [Yes, No, Yes]),
+    ("incompatible_state: {reads: 100%, lifetime: 5s}", [Yes, No, Yes]),
     ("missing_env: {share: 50%}", [Yes, Yes, No]),
     // Wherever their next request is served.
     ("client_cache: {fetched_every: 30s, half_life: 30s, share: 80%}", [Yes, Yes, Yes]),

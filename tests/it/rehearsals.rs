@@ -192,6 +192,10 @@ fn which_defect_is_caught_by_which_check_in_production_or_in_a_rehearsal() {
                 let (here, there) = (run.harmed.total(), never.harmed.total());
                 match expected {
                     Takes::AtOnce => assert!(here * 4 < there, "{what}: {here} of {there}"),
+                    // Everybody is turned away for more than ten minutes, against three in ten for less than thirty.
+                    Takes::UntilAPersonComes if defect == "traffic_never_moves" => {
+                        assert!(here > there, "{what}: {here} of {there}");
+                    }
                     Takes::UntilAPersonComes => assert!(here < there, "{what}: {here} of {there}"),
                     Takes::ForEver => assert!(here * 10 >= there * 9, "{what}: {here} of {there}"),
                 }

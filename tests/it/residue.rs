@@ -209,7 +209,7 @@ fn what_a_configuration_makes_of_a_rollback_is_counted() {
     for (fidelity, rate) in [(FidelityChoice::Flow, 100.0), (FidelityChoice::Request, 20.0)] {
         // A difference of a few percent takes many requests, which cost nothing at flow level only.
         let is_told = |cell: &&(&str, &str, &[O])| rate > 50.0 || cell.2 != [O::NoEffect];
-        for (strategy, env, expected) in cells.iter().filter(is_told) {
+        for &(strategy, env, expected) in cells.iter().filter(is_told) {
             let (run, never) = rolled_back(scenario(strategy, &[third, env], fidelity, rate), minutes(6));
             let outcome = run.rollback.as_ref().unwrap().outcome;
             let harm = (run.harmed.total(), never.harmed.total());
