@@ -409,9 +409,8 @@ fn where_a_registry_s_calls_leave_users() {
         }
         let comma = if settings.is_empty() { "" } else { ", " };
         let rollback = format!("registry_stage_swap: {{poll: 20s, load: 5s{comma}{settings}}}");
-        let mut history = History::default();
-        history.past = vec![past("v1.1", 10), past("v1.0", 30)];
-        history.past.truncate(versions);
+        let known = [past("v1.1", 10), past("v1.0", 30)];
+        let history = History { past: known.into_iter().take(versions).collect(), ..History::default() };
         let conditions = RollbackConditions {
             history: history.clone(),
             targets: vec![studies::yaml(target)],
