@@ -21,7 +21,9 @@ fn resolve(member: &dyn Fault, replication: u32, path: &str) -> (Vec<Effect>, Ve
         key: Key::root(1, "faults").replication(replication),
         path,
         deploy_at: SimTime::ZERO + SimDuration::from_mins(10),
-        service: &|name| (name == "shop").then_some(ServiceId(3)),
+        service: &|name| {
+            Some(ServiceId(["shop", "catalog"].iter().position(|known| *known == name)? as u16 + 3))
+        },
         drawn: &mut drawn,
     });
     (effects, drawn)
