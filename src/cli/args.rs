@@ -216,7 +216,7 @@ pub struct Score {
     /// A scenario file or the name of a shipped one; may be repeated [default: the shipped ones]
     #[arg(long, short, value_name = "SCENARIO")]
     pub scenario: Vec<String>,
-    /// Replications of each scenario [default: 200, or 8 where each request is an event]
+    /// Replications of each scenario [default: 200, fewer each where there are more than 24, 8 where each request is an event]
     #[arg(long, short = 'n', value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub replications: Option<u32>,
     /// How requests are played.

@@ -424,7 +424,10 @@ impl Tree<'_> {
             let metastable = self.judge.as_ref().and_then(|judge| judge.of(one, bad));
             Fate::of(one, &twin, metastable).record(&plan.players, &mut runs);
         }
-        runs.into_iter().flatten().collect()
+        // Collecting would let the list grow step by step, as nobody knows that all of them are there.
+        let mut played = Vec::with_capacity(runs.len());
+        played.extend(runs.into_iter().flatten());
+        played
     }
 }
 

@@ -45,6 +45,17 @@ impl Default for Replications {
     }
 }
 
+impl Replications {
+    /// What is played where nobody asks for a number: fewer of each where there are many scenarios, so that a study of
+    /// everything that is shipped is still something to wait for. `flow` is how many of them are at flow level.
+    pub fn of_many(flow: usize) -> Self {
+        let usual = Replications::default();
+        let all = 24 * u64::from(usual.flow);
+        let each = all / (flow as u64).max(1);
+        Replications { flow: each.clamp(40, u64::from(usual.flow)) as u32, ..usual }
+    }
+}
+
 /// How far a study is: replications done and replications in all.
 #[derive(Debug, Default)]
 pub struct Progress {
@@ -180,5 +191,18 @@ impl Study {
         };
         let pool = rayon::ThreadPoolBuilder::new().num_threads(self.jobs.get()).build()?;
         Ok(pool.install(|| self.plan().par_iter().map(one).collect()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Replications;
+
+    #[test]
+    fn many_scenarios_are_played_less_often_each_and_few_as_often_as_ever() {
+        let flow = |count: usize| Replications::of_many(count).flow;
+        assert_eq!([0, 1, 24].map(flow), [200; 3]);
+        assert_eq!([48, 96, 5000].map(flow), [100, 50, 40]);
+        assert_eq!(Replications::of_many(96).request, Replications::default().request);
     }
 }

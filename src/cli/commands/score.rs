@@ -67,13 +67,11 @@ fn play(plan: &StudyPlan, ui: &Ui) -> Result<(Vec<ReplicationRecord>, Vec<Policy
         allow_missing: plan.allow_missing,
         scenario_rollout: plan.rollout == RolloutFrom::Scenario,
     };
-    let mut study = Study::new(&scenarios, &plan.policies, plan.seed, prepare)
+    let study = Study::new(&scenarios, &plan.policies, plan.seed, prepare)
         .map_err(|error| placed(study_failed(error), &plan.findings))?
-        .with_jobs(plan.jobs);
+        .with_jobs(plan.jobs)
+        .with_replications(replications(plan));
     ui.warn(&plan.findings);
-    if let Some(replications) = plan.replications {
-        study = study.with_replications(Replications { flow: replications, request: replications });
-    }
     let metas = study.policy_metas().to_vec();
     let done = Progress::default();
     let records = progress::with_bar(ui, study.total(), || done.done(), || study.play(&done));
@@ -100,12 +98,17 @@ fn placed(failure: Failure, findings: &Diagnostics) -> Failure {
     }
 }
 
+/// How often each scenario is played: as often as was asked for, or as suits their number.
+fn replications(plan: &StudyPlan) -> Replications {
+    let flow = plan.scenarios.iter().filter(|planned| planned.scenario.is_flow()).count();
+    plan.replications.map_or_else(|| Replications::of_many(flow), |n| Replications { flow: n, request: n })
+}
+
 /// What a reader of the scores should doubt.
 fn to_doubt(plan: &StudyPlan) -> Vec<String> {
     let mut doubts = Vec::new();
     let some = |flow: bool| plan.scenarios.iter().filter(|p| p.scenario.is_flow() == flow).count();
-    let default = Replications::default();
-    let (flow, request) = plan.replications.map_or((default.flow, default.request), |count| (count, count));
+    let Replications { flow, request } = replications(plan);
     for (count, files, kind) in [(flow, some(true), ""), (request, some(false), " at request level")] {
         if files > 0 && count < 100 {
             let noun = if files == 1 { "scenario" } else { "scenarios" };
