@@ -196,13 +196,8 @@ impl Play {
             Action::Cohort(matched) => self.view.split.cohort = matched,
             Action::Unsplit => self.view.split = Split::STABLE,
             Action::SyntheticLoad(rate) => self.synthetic_load = rate,
-            Action::ClientShare(_)
-            | Action::ModelShare { .. }
-            | Action::NothingToLoad(_)
-            | Action::Backup(_)
-            | Action::Configure
-            | Action::Undo(_)
-            | Action::Database(_) => {}
+            // Flagger asks for nothing else.
+            _ => {}
         }
     }
 
