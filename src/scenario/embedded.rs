@@ -75,6 +75,8 @@ pub const SCENARIOS: &[File] = files![
     "group/two-teams-at-once.yaml",
     "group/wrong-change-blamed.yaml",
     "incident/anthropic-2025.yaml",
+    "incident/azure-ad-2021.yaml",
+    "incident/stripe-2019.yaml",
     "incident/cloudflare-bot-file-2025.yaml",
     "incident/cloudflare-waf-2019.yaml",
     "incident/gce-network-2016.yaml",

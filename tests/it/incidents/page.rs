@@ -67,9 +67,9 @@ Long incidents are cut where nothing but people's time passes; the files say whe
 stands for many. Tails (backlogs, caches that warm for hours, users let in bit by bit) are not played. Knight's seven good \
 servers and a bad one are an eighth of the orders of each; GitHub's deadlock is a lock.
 
-Not in the corpus, because the world has no such parts: Google Cloud 2025-06-12 (a data row wakes code shipped weeks before), \
-Stripe 2019-07-10 (a rollback meets a newer configuration), Azure AD 2021-03-15 (another change is blamed and rolled back, and \
-clients keep what they have cached).
+Not in the corpus, because its harm is not that of a release: Google Cloud 2025-06-12, where a data row woke code shipped weeks \
+before. Without the deploy there would have been the same outage, so no run of it counts a harmed request; \
+`group/latent-trigger-row` has its shape.
 ";
 
 /// The page.
