@@ -222,7 +222,7 @@ pub enum WorldDisturbance {
         fails: Ratio,
     },
     /// What the release changed in the infrastructure around the service, and not in its code: it acts on pods of every
-    /// revision until the old configuration is back ([`Action::Configure`]).
+    /// revision until the old configuration is back ([`Action::Configure`](super::Action::Configure)).
     Configuration(Box<WorldDisturbance>),
     /// An autoscaler works with other limits than it had.
     AutoscalerLimits {
