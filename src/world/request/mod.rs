@@ -264,7 +264,7 @@ impl Requests {
         };
         let Some(pod) = picked else {
             around.no_pod[call.service.0 as usize][destination as usize] += 1;
-            if destination != Destination::Stable {
+            if destination != Destination::Stable || !around.conditions.is_configured_as_before() {
                 fate::touch(call, around.tally);
             }
             self.finish(slot, Code::Rejected, around);
@@ -292,7 +292,11 @@ impl Requests {
             if self.queues.len() <= pod as usize {
                 self.queues.resize(pod as usize + 1, VecDeque::new());
             }
+            let room_before = state.in_flight < spec.concurrency;
             self.queues[pod as usize].push_back(slot);
+            if room_before && !around.conditions.is_configured_as_before() {
+                fate::touch(&self.calls[slot as usize], around.tally);
+            }
             watch_memory(pod, around);
         } else {
             state.server.count(Code::Rejected, 0.0);
