@@ -20,7 +20,6 @@ use super::record::{DecidedBy, DecisionKind, MissCause, Player, RollbackOutcome,
 use super::setting::Setting;
 use super::station::Station;
 use super::sweep::{Sweep, SweepPlan};
-use crate::policy::Truth;
 use crate::world::World;
 
 /// Notes, for every policy that missed the bad release, the first cause that holds.
@@ -221,16 +220,10 @@ fn decide_without(
         World::new(Arc::clone(&setting.common), Arc::clone(&setting.draw.confounders), prepared.level);
     let warm = Warm::up(&setting, world, Station::new(&plan.reads.needs)).watched_by(prepared, plan);
     let stage = Stage {
-        prepared,
-        players: &plan.players,
-        setting: &setting,
-        watched_until: setting.horizon_at,
-        counted_until: setting.horizon_at,
-        bad,
         onset: setting.draw.onset.filter(|_| bad),
-        truth: Truth { first_harm: None },
         merge: true,
         decisions_only: true,
+        ..Stage::to_the_horizon(prepared, plan, &setting, bad)
     };
     let together = super::may_sweep(&stage, options);
     let sweep = if together { plan.sweep.among(players) } else { SweepPlan::default() };

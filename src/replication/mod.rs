@@ -244,18 +244,7 @@ fn with_migration(rollout: Box<dyn Strategy>, setting: &Setting) -> Box<dyn Stra
 fn scout<'a>(prepared: &Prepared, setting: &Setting, warm: &Warm, plan: &'a RolloutPlan) -> Scouted<'a> {
     let blind =
         Warm { world: warm.world.clone(), station: Station::blind(), scrape: warm.scrape, unsteady: None };
-    let stage = |bad: bool| Stage {
-        prepared,
-        players: &plan.players,
-        setting,
-        watched_until: setting.horizon_at,
-        counted_until: setting.horizon_at,
-        bad,
-        onset: None,
-        truth: Truth { first_harm: None },
-        merge: false,
-        decisions_only: false,
-    };
+    let stage = |bad: bool| Stage::to_the_horizon(prepared, plan, setting, bad);
     let never = |bad: bool| {
         let rider = rider(0, &plan.players[0], setting, setting.horizon_at);
         let mut branch = begin(setting, &blind, plan, bad, vec![rider], None);

@@ -12,7 +12,7 @@ use crate::world::Stop;
 use super::acting::{Act, Acting, join, part};
 use super::branch::{Branch, Rider};
 use super::person;
-use super::prepared::{PlayerSpec, Prepared};
+use super::prepared::{PlayerSpec, Prepared, RolloutPlan};
 use super::record::{BranchEnd, DecidedBy, DecisionKind, DecisionRecord, Lane, NoticeRecord, Player};
 use super::setting::Setting;
 use super::station::{Answers, Spare, is_cut_off};
@@ -49,7 +49,28 @@ pub struct Stage<'a> {
     pub decisions_only: bool,
 }
 
-impl Stage<'_> {
+impl<'a> Stage<'a> {
+    /// A rollout followed to the horizon whose first harm nobody knows, with nothing cut short.
+    pub(super) fn to_the_horizon(
+        prepared: &'a Prepared,
+        plan: &'a RolloutPlan,
+        setting: &'a Setting,
+        bad: bool,
+    ) -> Self {
+        Stage {
+            prepared,
+            players: &plan.players,
+            setting,
+            watched_until: setting.horizon_at,
+            counted_until: setting.horizon_at,
+            bad,
+            onset: None,
+            truth: Truth { first_harm: None },
+            merge: false,
+            decisions_only: false,
+        }
+    }
+
     pub(super) fn sampler(&self) -> &Sampler {
         self.setting.sampler(self.bad)
     }

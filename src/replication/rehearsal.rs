@@ -21,7 +21,6 @@
 
 use std::sync::Arc;
 
-use crate::policy::Truth;
 use crate::rollback::{Lessons, StepKind};
 use crate::strategy::Signal;
 use crate::time::SimTime;
@@ -68,18 +67,7 @@ fn play_pass(staging: &Prepared, setting: &Setting, (bad, roll_back_at): (bool, 
     let world = World::new(Arc::clone(&setting.common), Arc::clone(&setting.draw.confounders), staging.level);
     let warm = Warm::up(setting, world, Station::blind());
     let baseline = Baseline::play(setting, &warm, setting.horizon_at);
-    let stage = Stage {
-        prepared: staging,
-        players: &plan.players,
-        setting,
-        watched_until: setting.horizon_at,
-        counted_until: setting.horizon_at,
-        bad,
-        onset: None,
-        truth: Truth { first_harm: None },
-        merge: false,
-        decisions_only: false,
-    };
+    let stage = Stage::to_the_horizon(staging, plan, setting, bad);
     let nobody = super::rider(0, &plan.players[0], setting, setting.horizon_at);
     let mut branch = super::begin(setting, &warm, plan, bad, vec![nobody], Some(&baseline));
     branch.control(Signal::Start);

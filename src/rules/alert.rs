@@ -87,11 +87,6 @@ impl Alert {
         self.active.values()
     }
 
-    /// The state of the alert as a whole: that of its worst series.
-    pub fn state(&self) -> AlertState {
-        self.active.values().map(|active| active.state).max().unwrap_or(AlertState::Inactive)
-    }
-
     /// Takes in what the query returned at `at_ms`; the samples of `ALERTS` and `ALERTS_FOR_STATE` that follow.
     ///
     /// # Errors

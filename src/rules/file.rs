@@ -5,9 +5,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::diagnostic::{Diagnostic, Diagnostics, Location, Source, did_you_mean};
+use super::keys::{dated, known_keys, span};
+use crate::diagnostic::{Diagnostics, Location, Source};
 use crate::document::{Node, Reader, parse_documents};
-use crate::promql::{self, Options, Program};
+use crate::promql::{self, Program};
 use crate::time::SimDuration;
 
 /// A group of rules as written.
@@ -96,7 +97,7 @@ pub fn parse(source: Source<'_>) -> Result<Vec<GroupDef>, Diagnostics> {
 }
 
 /// Whether a document is a rule file, by what stands at its top.
-pub(crate) fn list_of_groups<'a>(document: &Node, root: &Reader<'a>) -> Option<Reader<'a>> {
+fn list_of_groups<'a>(document: &Node, root: &Reader<'a>) -> Option<Reader<'a>> {
     if document.get("kind").is_some() {
         let is_rule = document.get("kind").and_then(Node::as_str) == Some("PrometheusRule");
         return if is_rule { root.at("spec.groups") } else { None };
@@ -107,8 +108,8 @@ pub(crate) fn list_of_groups<'a>(document: &Node, root: &Reader<'a>) -> Option<R
 fn group(item: &Reader<'_>, wrong: &mut Diagnostics) -> Option<GroupDef> {
     known_keys(item, &GROUP_KEYS, wrong);
     let name = wrong.keep(item.required("name").and_then(|name| name.text()))?.to_owned();
-    let interval = wrong.keep(duration(item, "interval"))?.filter(|every| !every.is_zero());
-    let query_offset = wrong.keep(duration(item, "query_offset"))?.unwrap_or(SimDuration::ZERO);
+    let interval = wrong.keep(span(item, "interval"))?.filter(|every| !every.is_zero());
+    let query_offset = wrong.keep(span(item, "query_offset"))?.unwrap_or(SimDuration::ZERO);
     let limit = wrong.keep(item.get("limit").map(|limit| limit.i64()).transpose())?.unwrap_or(0);
     let common = pairs(item, "labels", wrong);
     let list = item.get("rules").map(|rules| rules.seq()).transpose();
@@ -122,8 +123,8 @@ fn rule(item: &Reader<'_>, common: &[(String, String)], wrong: &mut Diagnostics)
     let name = |key: &str| item.get(key).map(|name| name.text().map(str::to_owned)).transpose();
     let record = wrong.keep(name("record"))?;
     let alert = wrong.keep(name("alert"))?;
-    let hold = wrong.keep(duration(item, "for"))?;
-    let keep_firing = wrong.keep(duration(item, "keep_firing_for"))?;
+    let hold = wrong.keep(span(item, "for"))?;
+    let keep_firing = wrong.keep(span(item, "keep_firing_for"))?;
     let annotations = pairs(item, "annotations", wrong);
     let kind = match (record, alert) {
         (Some(name), None) => {
@@ -167,15 +168,6 @@ fn rule(item: &Reader<'_>, common: &[(String, String)], wrong: &mut Diagnostics)
     Some(RuleDef { kind, expr: text, labels, place: expr.location() })
 }
 
-/// Files may hold what only unit tests can play: dates.
-pub(super) fn dated() -> Options {
-    Options { dates: true, ..Options::default() }
-}
-
-fn duration(item: &Reader<'_>, key: &str) -> Result<Option<SimDuration>, Diagnostic> {
-    item.get(key).map(|value| value.duration_prometheus()).transpose()
-}
-
 fn pairs(item: &Reader<'_>, key: &str, wrong: &mut Diagnostics) -> Vec<(String, String)> {
     let Some(map) = item.get(key) else { return Vec::new() };
     let Some(entries) = wrong.keep(map.entries()) else { return Vec::new() };
@@ -183,17 +175,4 @@ fn pairs(item: &Reader<'_>, key: &str, wrong: &mut Diagnostics) -> Vec<(String, 
         Some((name.to_owned(), wrong.keep(value.text())?.to_owned()))
     };
     entries.into_iter().filter_map(text).collect()
-}
-
-fn known_keys(item: &Reader<'_>, known: &[&str], wrong: &mut Diagnostics) {
-    for entry in item.peek().entries() {
-        if !known.contains(&entry.key.as_str()) {
-            let help = match did_you_mean(&entry.key, known) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("known here: {}", known.join(", ")),
-            };
-            let fact = format!("unknown key `{}`", entry.key);
-            wrong.push(item.source().error(entry.location, fact).with_help(help));
-        }
-    }
 }

@@ -17,6 +17,7 @@
 mod alert;
 mod file;
 mod group;
+mod keys;
 mod rule;
 mod template;
 pub mod unit_test;

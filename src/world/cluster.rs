@@ -65,8 +65,6 @@ pub struct Cluster {
     pub startup: Vec<[f64; Revision::COUNT]>,
     /// Services that are released beside the target, by [`ServiceId`].
     pub(super) deployments: Vec<Option<Deployment>>,
-    /// Whether the third revision of the target mends the new one, and so speaks as it does.
-    pub third_is_fix: bool,
     weight_seq: u32,
     /// One key a service, by its name: other services coming or going change nobody's luck.
     keys: Vec<Key>,
@@ -89,7 +87,6 @@ impl Cluster {
             nothing_to_load: false,
             startup: vec![[1.0; Revision::COUNT]; spec.services.len()],
             deployments: vec![None; spec.services.len()],
-            third_is_fix: false,
             weight_seq: 0,
             keys: spec.services.iter().map(|s| key.entity(&s.name)).collect(),
         };

@@ -73,7 +73,7 @@ impl Watch {
 
     pub(super) fn start(&mut self, group: &GroupSpec, start: &Start) {
         let phase = (start.phase + group.shift).fract();
-        let offset = SimDuration::from_secs_f64(group.every.as_secs_f64() * phase);
+        let offset = group.every.scale(phase);
         *self = Watch { next: start.deploy_at + offset, ..Watch::new(group) };
     }
 

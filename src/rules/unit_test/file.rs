@@ -1,8 +1,9 @@
 //! The files of unit tests.
 
-use crate::diagnostic::{Diagnostic, Diagnostics, Location, Source, did_you_mean};
+use crate::diagnostic::{Diagnostic, Diagnostics, Location, Source};
 use crate::document::{Reader, parse_documents};
-use crate::promql::{self, Labels, Options, Program, SeriesLine, parse_labels, parse_values};
+use crate::promql::{self, Labels, Program, SeriesLine, parse_labels, parse_values};
+use crate::rules::keys::{dated, known_keys, span};
 use crate::time::SimDuration;
 
 /// A file of unit tests.
@@ -186,9 +187,7 @@ fn alert_test(item: &Reader<'_>) -> Result<AlertTest, Diagnostic> {
 fn expr_test(item: &Reader<'_>) -> Result<ExprTest, Diagnostic> {
     let expr = item.required("expr")?;
     let text = expr.text()?.to_owned();
-    Program::with_options(Options { dates: true, ..Options::default() })
-        .add(&text)
-        .map_err(|why| promql::placed(&why, &text, &expr))?;
+    Program::with_options(dated()).add(&text).map_err(|why| promql::placed(&why, &text, &expr))?;
     let expected = list(item, "exp_samples", |sample| {
         if let Some(histogram) = sample.get("histogram") {
             let help = "native histograms are not supported: leave the test out";
@@ -219,10 +218,6 @@ fn at(item: &Reader<'_>) -> Result<SimDuration, Diagnostic> {
     Ok(span(item, "eval_time")?.unwrap_or(SimDuration::ZERO))
 }
 
-fn span(item: &Reader<'_>, key: &str) -> Result<Option<SimDuration>, Diagnostic> {
-    item.get(key).map(|value| value.duration_prometheus()).transpose()
-}
-
 fn list<'a, T>(
     item: &Reader<'a>,
     key: &str,
@@ -237,16 +232,4 @@ fn pairs(item: &Reader<'_>, key: &str) -> Result<Vec<(String, String)>, Diagnost
     let text =
         |(name, _, value): (&str, Location, Reader<'_>)| Ok((name.to_owned(), value.text()?.to_owned()));
     map.entries()?.into_iter().map(text).collect()
-}
-
-fn known_keys(item: &Reader<'_>, known: &[&str], wrong: &mut Diagnostics) {
-    for entry in item.peek().entries().iter().filter(|entry| !known.contains(&entry.key.as_str())) {
-        let help = match did_you_mean(&entry.key, known) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("known here: {}", known.join(", ")),
-        };
-        wrong.push(
-            item.source().error(entry.location, format!("unknown key `{}`", entry.key)).with_help(help),
-        );
-    }
 }

@@ -118,7 +118,6 @@ impl World {
     /// Tells which code the third revision is: an older one, or a fix of the new one, which knows its schema.
     pub fn third_is_fix(&mut self, is_fix: bool) {
         self.settle_flow();
-        self.cluster.third_is_fix = is_fix;
         if let Some(database) = &mut self.database {
             database.third_is_fix(is_fix);
         }

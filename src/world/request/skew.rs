@@ -36,6 +36,6 @@ fn speaks_new(pod: u32, around: &Around<'_>) -> bool {
     match around.cluster.pods[pod as usize].revision() {
         Revision::Stable => false,
         Revision::Candidate => true,
-        Revision::Other => around.cluster.third_is_fix,
+        Revision::Other => around.conditions.third_is_fix,
     }
 }
