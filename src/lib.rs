@@ -170,6 +170,7 @@
 pub mod catalogue;
 #[allow(clippy::disallowed_methods, reason = "the one place with environment, files, clocks and processes")]
 pub mod cli;
+pub mod detect;
 pub mod diagnostic;
 pub mod document;
 pub mod effect;

@@ -123,6 +123,14 @@ fn strategies_and_procedures_are_the_files_of_their_directories() {
 }
 
 #[test]
+fn detectors_are_the_files_of_their_directory() {
+    use backout::catalogue::Catalogue;
+    use backout::detect::DetectorSpec;
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/detect");
+    assert_directory_matches(&directory, DetectorSpec::CARDS);
+}
+
+#[test]
 fn what_surrounds_a_rollback_is_the_files_of_its_directories() {
     use backout::catalogue::{Catalogue, check_examples};
     use backout::rollback::check::CheckSpec;

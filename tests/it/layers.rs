@@ -10,7 +10,7 @@ use crate::source::{code_of, rust_files};
 const ROWS: &[&[&str]] = &[
     &["time", "quantity", "diagnostic", "document", "catalogue"],
     &["rng", "stats"],
-    &["engine", "effect", "people"],
+    &["engine", "effect", "people", "detect"],
     &["world"],
     &["fault", "strategy", "telemetry"],
     &["promql", "expr"],

@@ -16,6 +16,7 @@ mod documents;
 mod expr_conformance;
 mod faults;
 mod fidelity;
+mod figures;
 mod flagger_conformance;
 mod groups;
 mod incidents;

@@ -1,0 +1,137 @@
+//! Detectors of the change-detection literature: each says, sample by sample, whether something has changed.
+//!
+//! A detector knows nothing of rollouts, queries or time: it is shown what came in since the evaluation before
+//! ([`Sample`]) and answers with a [`State`]. What it reads is fixed by its kind ([`Reads`]): one value, counts of bad
+//! events and of all, or the same of two arms that run beside each other. Detectors that compare with what is normal
+//! learn it from the past ([`Detector::learn`]) or from a number in the file ([`support::baseline::Baseline`]).
+//!
+//! Every member says what it assumes, what a step costs and what goes wrong with it ([`Detect::assumes`],
+//! [`Detect::cost`], [`Detect::pitfall`]); figures published for it are reproduced by `tests/it/figures.rs`.
+//!
+//! Traps: a run length is counted in *samples*, so an evaluation every 15 s with an in-control run length of 500 raises
+//! a false alarm every two hours; almost all published figures hold for independent samples, and metrics are not: at
+//! lag-1 correlation 0.5 tuned charts lose nine tenths of the time between false alarms.
+
+pub mod cusum;
+pub mod support;
+
+pub use support::sample::{Counts, Reads, Sample};
+
+use std::fmt::Debug;
+
+/// What a detector thinks after a sample.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// It has not seen enough to have an opinion.
+    Learning,
+    /// Nothing stands out.
+    Quiet,
+    /// Something may be changing (drift detectors with two limits).
+    Warning,
+    /// It has changed for the worse.
+    Alarm,
+    /// It is as it should be, and the test is over (tests that can also accept).
+    Accepted,
+}
+
+/// A detector at work.
+pub trait Detector: Send + Sync + Debug {
+    /// Takes in what is normal, before the first step; detectors that need no past ignore it.
+    fn learn(&mut self, _sample: &Sample<'_>) {}
+    /// Takes in what came since the evaluation before. A sample of another kind than [`Detect::reads`] says, or with a
+    /// number that is not finite, changes nothing.
+    ///
+    /// After an alarm or an acceptance the detector goes on from where it is; whoever wants a fresh start says
+    /// [`Detector::reset`].
+    fn step(&mut self, sample: &Sample<'_>) -> State;
+    /// Forgets all steps; what it learned of the past stays.
+    fn reset(&mut self);
+    /// The number that is compared, for timelines; `None` while there is none.
+    fn statistic(&self) -> Option<f64>;
+    /// What the number is compared with: an alarm is at or beyond it.
+    fn limit(&self) -> Option<f64>;
+    /// A copy for another branch or replication.
+    fn boxed(&self) -> Box<dyn Detector>;
+}
+
+impl Clone for Box<dyn Detector> {
+    fn clone(&self) -> Self {
+        self.boxed()
+    }
+}
+
+/// A field that cannot have its value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadField {
+    /// The field's path below the detector's name.
+    pub field: &'static str,
+    /// What is wrong.
+    pub fact: String,
+    /// What to do.
+    pub help: String,
+}
+
+impl BadField {
+    /// A field that cannot have its value.
+    pub fn new(field: &'static str, fact: impl Into<String>, help: impl Into<String>) -> Self {
+        BadField { field, fact: fact.into(), help: help.into() }
+    }
+}
+
+/// A kind of detector with its parameters.
+pub trait Detect: Send + Sync {
+    /// What it is shown.
+    fn reads(&self) -> Reads;
+    /// Whether the parameters make sense together; those that a type rules out need no check.
+    ///
+    /// # Errors
+    /// The first field that does not.
+    fn check(&self) -> Result<(), BadField>;
+    /// A detector before its first sample; parameters that [`Detect::check`] refuses give one that is always quiet.
+    fn start(&self) -> Box<dyn Detector>;
+    /// What its guarantees rest on, in one sentence.
+    fn assumes(&self) -> &'static str;
+    /// Memory and time of a step, in one sentence.
+    fn cost(&self) -> &'static str;
+    /// What most often goes wrong with it, in one sentence.
+    fn pitfall(&self) -> &'static str;
+}
+
+crate::catalogue! {
+    /// A detector.
+    pub enum DetectorSpec: Detect {
+        cusum => cusum::Cusum,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue::{Catalogue as _, check_examples};
+    use crate::document::parse_typed;
+
+    #[test]
+    fn examples_read_and_check() {
+        check_examples::<DetectorSpec>().unwrap();
+        for card in DetectorSpec::CARDS {
+            let spec: DetectorSpec = parse_typed(card.name, card.example).unwrap();
+            assert_eq!(spec.as_dyn().check(), Ok(()), "{}", card.name);
+        }
+    }
+
+    #[test]
+    fn samples_of_other_kinds_and_numbers_that_are_none_change_nothing() {
+        for card in DetectorSpec::CARDS {
+            let spec: DetectorSpec = parse_typed(card.name, card.example).unwrap();
+            let mut detector = spec.as_dyn().start();
+            let before = format!("{detector:?}");
+            for sample in Sample::odd_ones() {
+                assert_ne!(detector.step(&sample), State::Alarm, "{}: {sample:?}", card.name);
+                detector.learn(&sample);
+                if sample.reads() != spec.as_dyn().reads() {
+                    assert_eq!(format!("{detector:?}"), before, "{}: {sample:?}", card.name);
+                }
+            }
+        }
+    }
+}
