@@ -5,7 +5,7 @@ use std::sync::Arc;
 use backout::effect::ServiceId;
 use backout::fault::FaultSpec;
 use backout::policy::loaded::{CheckDef, Limits, Loaded, QueryDef};
-use backout::policy::native::{AfterDecision, Native, OnTrouble, Rule, Then, TriggerDef};
+use backout::policy::native::{AfterDecision, Condition, Native, OnTrouble, Rule, Then, TriggerDef};
 use backout::quantity::{Bytes, Rate, Ratio};
 use backout::replication::prepared::{PrepareOptions, Prepared};
 use backout::replication::{Options, replicate};
@@ -35,13 +35,13 @@ fn threshold(window: &str, limit: f64, hold: SimDuration) -> Loaded {
     let trigger = TriggerDef {
         name: "error ratio".to_owned(),
         reason: "error ratio".to_owned(),
-        query: 0,
-        sides: vec![1],
+        when: Condition::Expr { query: 0, sides: vec![1], check: 0 },
         rule: Rule::For { hold, keep: SimDuration::ZERO },
         every: SimDuration::from_secs(15),
         later: Vec::new(),
         start_after: SimDuration::ZERO,
         then: Then::RollBack,
+        when_accepted: None,
         on_no_data: OnTrouble::Ignore,
         on_error: OnTrouble::Ignore,
     };

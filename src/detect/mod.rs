@@ -19,6 +19,8 @@ pub use support::sample::{Counts, Reads, Sample};
 
 use std::fmt::Debug;
 
+use crate::quantity::Ratio;
+
 /// What a detector thinks after a sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
@@ -50,6 +52,11 @@ pub trait Detector: Send + Sync + Debug {
     fn statistic(&self) -> Option<f64>;
     /// What the number is compared with: an alarm is at or beyond it.
     fn limit(&self) -> Option<f64>;
+    /// The natural logarithm of its evidence against "nothing has changed" (an e-value: a likelihood ratio, a mixture of
+    /// them), for detectors that measure it; evidence of several may be pooled.
+    fn evidence(&self) -> Option<f64> {
+        None
+    }
     /// A copy for another branch or replication.
     fn boxed(&self) -> Box<dyn Detector>;
 }
@@ -89,6 +96,10 @@ pub trait Detect: Send + Sync {
     fn check(&self) -> Result<(), BadField>;
     /// A detector before its first sample; parameters that [`Detect::check`] refuses give one that is always quiet.
     fn start(&self) -> Box<dyn Detector>;
+    /// The same with this probability of ever raising a false alarm, for kinds that have one among their parameters.
+    fn at_level(&self, _alpha: Ratio) -> Option<DetectorSpec> {
+        None
+    }
     /// What its guarantees rest on, in one sentence.
     fn assumes(&self) -> &'static str;
     /// Memory and time of a step, in one sentence.

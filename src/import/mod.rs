@@ -18,6 +18,7 @@ mod deployment;
 mod flagger;
 mod load_test;
 mod native;
+mod native_condition;
 mod native_tree;
 mod placeholder;
 mod prometheus;

@@ -1,8 +1,8 @@
 //! Files of native triggers; see [`crate::policy::native`] for what they mean.
 
-use super::line;
 use promql_parser::parser::{self, Expr, token};
 
+use super::native_condition::{Builder, words as condition_words};
 use super::native_tree;
 use super::query_book::QueryBook;
 use super::{ImportOptions, SourceText, stem};
@@ -10,7 +10,8 @@ use crate::diagnostic::{Diagnostic, Source};
 use crate::document::{self, Node, Reader};
 use crate::policy::loaded::{CheckDef, Limits, Loaded};
 use crate::policy::native::{
-    AfterDecision, Native, NativeFile, OnTrouble, Phase, Rearm, Rule, Then, TriggerDef, TriggerSpec, paces,
+    AfterDecision, ConditionSpec, Native, NativeFile, OnTrouble, Phase, Rearm, Rule, Then, TriggerDef,
+    TriggerSpec, paces,
 };
 use crate::telemetry::naming::{Engine, LabelRole, MetricBinding, Naming};
 use crate::time::SimDuration;
@@ -34,14 +35,13 @@ pub(super) fn load(source: SourceText<'_>, options: &ImportOptions) -> Result<Lo
     let root = Reader::new(Source::new(source.name, source.text), documents.first().unwrap_or(&empty));
     check_file(&file, &root)?;
     let mut book = QueryBook::default();
-    let (mut triggers, mut checks, mut reading) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut triggers, mut checks, mut reading) = (Vec::new(), Vec::<CheckDef>::new(), Vec::new());
     for (index, spec) in file.triggers.iter().enumerate() {
         let at = root.at(&format!("triggers[{index}]")).unwrap_or_else(|| root.clone());
         check_trigger(spec, &file.triggers, index, &at)?;
-        let (def, check) = trigger(spec, &at, &mut book)?;
+        let def = trigger(spec, &at, &mut book, &mut checks)?;
         reading.push(sentence(spec, &def));
         triggers.push(def);
-        checks.push(check);
     }
     let trees = native_tree::load(&file.decide, &root, &mut book, &mut checks, &mut reading)?;
     reading.push(after_sentence(file.after_decision));
@@ -200,29 +200,35 @@ pub(super) fn pace_words(every: SimDuration, phases: &[Phase]) -> String {
 fn trigger(
     spec: &TriggerSpec,
     at: &Reader<'_>,
-    book: &mut QueryBook,
-) -> Result<(TriggerDef, CheckDef), Diagnostic> {
-    let place = at.get("expr").unwrap_or_else(|| at.clone());
-    let line = line(&place);
-    let query = book.add(&spec.expr, &place)?;
-    let comparison = comparison(&spec.expr);
-    let sides = sides(comparison.as_ref(), line, book);
-    let check = check(&spec.name, &spec.expr, comparison.as_ref(), line, book);
+    queries: &mut QueryBook,
+    checks: &mut Vec<CheckDef>,
+) -> Result<TriggerDef, Diagnostic> {
+    let place = |key: &str| at.get(key).unwrap_or_else(|| at.clone());
+    let mut builder = Builder { queries, checks, name: &spec.name };
+    let when = match (&spec.expr, &spec.when) {
+        (Some(expr), None) => builder.expr(expr, &place("expr"))?,
+        (None, Some(when)) => builder.condition(when, &place("when"))?,
+        _ => {
+            let fact = format!("the trigger `{}` needs either `expr` or `when`", spec.name);
+            return Err(
+                at.diagnostic_at(fact, "write `expr:` for PromQL, `when:` for detectors and combinations")
+            );
+        }
+    };
     let (every, later) = paces(spec.every, &spec.evaluate);
-    let def = TriggerDef {
+    Ok(TriggerDef {
         name: spec.name.clone(),
         reason: spec.reason.clone().unwrap_or_else(|| spec.name.clone()),
-        query,
-        sides,
+        when,
         rule: rule(spec),
         every,
         later,
         start_after: spec.start_after,
         then: spec.then.clone(),
+        when_accepted: spec.when_accepted.clone(),
         on_no_data: spec.on_no_data,
         on_error: spec.on_error,
-    };
-    Ok((def, check))
+    })
 }
 
 /// The queries of the sides of a comparison.
@@ -334,7 +340,13 @@ pub(super) fn check(
 }
 
 fn sentence(spec: &TriggerSpec, def: &TriggerDef) -> String {
-    let expr: String = spec.expr.split_whitespace().collect::<Vec<_>>().join(" ");
+    let bad_when = match (&spec.expr, &spec.when) {
+        (Some(expr), _) => condition_words(&ConditionSpec::Expr(expr.clone())),
+        (None, when) => when.as_ref().map(condition_words).unwrap_or_default(),
+    };
+    let accepted = spec.when_accepted.as_ref();
+    let accepted =
+        accepted.map(|then| format!("; {} when it is accepted", then_words(then))).unwrap_or_default();
     let bad = match def.rule {
         Rule::For { hold, keep } => {
             let long = if hold.is_zero() { String::new() } else { format!(" for {hold}") };
@@ -357,7 +369,7 @@ fn sentence(spec: &TriggerSpec, def: &TriggerDef) -> String {
         after => format!(" from {after} after the deploy on"),
     };
     format!(
-        "Every {}{grace}, `{}`: {} when `{expr}`{bad}{}{}.",
+        "Every {}{grace}, `{}`: {} when {bad_when}{bad}{accepted}{}{}.",
         pace_words(spec.every, &spec.evaluate),
         spec.name,
         then_words(&spec.then),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use backout::diagnostic::Source;
 use backout::policy::loaded::{CheckDef, Limits, Loaded, QueryDef};
-use backout::policy::native::{AfterDecision, Native, OnTrouble, Rearm, Rule, Then, TriggerDef};
+use backout::policy::native::{AfterDecision, Condition, Native, OnTrouble, Rearm, Rule, Then, TriggerDef};
 use backout::quantity::Ratio;
 use backout::replication::prepared::{PrepareOptions, Prepared};
 use backout::replication::record::{DecisionKind, ReplicationRecord, RunRecord};
@@ -61,13 +61,13 @@ fn loaded(name: String, variant: &Variant) -> Loaded {
     let def = TriggerDef {
         name: "trigger".to_owned(),
         reason: format!("reason of {name}"),
-        query: 0,
-        sides: vec![1],
+        when: Condition::Expr { query: 0, sides: vec![1], check: 0 },
         rule: variant.rule,
         every: SimDuration::from_secs(variant.every),
         later: Vec::new(),
         start_after: SimDuration::from_secs(variant.start_after),
         then: variant.then.clone(),
+        when_accepted: None,
         on_no_data: variant.on_no_data,
         on_error: variant.on_error,
     };

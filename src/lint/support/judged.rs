@@ -119,7 +119,7 @@ fn native(policy: &Loaded, files: &Files<'_>, facts: &Facts) -> Vec<Judged> {
         // Where the pace changes, the first one is judged.
         let spec = TriggerSpec { every: paces(spec.every, &spec.evaluate).0, ..spec.clone() };
         let expr = item.get("expr").unwrap_or(item);
-        let tree = query::tree(&spec.expr);
+        let tree = spec.expr.as_deref().and_then(query::tree);
         let comparisons = tree.as_ref().map(query::comparisons).unwrap_or_default();
         Judged {
             name: spec.name.clone(),

@@ -1,7 +1,8 @@
 //! This project's own triggers: a PromQL expression, how long or how often it must be bad, and what follows.
 //!
 //! A trigger is evaluated on a grid of its own (`every`, phase from the start of the policy). Its expression is bad
-//! when it has a result (a comparison filters) or, for a number, when it is not zero. Being bad *fires* the trigger
+//! when it has a result (a comparison filters) or, for a number, when it is not zero; a [condition](Condition) may stand
+//! in its place, with detectors and what combines them. Being bad *fires* the trigger
 //! at once, after a time (`for`, exactly as Prometheus does it, per series), after so many evaluations in a row, k
 //! times in the last n, or so many times in all. When several triggers say something at once the strongest verdict
 //! wins ([`Verdict::stronger`]) and reasons of equal verdicts are all given. [Trees](TreeDef) of questions stand beside
@@ -11,12 +12,17 @@
 //! expression without a result is good *or* without data, which is told apart by looking at its left side alone;
 //! `advance` starts its trigger over, so that one good spell does not run through all the steps.
 
+mod condition;
 mod pending;
 mod schedule;
 mod spec;
 mod tree;
 mod trigger;
 
+pub use condition::{
+    Arm, ArmSpec, AtLeastSpec, Condition, ConditionSpec, DetectDef, DetectSpec, Detecting, HysteresisSpec,
+    KOfSpec, LearnDef, LearnSpec, ScoreSpec, SharedAlpha, SharedAlphaSpec, Sharing, SilentSpec, WeighedSpec,
+};
 pub use schedule::{Later, Phase, paces};
 pub use spec::{
     AfterDecision, AskSpec, Bind, Delayed, KOfN, LabelRoleSpec, MetricSpec, NativeFile, NodeSpec, OnTrouble,
@@ -85,12 +91,9 @@ impl Policy for Native {
             return self.standing();
         }
         let mut verdict = Verdict::Continue;
-        for (index, trigger) in self.triggers.iter_mut().enumerate() {
-            let said = if trigger.next_tick() <= observation.now {
-                trigger.evaluate(index, observation)
-            } else {
-                trigger.standing()
-            };
+        for trigger in &mut self.triggers {
+            let is_due = trigger.next_tick() <= observation.now;
+            let said = if is_due { trigger.evaluate(observation) } else { trigger.standing() };
             verdict = merge(verdict, said);
         }
         for tree in &mut self.trees {

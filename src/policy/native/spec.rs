@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::condition::ConditionSpec;
 use super::schedule::Phase;
 use crate::policy::Facts;
 use crate::telemetry::dialect::{Signal, Unit};
@@ -38,7 +39,11 @@ pub struct TriggerSpec {
     /// Its name, unique in the file.
     pub name: String,
     /// PromQL: bad when it has a result, or as a number when it is not zero.
-    pub expr: String,
+    #[serde(default)]
+    pub expr: Option<String>,
+    /// What is bad, if it is more than an expression: detectors, and what combines them.
+    #[serde(default)]
+    pub when: Option<ConditionSpec>,
     /// Must be bad at every evaluation for this long, as in a Prometheus alert.
     #[serde(default, rename = "for")]
     pub hold_for: Option<SimDuration>,
@@ -66,6 +71,9 @@ pub struct TriggerSpec {
     /// What follows when it fires.
     #[serde(default)]
     pub then: Then,
+    /// What follows when a test in it ends well (`advance`, `promote`); the test then begins anew.
+    #[serde(default)]
+    pub when_accepted: Option<Then>,
     /// What an evaluation without data means.
     #[serde(default)]
     pub on_no_data: OnTrouble,

@@ -9,16 +9,20 @@ fn def(rule: Rule) -> TriggerDef {
     TriggerDef {
         name: "five_xx".to_owned(),
         reason: "five_xx".to_owned(),
-        query: 0,
-        sides: vec![],
+        when: expr(0, &[]),
         rule,
         every: SimDuration::from_secs(15),
         later: Vec::new(),
         start_after: SimDuration::ZERO,
         then: Then::RollBack,
+        when_accepted: None,
         on_no_data: OnTrouble::Ignore,
         on_error: OnTrouble::Ignore,
     }
+}
+
+fn expr(query: usize, sides: &[usize]) -> Condition {
+    Condition::Expr { query, sides: sides.to_vec(), check: 0 }
 }
 
 fn at_once() -> Rule {
@@ -31,7 +35,7 @@ fn bench(defs: Vec<TriggerDef>) -> Bench {
 
 /// Plays evaluations (`B` bad, `g` good, `n` no data, `e` error) of one trigger; the number of the first rollback.
 fn rolls_back_at(def: TriggerDef, plays: &str) -> Option<usize> {
-    let mut bench = bench(vec![TriggerDef { sides: vec![1], ..def }]);
+    let mut bench = bench(vec![TriggerDef { when: expr(0, &[1]), ..def }]);
     plays.chars().position(|play| {
         let answers = match play {
             'B' => vec![vector(&[0.2]), vector(&[0.2])],
@@ -71,7 +75,8 @@ fn trouble_is_what_the_trigger_says_it_is() {
     assert_eq!(rolls_back_at(with(OnTrouble::Ignore, OnTrouble::RollBack), "ge"), Some(1));
     assert_eq!(rolls_back_at(with(OnTrouble::Hold, OnTrouble::Ignore), "BnB"), Some(2), "nothing is counted");
 
-    let mut holding = bench(vec![TriggerDef { sides: vec![1], ..with(OnTrouble::Hold, OnTrouble::Page) }]);
+    let mut holding =
+        bench(vec![TriggerDef { when: expr(0, &[1]), ..with(OnTrouble::Hold, OnTrouble::Page) }]);
     assert_eq!(holding.tick(vec![vector(&[]), vector(&[])]).1, Verdict::Hold);
     let error = || vec![Err(QueryError::Unavailable)];
     let page = Verdict::Page { reasons: vec!["five_xx: query failed".to_owned()] };
@@ -87,7 +92,7 @@ fn numbers_are_bad_when_they_are_not_zero_and_nan_is_no_reason() {
         let verdict = bench.tick(vec![Ok(Value::Scalar(value))]).1;
         assert_eq!(verdict != Verdict::Continue, bad, "{value}");
     }
-    let mut bench = bench(vec![TriggerDef { sides: vec![1], ..def(at_once()) }]);
+    let mut bench = bench(vec![TriggerDef { when: expr(0, &[1]), ..def(at_once()) }]);
     // 0/0 on the left side: a value, so not "no data", and no comparison passes it.
     assert_eq!(bench.tick(vec![vector(&[]), vector(&[f64::NAN])]).1, Verdict::Continue);
     assert!(matches!(bench.findings[..], [(0, CheckOutcome::Good(value))] if value.is_nan()));
@@ -110,7 +115,7 @@ fn the_strongest_verdict_wins_and_equals_give_all_reasons() {
 #[test]
 fn a_hold_stands_between_the_evaluations_of_another_trigger() {
     let slow = TriggerDef { every: SimDuration::from_secs(60), then: Then::Hold, ..def(at_once()) };
-    let fast = TriggerDef { query: 1, then: Then::Page, ..def(at_once()) };
+    let fast = TriggerDef { when: expr(1, &[]), then: Then::Page, ..def(at_once()) };
     let mut bench = bench(vec![slow, fast]);
     let answers = || vec![vector(&[1.0]), vector(&[])];
     let seen: Vec<Verdict> = (0..4).map(|_| bench.tick(answers()).1).collect();

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::condition::{Answer, Condition};
 use super::pending::Alerts;
 use super::schedule::{Clock, Later};
 use super::spec::{OnTrouble, Then};
@@ -12,17 +13,14 @@ use crate::promql::{Labels, Value};
 use crate::time::{SimDuration, SimTime};
 
 /// A trigger as it was loaded.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct TriggerDef {
     /// Its name.
     pub name: String,
     /// The reason it gives.
     pub reason: String,
-    /// Index of the query of its expression.
-    pub query: usize,
-    /// Indices of the queries of the two sides of its comparison, if it is one, for "no data"; a side that is a
-    /// constant has none.
-    pub sides: Vec<usize>,
+    /// What is bad.
+    pub when: Condition,
     /// When being bad is enough.
     pub rule: Rule,
     /// Time between evaluations.
@@ -33,6 +31,8 @@ pub struct TriggerDef {
     pub start_after: SimDuration,
     /// What follows.
     pub then: Then,
+    /// What follows when the condition is a test that ends well; the test then begins anew.
+    pub when_accepted: Option<Then>,
     /// What an evaluation without data means.
     pub on_no_data: OnTrouble,
     /// What an evaluation that failed means.
@@ -139,6 +139,7 @@ impl Count {
 #[derive(Clone, Debug)]
 pub(super) struct Trigger {
     def: Arc<TriggerDef>,
+    condition: Condition,
     count: Count,
     /// Whether it fired at the last evaluation.
     firing: bool,
@@ -151,6 +152,7 @@ pub(super) struct Trigger {
 impl Trigger {
     pub(super) fn new(def: Arc<TriggerDef>) -> Self {
         Trigger {
+            condition: def.when.clone(),
             count: Count::new(def.rule),
             clock: Clock::new(def.every, &def.later),
             def,
@@ -162,13 +164,15 @@ impl Trigger {
 
     pub(super) fn start(&mut self, start: &Start) {
         *self = Trigger::new(Arc::clone(&self.def));
+        self.condition.start(start, self.def.every);
         self.clock.start(start.deploy_at, start.phase, self.def.start_after);
     }
 
     /// Forgets everything; the next evaluation is the first of the grid at or after `at`.
     pub(super) fn restart(&mut self, at: SimTime) {
-        let clock = self.clock.clone();
-        *self = Trigger { clock, ..Trigger::new(Arc::clone(&self.def)) };
+        let (clock, mut condition) = (self.clock.clone(), self.condition.clone());
+        condition.reset();
+        *self = Trigger { clock, condition, ..Trigger::new(Arc::clone(&self.def)) };
         self.clock.resume(at);
     }
 
@@ -185,22 +189,23 @@ impl Trigger {
         self.standing.clone()
     }
 
-    pub(super) fn evaluate(&mut self, check: usize, o: &mut Observation<'_>) -> Verdict {
+    pub(super) fn evaluate(&mut self, o: &mut Observation<'_>) -> Verdict {
         self.clock.tick(o.now);
-        let seen = look(self.def.query, &self.def.sides, check, o);
-        let verdict = self.conclude(seen, o);
+        let answer = self.condition.evaluate(o);
+        let verdict = self.conclude(answer, o);
         self.standing = if verdict == Verdict::Hold { Verdict::Hold } else { Verdict::Continue };
         verdict
     }
 
-    fn conclude(&mut self, seen: Seen, o: &mut Observation<'_>) -> Verdict {
+    fn conclude(&mut self, answer: Answer, o: &mut Observation<'_>) -> Verdict {
         let def = Arc::clone(&self.def);
         let had_paged = std::mem::replace(&mut self.has_paged, false);
-        let (trouble, what) = match seen {
-            Seen::Bad(series) => return self.count(Some(&series), o),
-            Seen::Good => return self.count(Some(&[]), o),
-            Seen::NoData => (def.on_no_data, "no data"),
-            Seen::Error => (def.on_error, "query failed"),
+        let (trouble, what) = match answer {
+            Answer::Bad(series) => return self.count(Some(&series), o),
+            Answer::Good | Answer::Learning => return self.count(Some(&[]), o),
+            Answer::Accepted => return self.accepted(o),
+            Answer::NoData => (def.on_no_data, "no data"),
+            Answer::Error => (def.on_error, "query failed"),
         };
         self.has_paged = trouble == OnTrouble::Page;
         let reasons = vec![format!("{}: {what}", def.reason)];
@@ -223,6 +228,18 @@ impl Trigger {
         self.level(fires, o)
     }
 
+    fn accepted(&mut self, o: &mut Observation<'_>) -> Verdict {
+        let verdict = self.count(Some(&[]), o);
+        self.condition.reset();
+        match &self.def.when_accepted {
+            Some(then) => {
+                let reason = format!("{} accepted", self.def.name);
+                verdict.stronger(verdict_of(then, &reason))
+            }
+            None => verdict,
+        }
+    }
+
     /// From firing to a verdict: some verdicts stand while the trigger fires, others are said once.
     fn level(&mut self, fires: bool, o: &mut Observation<'_>) -> Verdict {
         let begins = fires && !self.firing;
@@ -237,6 +254,7 @@ impl Trigger {
         match self.def.then {
             Then::RollBack | Then::Stop | Then::ForwardFix | Then::Hold => verdict,
             Then::Advance => {
+                self.condition.reset();
                 self.count = Count::new(self.def.rule);
                 self.firing = false;
                 verdict

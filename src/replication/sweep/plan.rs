@@ -140,6 +140,8 @@ impl SweepPlan {
 
 /// What a trigger compares with, and what it does.
 struct Member {
+    /// The query of the number.
+    side: usize,
     def: Arc<TriggerDef>,
     threshold: Threshold,
     kind: DecisionKind,
@@ -175,15 +177,13 @@ fn member(player: &PlayerSpec, panel: &Panel) -> Option<Member> {
     {
         return None;
     }
-    let threshold = panel.threshold(player.asks_as?, def.query)?;
-    let side = match def.sides.as_slice() {
-        &[side] => side,
-        _ => return None,
-    };
+    let (query, sides) = def.when.expr()?;
+    let threshold = panel.threshold(player.asks_as?, query)?;
+    let &[side] = sides else { return None };
     let is_ordered = !matches!(threshold.comparison, Comparison::Equal | Comparison::NotEqual);
     let is_side = panel.query_id(player.asks_as?, side) == Some(threshold.value);
     let fits = is_ordered && is_side && threshold.limit.is_finite() && player.checks.len() == 1;
-    (fits && !player.needs_truth).then_some(Member { def, threshold, kind, reasons })
+    (fits && !player.needs_truth).then_some(Member { side, def, threshold, kind, reasons })
 }
 
 /// Groups in the making.
@@ -196,7 +196,7 @@ struct Groups {
 
 impl Groups {
     fn join(&mut self, (index, player): (usize, &PlayerSpec), member: Member) {
-        let Member { def, threshold, kind, reasons } = member;
+        let Member { side, def, threshold, kind, reasons } = member;
         let key = Key {
             value: threshold.value,
             comparison: threshold.comparison,
@@ -213,7 +213,7 @@ impl Groups {
             places.push(all.len());
             all.push(Group {
                 asker: index,
-                query: def.sides[0],
+                query: side,
                 prototype: player.prototype.clone(),
                 phase_key: key.phase_key.clone(),
                 every: key.every,
