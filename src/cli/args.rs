@@ -62,8 +62,11 @@ pub struct Global {
     pub quiet: bool,
 }
 
+/// The forms of a score.
+pub const SCORE_FORMATS: [&str; 4] = ["text", "json", "markdown", "csv"];
+
 /// Every form a result can have; a command says which of them it knows.
-pub const FORMATS: [&str; 4] = ["text", "json", "markdown", "csv"];
+pub const FORMATS: [&str; 6] = ["text", "json", "markdown", "csv", "sarif", "github"];
 
 /// When to colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -93,6 +96,7 @@ impl Colour {
 pub enum Command {
     Score(Score),
     Run(Run),
+    Size(Size),
     Explain(Explain),
     Lint(Lint),
     Validate(Validate),
@@ -230,6 +234,58 @@ pub struct Score {
     pub quick: QuickArgs,
 }
 
+/// How big a canary must be: what its traffic can show, and from which severity on policies catch a bad release.
+///
+/// Without a policy, only the traffic is asked: requests the candidate gets in each step, the smallest rise of the error
+/// ratio that so many can show to anybody, and the bake that other rises take. With policies, the same releases are played
+/// with one severity after another.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  backout size --rate 300/s --errors 0.1%
+  backout size canary.yaml --rate 300/s --errors 0.1% --p99 250ms
+  backout size canary.yaml --scenario my-scenario.yaml --effect latency --severity 1.2,1.5,2,3
+  backout size error-5pct-or-latency-1s --severity 0.5%,1%,2%,5%,10% -n 200 --format json")]
+pub struct Size {
+    /// Policy files, names of shipped policies, or - for stdin
+    #[arg(value_name = "POLICY")]
+    pub files: Vec<String>,
+    /// A scenario file or the name of a shipped one; its faults are replaced [default: a service in numbers]
+    #[arg(long, short, value_name = "SCENARIO")]
+    pub scenario: Option<String>,
+    /// What is wrong with the release
+    #[arg(long, value_name = "WHAT", default_value = "errors")]
+    pub effect: EffectArg,
+    /// How much, comma-separated: shares of requests that fail, or factors of the answer time
+    #[arg(long, value_name = "LIST")]
+    pub severity: Vec<String>,
+    /// Probability of a false alarm a test may have
+    #[arg(long, value_name = "SHARE", default_value = "5%")]
+    pub alpha: Ratio,
+    /// Probability with which an effect must be seen
+    #[arg(long, value_name = "SHARE", default_value = "90%")]
+    pub power: Ratio,
+    /// Releases of each severity [default: 100, 8 where each request is an event]
+    #[arg(long, short = 'n', value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub replications: Option<u32>,
+    /// How policy files are read.
+    #[command(flatten)]
+    pub policy: PolicyArgs,
+    /// A service in numbers.
+    #[command(flatten)]
+    pub quick: QuickArgs,
+}
+
+/// What is wrong with a release whose severity is varied.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum EffectArg {
+    /// A share of requests fails.
+    #[default]
+    Errors,
+    /// Requests take longer.
+    Latency,
+}
+
 /// Play one replication and print its timeline.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
@@ -299,7 +355,9 @@ pub struct Explain {
 Examples:
   backout lint canary.yaml
   backout lint rollout.yaml analysis.yaml --scenario my-scenario.yaml
-  backout lint triggers.yaml --strict --format json")]
+  backout lint triggers.yaml --strict --format json
+  backout lint canary.yaml --format sarif --out findings.sarif
+  backout lint canary.yaml --format github        annotations beside the lines of a pull request")]
 pub struct Lint {
     /// Policy files, names of shipped policies, or - for stdin
     #[arg(value_name = "FILE", required = true)]
@@ -386,6 +444,8 @@ pub enum ListKind {
     Surroundings,
     /// Parameters of noise, fitted to recorded series.
     Noise,
+    /// Detectors of the change-detection literature, for triggers of one's own.
+    Detectors,
     /// How a release comes.
     Strategies,
     /// How it goes back.
@@ -471,7 +531,8 @@ mod tests {
     #[test]
     fn forms_and_variants_are_those_of_the_catalogues() {
         let outputs: Vec<&str> = crate::report::OUTPUTS.iter().map(|output| output.name).collect();
-        assert_eq!(outputs, FORMATS);
+        assert_eq!(outputs, SCORE_FORMATS);
+        assert!(outputs.iter().all(|output| FORMATS.contains(output)));
         let variants: Vec<&str> = crate::scenario::quick::FAMILY.iter().map(|variant| variant.name).collect();
         assert_eq!(variants, ["errors", "latency", "crash"]);
     }

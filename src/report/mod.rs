@@ -6,8 +6,10 @@
 //! The stable contract is `json` and `csv`; `text` and `markdown` are for people and may change.
 
 pub mod csv;
+pub mod findings;
 pub mod json;
 pub mod markdown;
+pub mod sizing;
 pub mod support;
 pub mod text;
 pub mod timeline;

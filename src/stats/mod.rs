@@ -12,6 +12,7 @@ pub mod histogram;
 pub mod quantile;
 pub mod rank_test;
 pub mod sequential;
+pub mod sizing;
 pub mod survival;
 
 pub use estimate::Estimate;

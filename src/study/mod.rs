@@ -4,6 +4,7 @@
 //! played. Results are collected by index, so no number depends on how many threads there are.
 
 mod meta;
+pub mod sizing;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;

@@ -60,8 +60,19 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
-const COMMANDS: [&str; 10] =
-    ["score", "run", "explain", "validate", "lint", "list", "schema", "test rules", "init", "completions"];
+const COMMANDS: [&str; 11] = [
+    "score",
+    "size",
+    "run",
+    "explain",
+    "validate",
+    "lint",
+    "list",
+    "schema",
+    "test rules",
+    "init",
+    "completions",
+];
 
 #[test]
 fn help_texts() {
@@ -107,6 +118,11 @@ fn messages_about_wrong_input() {
         (2, vec!["score", "--p50", "1s", "--p99", "20ms"]),
         (2, vec!["run", "crash-loop", "--rate", "5/s"]),
         (2, vec!["list", "--format", "csv"]),
+        (2, vec!["size", "--severity", "150%"]),
+        (2, vec!["size", "--effect", "latency"]),
+        (2, vec!["size", "--alpha", "0%"]),
+        (2, vec!["size", "--scenario", "fault/crash-loop", "--rate", "5/s"]),
+        (2, vec!["lint", "golden-signals", "--format", "csv"]),
         (2, vec!["score", "--rate", "5"]),
         (2, vec!["score", "-", "-"]),
         (30, vec!["list", "--out", "no/such/folder"]),

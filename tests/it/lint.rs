@@ -348,3 +348,25 @@ fn every_doubt_about_a_scenario_has_its_name() {
     let known: BTreeSet<&str> = DOUBTS.iter().map(|(id, _)| *id).collect();
     assert_eq!(met, known);
 }
+
+/// Every finding of every example, held to the published schema of SARIF 2.1.0.
+#[test]
+fn findings_as_sarif_fit_its_schema() {
+    let facts = usual();
+    let all: Vec<_> = rules()
+        .flat_map(|rule| {
+            found(&[("dir/a file.yaml", rule.example.file)], rule.example.args, &facts).unwrap_or_default()
+        })
+        .collect();
+    assert!(all.len() >= rules().count(), "each example has at least one finding");
+    let list: Vec<&Rule> = rules().collect();
+    let log = backout::report::findings::sarif::render(&all, &list);
+    assert_eq!(log["runs"][0]["results"].as_array().unwrap().len(), all.len());
+    let Some(folder) = shared::folder() else { return };
+    let schema = std::fs::read_to_string(folder.join("conformance/schemas/sarif-2.1.0.json")).unwrap();
+    let schema: serde_json::Value = serde_json::from_str(&schema).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let wrong: Vec<String> =
+        validator.iter_errors(&log).map(|error| format!("{}: {error}", error.instance_path())).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}

@@ -50,6 +50,7 @@ mod sampler_agreement;
 mod scenarios;
 mod shared;
 mod shipped;
+mod sizes;
 mod source;
 mod stickiness;
 mod studies;

@@ -9,6 +9,8 @@ use super::super::exit::Failure;
 use super::super::ui::Ui;
 use super::super::{doubts, files, inputs};
 use crate::diagnostic::Diagnostics;
+use crate::lint::{self, Rule};
+use crate::report::findings::{github, sarif};
 
 /// What was looked at and what was found.
 #[derive(Debug, Serialize)]
@@ -20,21 +22,26 @@ struct Findings {
     findings: Diagnostics,
 }
 
-pub(super) fn run(global: &Global, lint: &Lint, ui: &Ui) -> Result<(), Failure> {
-    let format = super::format(global, &["text", "json"])?;
+pub(super) fn run(global: &Global, args: &Lint, ui: &Ui) -> Result<(), Failure> {
+    let format = super::format(global, &["text", "json", "sarif", "github"])?;
     let sink = super::sink(global)?;
-    files::check_stdin_once(lint.files.iter().chain(&lint.scenario))?;
-    let scenarios = inputs::scenarios(&lint.scenario, &QuickArgs::default(), ui)?;
-    let sets = inputs::policy_sets(&lint.files, &lint.policy)?;
+    files::check_stdin_once(args.files.iter().chain(&args.scenario))?;
+    let scenarios = inputs::scenarios(&args.scenario, &QuickArgs::default(), ui)?;
+    let sets = inputs::policy_sets(&args.files, &args.policy)?;
     let found = Findings {
         policies: sets.iter().flat_map(|set| &set.policies).map(|policy| policy.name.clone()).collect(),
         scenarios: scenarios.iter().map(|planned| planned.scenario.name.clone()).collect(),
-        findings: doubts::find(&sets, &scenarios, &lint.policy)?,
+        findings: doubts::find(&sets, &scenarios, &args.policy)?,
     };
-    let bytes =
-        if format == "json" { super::json(&found)? } else { text(&found, sink.colour()).into_bytes() };
+    let rules: Vec<&Rule> = lint::rules().collect();
+    let bytes = match format {
+        "json" => super::json(&found)?,
+        "sarif" => super::json(&sarif::render(&found.findings, &rules))?,
+        "github" => github::render(&found.findings).into_bytes(),
+        _ => text(&found, sink.colour()).into_bytes(),
+    };
     sink.write(&bytes)?;
-    if lint.strict && !found.findings.is_empty() {
+    if args.strict && !found.findings.is_empty() {
         return Err(super::silent());
     }
     Ok(())

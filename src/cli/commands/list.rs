@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::super::args::{Global, List, ListKind};
 use super::super::exit::Failure;
 use crate::catalogue::{Card, Catalogue as _};
+use crate::detect::DetectorSpec;
 use crate::diagnostic::Source;
 use crate::document::parse_documents;
 use crate::fault::{ConfounderSpec, FaultSpec, SurroundingSpec};
@@ -57,6 +58,7 @@ fn section(kind: ListKind) -> Section {
         ListKind::Faults => cards(FaultSpec::CARDS),
         ListKind::Confounders => cards(ConfounderSpec::CARDS),
         ListKind::Surroundings => cards(SurroundingSpec::CARDS),
+        ListKind::Detectors => cards(DetectorSpec::CARDS),
         ListKind::Strategies => cards(StrategySpec::CARDS),
         ListKind::Procedures => cards(ProcedureSpec::CARDS),
         ListKind::Targets => cards(TargetSpec::CARDS),

@@ -8,6 +8,7 @@ mod list;
 mod run;
 mod schema;
 mod score;
+mod size;
 mod test;
 mod validate;
 
@@ -23,6 +24,7 @@ pub(super) fn dispatch(args: Args, ui: &Ui, invocation: &Invocation) -> Result<(
     let global = &args.global;
     match args.command {
         Command::Score(score) => score::run(global, &score, ui, invocation),
+        Command::Size(size) => size::run(global, &size, ui),
         Command::Run(run) => run::run(global, &run, ui),
         Command::Explain(explain) => explain::run(global, &explain, ui),
         Command::Lint(lint) => lint::run(global, &lint, ui),

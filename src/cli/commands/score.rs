@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::super::args::{FORMATS, Global, RolloutFrom, Score};
+use super::super::args::{Global, RolloutFrom, SCORE_FORMATS, Score};
 use super::super::exit::Failure;
 use super::super::plan::StudyPlan;
 use super::super::repeat::{self, Invocation};
@@ -17,7 +17,7 @@ use crate::score::{CostWeights, Input, PolicyMeta, ScenarioMeta, scorecard};
 use crate::study::{Progress, Replications, Study, StudyError, scenario_meta};
 
 pub(super) fn run(global: &Global, score: &Score, ui: &Ui, invocation: &Invocation) -> Result<(), Failure> {
-    let format = super::format(global, &FORMATS)?;
+    let format = super::format(global, &SCORE_FORMATS)?;
     let sink = super::sink(global)?;
     let plan = plan(global, score, ui)?;
     let (records, policies) = play(&plan, ui)?;
