@@ -179,6 +179,21 @@ pub struct PlayArgs {
     pub fidelity: FidelityArg,
 }
 
+/// Chaos of the user's own files, on top of what the scenarios say.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[command(next_help_heading = "Chaos from files of other tools")]
+pub struct ChaosArgs {
+    /// A file of Chaos Mesh, Litmus, Chaos Toolkit, AWS FIS or Istio: what it does happens in every scenario; may be repeated
+    #[arg(long, value_name = "FILE")]
+    pub chaos: Vec<String>,
+    /// When it begins, counted from the deploy [default: 5m]
+    #[arg(long, value_name = "TIME", requires = "chaos")]
+    pub chaos_at: Option<SimDuration>,
+    /// Which service a name in these files means (a label's value, a host, a proxy) [default: one of that name, else the one that is rolled out]
+    #[arg(long, value_name = "NAME=SERVICE", requires = "chaos")]
+    pub chaos_target: Vec<String>,
+}
+
 /// The level of detail.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum FidelityArg {
@@ -226,6 +241,9 @@ pub struct Score {
     /// How requests are played.
     #[command(flatten)]
     pub play: PlayArgs,
+    /// Chaos of the user's own files.
+    #[command(flatten)]
+    pub chaos: ChaosArgs,
     /// How policy files are read.
     #[command(flatten)]
     pub policy: PolicyArgs,
@@ -310,6 +328,9 @@ pub struct Run {
     /// How requests are played.
     #[command(flatten)]
     pub play: PlayArgs,
+    /// Chaos of the user's own files.
+    #[command(flatten)]
+    pub chaos: ChaosArgs,
     /// How policy files are read.
     #[command(flatten)]
     pub policy: PolicyArgs,
@@ -333,14 +354,18 @@ pub enum Twin {
 #[command(after_help = "\
 Examples:
   backout explain canary.yaml
-  backout explain rollout.yaml analysis.yaml --scenario my-scenario.yaml")]
+  backout explain rollout.yaml analysis.yaml --scenario my-scenario.yaml
+  backout explain --chaos network-delay.yaml --chaos-target web-app=web")]
 pub struct Explain {
     /// Policy files, names of shipped policies, or - for stdin
-    #[arg(value_name = "POLICY", required = true)]
+    #[arg(value_name = "POLICY", required_unless_present = "chaos")]
     pub files: Vec<String>,
     /// The scenario whose metrics the queries are bound to
     #[arg(long, short, value_name = "SCENARIO", default_value = "canary/error-regression")]
     pub scenario: String,
+    /// Chaos of the user's own files.
+    #[command(flatten)]
+    pub chaos: ChaosArgs,
     /// How policy files are read.
     #[command(flatten)]
     pub policy: PolicyArgs,

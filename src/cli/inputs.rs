@@ -280,7 +280,7 @@ fn bind_prefixed(options: &mut ImportOptions, key: &str, value: &str) -> Result<
     Ok(())
 }
 
-fn pair_of<'p>(option: &str, pair: &'p str) -> Result<(&'p str, &'p str), Failure> {
+pub(super) fn pair_of<'p>(option: &str, pair: &'p str) -> Result<(&'p str, &'p str), Failure> {
     match pair.split_once('=') {
         Some((key, value)) if !key.trim().is_empty() => Ok((key.trim(), value.trim())),
         _ => Err(Failure::usage(

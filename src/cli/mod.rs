@@ -8,6 +8,7 @@
 //! not after it, so that a wrong path costs a second and not an hour.
 
 pub mod args;
+mod chaos;
 mod commands;
 mod doubts;
 pub mod exit;

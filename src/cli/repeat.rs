@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use super::args::{DEFAULT_SEED, FidelityArg, PlayArgs, PolicyArgs, QuickArgs, RolloutFrom};
+use super::args::{ChaosArgs, DEFAULT_SEED, FidelityArg, PlayArgs, PolicyArgs, QuickArgs, RolloutFrom};
 
 /// How the program was started.
 pub(super) struct Invocation {
@@ -62,6 +62,18 @@ pub(super) fn options(play: PlayArgs, policy: &PolicyArgs, quick: &QuickArgs) ->
     if policy.allow_missing_series {
         options.push_str(" --allow-missing-series");
     }
+    options
+}
+
+/// The chaos that was asked for.
+pub(super) fn chaos(args: &ChaosArgs) -> String {
+    let mut options = String::new();
+    let mut add = |name: &str, value: &str| options.push_str(&format!(" --{name} {}", quoted(value)));
+    args.chaos.iter().for_each(|file| add("chaos", file));
+    if let Some(at) = args.chaos_at {
+        add("chaos-at", &at.to_string());
+    }
+    args.chaos_target.iter().for_each(|pair| add("chaos-target", pair));
     options
 }
 

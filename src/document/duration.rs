@@ -13,7 +13,7 @@ const NANOS: [(&str, f64); 8] =
 const LONGEST_NANOS: f64 = 9_223_372_036_854_775_808.0;
 
 /// The span that `text` spells in Go, `None` if it does not or is negative.
-pub(super) fn go(text: &str) -> Option<SimDuration> {
+pub(crate) fn go(text: &str) -> Option<SimDuration> {
     let mut rest = text.strip_prefix('+').unwrap_or(text);
     if rest == "0" {
         return Some(SimDuration::ZERO);

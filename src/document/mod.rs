@@ -19,6 +19,7 @@ mod scalar;
 mod tree;
 mod typed;
 
+pub(crate) use duration::go as duration_of_go;
 pub use node::{Entry, Node, NodeValue, ScalarStyle};
 pub use reader::{Reader, Unread};
 pub use tree::parse_documents;

@@ -14,6 +14,7 @@
 mod argo;
 mod assume;
 mod bundle;
+pub mod chaos;
 mod deployment;
 mod flagger;
 mod load_test;

@@ -9,6 +9,7 @@ mod argo_play;
 mod cascades;
 mod catalogues;
 mod chaos;
+mod chaos_files;
 mod cli;
 mod crosses;
 mod decisions;

@@ -7,8 +7,9 @@ use serde::Serialize;
 use super::super::args::{Explain, Global, QuickArgs};
 use super::super::exit::Failure;
 use super::super::ui::Ui;
-use super::super::{doubts, files, inputs};
+use super::super::{chaos, doubts, files, inputs};
 use crate::diagnostic::Diagnostics;
+use crate::import::chaos::Chaos;
 use crate::policy::loaded::{Loaded, StandIn, Unsupported};
 use crate::replication::prepared::explain_bindings;
 use crate::scenario::Scenario;
@@ -62,12 +63,25 @@ struct Selector {
     notes: Vec<String>,
 }
 
+/// What was asked about.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Told {
+    Policy(Explained),
+    Chaos(Chaos),
+}
+
 pub(super) fn run(global: &Global, explain: &Explain, ui: &Ui) -> Result<(), Failure> {
     let format = super::format(global, &["text", "json"])?;
     let sink = super::sink(global)?;
-    files::check_stdin_once(explain.files.iter().chain([&explain.scenario]))?;
+    files::check_stdin_once(explain.files.iter().chain([&explain.scenario]).chain(&explain.chaos.chaos))?;
     let scenario = inputs::one_scenario(&explain.scenario, &QuickArgs::default(), ui)?.scenario;
-    let sets = inputs::policy_sets(&explain.files, &explain.policy)?;
+    let chaos = chaos::told(&explain.chaos, &scenario)?;
+    let sets = if explain.files.is_empty() {
+        Vec::new()
+    } else {
+        inputs::policy_sets(&explain.files, &explain.policy)?
+    };
     let (facts, said) = (doubts::facts(&scenario), doubts::said(&explain.policy)?);
     let mut all: Vec<Explained> = Vec::new();
     for set in &sets {
@@ -79,9 +93,11 @@ pub(super) fn run(global: &Global, explain: &Explain, ui: &Ui) -> Result<(), Fai
         all.extend(set.policies.iter().map(told));
     }
     let bytes = if format == "json" {
-        super::json(&all)?
+        let policies = all.into_iter().map(Told::Policy);
+        super::json(&policies.chain(chaos.into_iter().map(Told::Chaos)).collect::<Vec<_>>())?
     } else {
-        all.iter().map(|one| text(one, &scenario.name)).collect::<Vec<_>>().join("\n").into_bytes()
+        let policies = all.iter().map(|one| text(one, &scenario.name));
+        policies.chain(chaos.iter().map(chaos_text)).collect::<Vec<_>>().join("\n").into_bytes()
     };
     sink.write(&bytes)
 }
@@ -147,10 +163,7 @@ fn text(one: &Explained, scenario: &str) -> String {
         let _ = writeln!(text, "\nQueries, as asked of `{scenario}`");
         one.queries.iter().for_each(|query| query_text(&mut text, query));
     }
-    let stand_ins = one.stand_ins.iter().map(|s| format!("{}{}: {}", line(s.line), s.what, s.setting));
-    section(&mut text, "What stands for what a simulation does not have", &stand_ins.collect::<Vec<_>>());
-    let without = one.unsupported.iter().map(|u| format!("{}`{}`: {}", line(u.line), u.path, u.note));
-    section(&mut text, "What has no effect here", &without.collect::<Vec<_>>());
+    standing(&mut text, &one.stand_ins, &one.unsupported);
     let warnings = (&one.warnings).into_iter().map(|found| {
         let place = line(found.location.map_or(0, |at| at.line as usize));
         let help = found.help.as_deref().unwrap_or_default();
@@ -158,6 +171,22 @@ fn text(one: &Explained, scenario: &str) -> String {
     });
     section(&mut text, "What is most likely not meant", &warnings.collect::<Vec<_>>());
     text
+}
+
+fn chaos_text(chaos: &Chaos) -> String {
+    let mut text = String::new();
+    let _ = writeln!(text, "{} ({})", chaos.source, chaos.tool);
+    section(&mut text, "What it does", &chaos.reading);
+    standing(&mut text, &chaos.stand_ins, &chaos.unsupported);
+    text
+}
+
+/// What is replaced and what is left out.
+fn standing(text: &mut String, stand_ins: &[StandIn], unsupported: &[Unsupported]) {
+    let stand_ins = stand_ins.iter().map(|s| format!("{}{}: {}", line(s.line), s.what, s.setting));
+    section(text, "What stands for what a simulation does not have", &stand_ins.collect::<Vec<_>>());
+    let without = unsupported.iter().map(|u| format!("{}`{}`: {}", line(u.line), u.path, u.note));
+    section(text, "What has no effect here", &without.collect::<Vec<_>>());
 }
 
 fn line(line: usize) -> String {

@@ -6,7 +6,7 @@ use super::super::args::{Global, RolloutFrom, Run};
 use super::super::exit::Failure;
 use super::super::plan::RunPlan;
 use super::super::ui::Ui;
-use super::super::{files, inputs, repeat};
+use super::super::{chaos, files, inputs, repeat};
 use super::score;
 use crate::policy::loaded::Loaded;
 use crate::replication::prepared::PrepareOptions;
@@ -59,7 +59,7 @@ fn timelines(plan: &RunPlan, source: &str, screen: Screen) -> Result<String, Fai
 fn plan(global: &Global, run: &Run, ui: &Ui) -> Result<(RunPlan, String), Failure> {
     files::check_stdin_once(run.files.iter().chain([&run.scenario]))?;
     let planned = inputs::one_scenario(&run.scenario, &run.quick, ui)?;
-    let mut planned = inputs::at_fidelity(vec![planned], run.play)?;
+    let mut planned = inputs::at_fidelity(chaos::apply(vec![planned], &run.chaos, ui)?, run.play)?;
     let planned = planned.remove(0);
     let plan = RunPlan {
         scenario: planned.scenario,
@@ -90,7 +90,7 @@ fn play(plan: &RunPlan, policies: &[Loaded]) -> Result<(ReplicationRecord, Study
 fn repeat_command(run: &Run, source: &str, seed: u64) -> String {
     let words = std::iter::once(source).chain(run.files.iter().map(String::as_str));
     let words: Vec<String> = words.map(repeat::quoted).collect();
-    let options = repeat::options(run.play, &run.policy, &run.quick);
+    let options = repeat::options(run.play, &run.policy, &run.quick) + &repeat::chaos(&run.chaos);
     let replication = run.replication;
     let twin = match run.twin {
         super::super::args::Twin::Bad => "",

@@ -7,7 +7,7 @@ use super::super::exit::Failure;
 use super::super::plan::StudyPlan;
 use super::super::repeat::{self, Invocation};
 use super::super::ui::Ui;
-use super::super::{doubts, files, inputs, progress};
+use super::super::{chaos, doubts, files, inputs, progress};
 use crate::diagnostic::Diagnostics;
 use crate::replication::prepared::PrepareOptions;
 use crate::replication::record::ReplicationRecord;
@@ -28,7 +28,7 @@ pub(super) fn run(global: &Global, score: &Score, ui: &Ui, invocation: &Invocati
     let card = scorecard(&input).map_err(|error| Failure::Unexpected(error.to_string()))?;
     let command = invocation.with_seed(plan.seed);
     let mut report = Report::new(&command, plan.seed, scenarios, policies, card);
-    let options = repeat::options(score.play, &score.policy, &score.quick);
+    let options = repeat::options(score.play, &score.policy, &score.quick) + &repeat::chaos(&score.chaos);
     report.replays.iter_mut().for_each(|replay| replay.command.push_str(&options));
     report.warnings.extend(to_doubt(&plan));
     report.screen = Screen { width: Ui::width(), colour: sink.colour() };
@@ -39,7 +39,8 @@ pub(super) fn run(global: &Global, score: &Score, ui: &Ui, invocation: &Invocati
 
 fn plan(global: &Global, score: &Score, ui: &Ui) -> Result<StudyPlan, Failure> {
     files::check_stdin_once(score.files.iter().chain(&score.scenario))?;
-    let scenarios = inputs::at_fidelity(inputs::scenarios(&score.scenario, &score.quick, ui)?, score.play)?;
+    let scenarios = chaos::apply(inputs::scenarios(&score.scenario, &score.quick, ui)?, &score.chaos, ui)?;
+    let scenarios = inputs::at_fidelity(scenarios, score.play)?;
     let sets = inputs::policy_sets(&score.files, &score.policy)?;
     // Nobody who names no file has to be told about ours.
     let findings = if score.files.is_empty() {
