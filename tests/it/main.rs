@@ -12,6 +12,7 @@ mod chaos;
 mod cli;
 mod crosses;
 mod decisions;
+mod detector_laws;
 mod documents;
 mod expr_conformance;
 mod faults;
