@@ -71,8 +71,7 @@ const FEWEST_BATCHES: f64 = 10.0;
 
 impl Entry for ConfidenceSequence {
     const NAME: &'static str = "confidence_sequence";
-    const SUMMARY: &'static str =
-        "an interval of the difference of candidate and control that holds at all looks: alarm, accept or wait";
+    const SUMMARY: &'static str = "an interval of the difference of candidate and control that holds at all looks: alarm, accept or wait";
     const EXAMPLE: &'static str =
         "confidence_sequence: {tolerance: 1%, alpha: 5%, planned: 48000, law: normal}";
 }

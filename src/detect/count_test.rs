@@ -127,7 +127,8 @@ impl Counting {
             .spec
             .share
             .map_or_else(|| candidate.total / (candidate.total + control.total), |share| share.get());
-        let ratio = if self.spec.side == Side::Down { 1.0 / self.spec.tolerated } else { self.spec.tolerated };
+        let ratio =
+            if self.spec.side == Side::Down { 1.0 / self.spec.tolerated } else { self.spec.tolerated };
         share * ratio / (share * ratio + 1.0 - share)
     }
 

@@ -42,7 +42,8 @@ pub(super) fn sixty() -> u32 {
 
 impl Entry for MannWhitney {
     const NAME: &'static str = "mann_whitney";
-    const SUMMARY: &'static str = "a rank test of the candidate's values against the control's at every evaluation";
+    const SUMMARY: &'static str =
+        "a rank test of the candidate's values against the control's at every evaluation";
     const EXAMPLE: &'static str = "mann_whitney: {window: 60, keep: newest, alpha: 1%, tolerance: 0.1}";
 }
 
@@ -56,7 +57,11 @@ impl Detect for MannWhitney {
         fields::within("window", self.window, 2, MOST)?;
         let fact = format!("a chance that may differ from one half by {}", self.tolerance);
         let fits = (0.0..0.5).contains(&self.tolerance);
-        if fits { Ok(()) } else { Err(BadField::new("tolerance", fact, "write a number below 0.5, like 0.1")) }
+        if fits {
+            Ok(())
+        } else {
+            Err(BadField::new("tolerance", fact, "write a number below 0.5, like 0.1"))
+        }
     }
 
     fn start(&self) -> Box<dyn Detector> {

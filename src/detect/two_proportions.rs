@@ -39,7 +39,8 @@ pub struct TwoProportions {
 
 impl Entry for TwoProportions {
     const NAME: &'static str = "two_proportions";
-    const SUMMARY: &'static str = "the test of two shares of bad requests at planned looks, with alpha spending";
+    const SUMMARY: &'static str =
+        "the test of two shares of bad requests at planned looks, with alpha spending";
     const EXAMPLE: &'static str = "two_proportions: {alpha: 5%, spending: none, side: both}";
 }
 
@@ -80,7 +81,8 @@ struct Proportions {
 impl Detector for Proportions {
     fn step(&mut self, sample: &Sample<'_>) -> State {
         let Sample::CountsBeside { candidate, control } = *sample else { return self.looks.state() };
-        let something = candidate.are_counts() && control.are_counts() && candidate.total + control.total > 0.0;
+        let something =
+            candidate.are_counts() && control.are_counts() && candidate.total + control.total > 0.0;
         if !something {
             return self.looks.state();
         }

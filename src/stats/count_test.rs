@@ -8,7 +8,11 @@
 //! Traps: events that come in groups (retries, a crashing pod) are overdispersed: divide the counts by the dispersion
 //! first. A share of the traffic that changes meanwhile must enter event by event ([`CountTest::log_marginal`]).
 
+use crate::rng::normal_cdf;
 use crate::rng::special::{incomplete_beta, ln_factorial};
+
+/// From so many events on a Beta distribution is taken as normal: it is, and its continued fraction is long.
+const MOST_EVENTS: f64 = 1e8;
 
 /// The test of one share of the traffic, with its prior.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -55,11 +59,20 @@ impl CountTest {
     /// What restricting the prior to larger shares of the second arm adds to the evidence, as a logarithm.
     #[must_use]
     pub fn log_above(&self, first: f64, second: f64) -> f64 {
-        let above = |first: f64, second: f64| {
-            let [rest, share] = self.shares;
-            libm::log(incomplete_beta(self.prior[1] + second, self.prior[0] + first, share, rest).upper)
-        };
-        above(first, second) - above(0.0, 0.0)
+        self.log_share_above(first, second) - self.log_share_above(0.0, 0.0)
+    }
+
+    /// The logarithm of the chance that the second arm's share of the events is above its share of the traffic, after
+    /// these events.
+    fn log_share_above(&self, first: f64, second: f64) -> f64 {
+        let [rest, share] = self.shares;
+        let (a, b) = (self.prior[1] + second, self.prior[0] + first);
+        if a + b < MOST_EVENTS {
+            return libm::log(incomplete_beta(a, b, share, rest).upper);
+        }
+        let mean = a / (a + b);
+        let deviation = (mean * (b / (a + b)) / (a + b)).sqrt();
+        libm::log(normal_cdf((mean - share) / deviation))
     }
 
     /// The logarithm of the mixture's probability of any one sequence with these counts.
@@ -113,6 +126,15 @@ mod tests {
         // Half of the prior lies above, so one-sided evidence is at most about twice the other.
         let (one, two) = (test.log_evidence_above(300.0, 160.0), test.log_evidence(300.0, 160.0));
         assert!(one > two && one < two + 0.8, "{one} {two}");
+    }
+
+    #[test]
+    fn very_many_events_go_on_where_many_ended() {
+        let test = CountTest::new(0.5, 100.0).unwrap();
+        let half = 0.5 * MOST_EVENTS;
+        let (few, more) = (test.log_above(half - 200.0, half - 100.0), test.log_above(half, half + 100.0));
+        assert!((few - more).abs() < 1e-6, "{few} {more}");
+        assert!(!test.log_evidence_above(1e300, 2e300).is_infinite());
     }
 
     #[test]

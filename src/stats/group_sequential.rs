@@ -39,7 +39,9 @@ impl Spending {
             Spending::Pocock => alpha * libm::log1p((std::f64::consts::E - 1.0) * t),
             Spending::ObrienFleming if t == 0.0 => 0.0,
             Spending::ObrienFleming => 2.0 * normal_cdf(normal_quantile(0.5 * alpha) / t.sqrt()),
-            Spending::Bonferroni => alpha * libm::floor(t * f64::from(looks) + 1e-9) / f64::from(looks.max(1)),
+            Spending::Bonferroni => {
+                alpha * libm::floor(t * f64::from(looks) + 1e-9) / f64::from(looks.max(1))
+            }
         }
     }
 

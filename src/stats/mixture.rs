@@ -11,7 +11,8 @@
 
 use super::confidence_sequence::NormalMixture;
 use super::count_test::{CountTest, ln_gamma};
-use crate::rng::special::incomplete_gamma;
+use crate::rng::normal_cdf;
+use crate::rng::special::{Tails, incomplete_gamma};
 
 /// Evidence that grows with a sum, and the boundary made of it.
 pub trait Mixture {
@@ -36,27 +37,52 @@ pub trait Mixture {
             }
         }
         if self.log_evidence(high, v) < wanted {
-            return high;
+            high
+        } else {
+            root(high, |s| self.log_evidence(s, v) - wanted)
         }
-        let mut low = 0.0;
-        for _ in 0..200 {
-            let middle = 0.5 * (low + high);
-            if middle <= low || middle >= high {
-                break;
-            }
-            if self.log_evidence(middle, v) < wanted {
-                low = middle;
-            } else {
-                high = middle;
-            }
-        }
-        high
     }
+}
+
+/// Where a growing function that is positive at `high` becomes so, by the rule of false position with Illinois' weights
+/// (Dowell and Jarratt 1971), to about ten digits.
+fn root(high: f64, excess: impl Fn(f64) -> f64) -> f64 {
+    let (mut low, mut high) = (0.0, high);
+    let (mut below, mut above) = (excess(low), excess(high));
+    let mut last_was_low = None;
+    for _ in 0..200 {
+        let secant = high - above * (high - low) / (above - below);
+        let middle = if secant > low && secant < high { secant } else { 0.5 * (low + high) };
+        let found = excess(middle);
+        if found.abs() < 1e-10 || high - low <= 1e-14 * high {
+            return middle;
+        }
+        let is_low = found < 0.0;
+        if is_low {
+            (low, below) = (middle, found);
+            above *= if last_was_low == Some(true) { 0.5 } else { 1.0 };
+        } else {
+            (high, above) = (middle, found);
+            below *= if last_was_low == Some(false) { 0.5 } else { 1.0 };
+        }
+        last_was_low = Some(is_low);
+    }
+    high
 }
 
 /// The precision of a one-sided normal mixture that is tightest at `v_best`.
 fn one_sided_precision(v_best: f64, alpha: f64) -> Option<f64> {
     NormalMixture::new(v_best, 2.0 * alpha).map(|mixture| mixture.rho())
+}
+
+/// The incomplete gamma functions; from a shape of 1e8 on by Wilson and Hilferty's cube root (1931), which is exact to
+/// nine digits there, while the work of the series grows with the root of the shape.
+fn gamma_tails(shape: f64, x: f64) -> Tails {
+    if shape < 1e8 {
+        return incomplete_gamma(shape, x);
+    }
+    let z = 3.0 * shape.sqrt() * (libm::cbrt(x / shape) - 1.0 + 1.0 / (9.0 * shape));
+    Tails { lower: normal_cdf(z), upper: normal_cdf(-z) }
 }
 
 /// The gamma-exponential mixture: sums with tails of an exponential distribution of scale `c`.
@@ -80,7 +106,7 @@ impl GammaExponential {
             c,
             leading: scaled * libm::log(scaled)
                 - ln_gamma(scaled)
-                - libm::log(incomplete_gamma(scaled, scaled).lower),
+                - libm::log(gamma_tails(scaled, scaled).lower),
         })
     }
 }
@@ -93,7 +119,7 @@ impl Mixture for GammaExponential {
         if rate <= 0.0 {
             return f64::NEG_INFINITY;
         }
-        self.leading + ln_gamma(shape) + libm::log(incomplete_gamma(shape, rate).lower) - shape * libm::log(rate)
+        self.leading + ln_gamma(shape) + libm::log(gamma_tails(shape, rate).lower) - shape * libm::log(rate)
             + sum
     }
 }
@@ -119,7 +145,7 @@ impl GammaPoisson {
             c,
             leading: scaled * libm::log(scaled)
                 - ln_gamma(scaled)
-                - libm::log(incomplete_gamma(scaled, scaled).upper),
+                - libm::log(gamma_tails(scaled, scaled).upper),
         })
     }
 }
@@ -132,7 +158,7 @@ impl Mixture for GammaPoisson {
         if shape <= 0.0 {
             return f64::NEG_INFINITY;
         }
-        self.leading + ln_gamma(shape) + libm::log(incomplete_gamma(shape, rate).upper) - shape * libm::log(rate)
+        self.leading + ln_gamma(shape) + libm::log(gamma_tails(shape, rate).upper) - shape * libm::log(rate)
             + v / square
     }
 }
@@ -176,7 +202,11 @@ impl Mixture for BetaBinomial {
             return f64::NEG_INFINITY;
         }
         let (low, high) = (low.max(0.0), high.max(0.0));
-        if self.two_sided { self.test.log_evidence(low, high) } else { self.test.log_evidence_above(low, high) }
+        if self.two_sided {
+            self.test.log_evidence(low, high)
+        } else {
+            self.test.log_evidence_above(low, high)
+        }
     }
 
     fn most(&self, v: f64) -> f64 {
@@ -225,6 +255,16 @@ mod tests {
         };
         let crossed = (0..runs).filter(|_| crosses(&mut stream)).count() as u64;
         assert!(crossed > 0 && wilson(crossed, runs, 0.99).low <= 0.05, "{crossed}");
+    }
+
+    #[test]
+    fn large_shapes_go_on_where_small_ones_ended() {
+        for z in [-3.0, 0.0, 3.0] {
+            let at = |shape: f64| gamma_tails(shape, shape + z * shape.sqrt());
+            let (below, above) = (at(0.999_999e8), at(1e8));
+            assert!((below.upper / above.upper - 1.0).abs() < 1e-6, "{below:?} {above:?}");
+            assert!((below.lower / above.lower - 1.0).abs() < 1e-6, "{below:?} {above:?}");
+        }
     }
 
     #[test]

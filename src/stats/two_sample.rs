@@ -78,8 +78,7 @@ pub fn welch(first: &Moments, second: &Moments) -> Option<Comparison> {
     if !(square > 0.0 && square.is_finite()) {
         return None;
     }
-    let freedom =
-        square * square / (a * a / (first.count - 1.0) + b * b / (second.count - 1.0));
+    let freedom = square * square / (a * a / (first.count - 1.0) + b * b / (second.count - 1.0));
     let difference = first.mean - second.mean;
     let statistic = difference / square.sqrt();
     Some(Comparison {

@@ -104,6 +104,43 @@ proptest! {
     }
 
     #[test]
+    fn an_alarm_is_at_or_beyond_its_limit(
+        looks in prop::collection::vec(prop::array::uniform4(0u16..500), 1..60),
+    ) {
+        // Where a test is cut off its limit is not reached.
+        for (text, spec) in all().into_iter().filter(|(text, _)| !text.contains("truncate_after")) {
+            let reads = spec.as_dyn().reads();
+            let mut detector = spec.as_dyn().start();
+            for look in &looks {
+                if detector.step(&sample(reads, *look)) == State::Alarm {
+                    prop_assert!(detector.limit().is_some() && detector.statistic() >= detector.limit(), "{}", text);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_of_any_size_are_taken(
+        looks in prop::collection::vec((0.0f64..300.0, 0.0f64..1.0, 0.0f64..300.0, 0.0f64..1.0), 1..12),
+    ) {
+        for (text, spec) in all() {
+            let reads = spec.as_dyn().reads();
+            let mut detector = spec.as_dyn().start();
+            for (size, bad, other_size, other_bad) in &looks {
+                let arm = |size: f64, bad: f64| Counts { bad: f64::powf(10.0, size) * bad, total: f64::powf(10.0, size) };
+                let (candidate, control) = (arm(*size, *bad), arm(*other_size, *other_bad));
+                let sample = match reads {
+                    Reads::Values => Sample::Values { candidate: candidate.bad, control: control.bad },
+                    Reads::Counts => Sample::Counts(candidate),
+                    _ => Sample::CountsBeside { candidate, control },
+                };
+                detector.step(&sample);
+                prop_assert!(detector.statistic().is_none_or(|statistic| !statistic.is_nan()), "{}", text);
+            }
+        }
+    }
+
+    #[test]
     fn nothing_at_all_never_raises_an_alarm(steps in 1usize..400) {
         for (text, spec) in all() {
             let reads = spec.as_dyn().reads();
@@ -157,6 +194,51 @@ proptest! {
     }
 }
 
+#[test]
+fn parameters_without_meaning_are_refused_by_field() {
+    for (text, field) in [
+        ("sprt: {p0: 5%, p1: 1%}", "p1"),
+        ("sprt: {p0: 1%, p1: 5%, alpha: 60%, beta: 60%}", "alpha"),
+        ("sprt: {p0: 1%, p1: 5%, truncate_after: 0}", "truncate_after"),
+        ("poisson_sprt: {rate0: 0, rate1: 1}", "rate1"),
+        ("poisson_sprt: {rate0: 1, rate1: .inf}", "rate1"),
+        ("mixture_sprt: {tau: 0}", "tau"),
+        ("mixture_sprt: {tau: .nan}", "tau"),
+        ("mixture_sprt: {tau: 0.01, least: 1}", "least"),
+        ("mixture_sprt: {tau: 0.01, alpha: 0%}", "alpha"),
+        ("confidence_sequence: {planned: -5}", "planned"),
+        ("confidence_sequence: {law: poisson, batch: 4}", "law"),
+        ("confidence_sequence: {alpha: 100%}", "alpha"),
+        ("count_test: {share: 0%}", "share"),
+        ("count_test: {concentration: 0}", "concentration"),
+        ("count_test: {tolerated: 0.5}", "tolerated"),
+        ("count_test: {tolerated: 2, side: both}", "tolerated"),
+        ("count_test: {dispersion: .nan}", "dispersion"),
+        ("mann_whitney: {window: 1}", "window"),
+        ("mann_whitney: {tolerance: 0.5}", "tolerance"),
+        ("kolmogorov_smirnov: {window: 20000}", "window"),
+        ("kolmogorov_smirnov: {tolerance: -0.1}", "tolerance"),
+        ("welch: {looks: 0}", "looks"),
+        ("two_proportions: {every: 0}", "every"),
+        ("burn_rate: {objective: 100%}", "objective"),
+        ("burn_rate: {objective: 99%, every: 0s}", "every"),
+        ("burn_rate: {objective: 99%, windows: []}", "windows"),
+        ("burn_rate: {objective: 99%, windows: [{long: 5m, short: 1h, factor: 2}]}", "windows"),
+        ("burn_rate: {objective: 99%, windows: [{long: 1h, short: 5m, factor: 0}]}", "windows"),
+        ("burn_rate: {objective: 99%, every: 1ms, windows: [{long: 1h, short: 5m, factor: 2}]}", "windows"),
+    ] {
+        let spec: DetectorSpec = parse_typed("law", text).unwrap_or_else(|error| panic!("{text}: {error:?}"));
+        let refused = spec.as_dyn().check().expect_err(text);
+        assert_eq!(refused.field, field, "{text}");
+        assert!(!refused.fact.is_empty() && !refused.help.is_empty(), "{text}");
+        // Whoever starts it anyway gets one that is quiet.
+        let mut detector = spec.as_dyn().start();
+        for _ in 0..3 {
+            assert_ne!(detector.step(&sample(spec.as_dyn().reads(), [0, 10, 0, 10])), State::Alarm, "{text}");
+        }
+    }
+}
+
 /// The share of runs that ever raise an alarm: 200 evaluations of equal arms while the candidate's share goes from 1 % to
 /// 50 % and errors follow a cycle.
 fn false_alarms(spec: &DetectorSpec, errors: f64, runs: u64) -> u64 {
@@ -195,7 +277,8 @@ fn a_ramp_in_a_changing_day_raises_no_more_alarms_than_said() {
     }
     // Adding up what one must not add up: the same ramp fools the plain test of two proportions at its one look, more
     // than twice as often as it says.
-    let plain = false_alarms(&spec("two_proportions: {alpha: 5%, looks: 1, every: 200, side: both}"), 0.02, runs);
+    let plain =
+        false_alarms(&spec("two_proportions: {alpha: 5%, looks: 1, every: 200, side: both}"), 0.02, runs);
     assert!(wilson(plain, runs, 0.99).low > 0.10, "{plain} of {runs}");
 }
 

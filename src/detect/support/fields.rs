@@ -24,7 +24,11 @@ pub fn level(field: &'static str, level: Ratio) -> Result<(), BadField> {
 /// Below, or no number.
 pub fn at_least(field: &'static str, value: f64, least: f64, help: &str) -> Result<(), BadField> {
     let fits = value.is_finite() && value >= least;
-    if fits { Ok(()) } else { Err(BadField::new(field, format!("{value} is below {least} or no number"), help)) }
+    if fits {
+        Ok(())
+    } else {
+        Err(BadField::new(field, format!("{value} is below {least} or no number"), help))
+    }
 }
 
 /// A finite number above 0.

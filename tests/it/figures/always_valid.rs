@@ -16,7 +16,8 @@ use super::table::Table;
 
 #[test]
 fn values_of_the_confseq_package() {
-    let mut table = Table::new("confseq, uniform_boundaries_unittest.cpp: v_opt 100, alpha 0.05; evidence at (10, 100)");
+    let mut table =
+        Table::new("confseq, uniform_boundaries_unittest.cpp: v_opt 100, alpha 0.05; evidence at (10, 100)");
     let two = NormalMixture::new(100.0, 0.05).unwrap();
     table.exact("two-sided normal, rho", 12.60056, two.rho(), 1e-5);
     table.exact("two-sided normal, evidence", -0.651_005_2, two.log_evidence(10.0, 100.0), 1e-5);
@@ -62,7 +63,9 @@ fn intervals_and_p_values_of_the_confseq_package() {
         table.exact(&format!("{successes} of {n}, upper end"), high, found.high, 1e-5);
     }
     let values = |from: u32| -> Vec<f64> { (from + 1..=from + 1000).map(f64::from).collect() };
-    for (q, offset, p) in [(0.5, 70, 0.814_704), (0.5, 85, 0.083_805_5), (0.5, 100, 0.005_494_7), (0.9, 55, 0.034_046_3)] {
+    for (q, offset, p) in
+        [(0.5, 70, 0.814_704), (0.5, 85, 0.083_805_5), (0.5, 100, 0.005_494_7), (0.9, 55, 0.034_046_3)]
+    {
         let found = quantile_p(&values(0), &values(offset), q, 100.0).unwrap();
         table.exact(&format!("p of the {q} quantile, shifted by {offset}"), p, found, 1e-5);
     }
@@ -71,7 +74,12 @@ fn intervals_and_p_values_of_the_confseq_package() {
 
 /// The share of null martingales that cross their boundary within 10,000 steps, at most: the boundary of a span is taken
 /// at its start, where it is lowest.
-fn crossings(name: &str, variance: f64, bound: impl Fn(f64) -> f64, step: impl Fn(&mut Stream) -> f64) -> u64 {
+fn crossings(
+    name: &str,
+    variance: f64,
+    bound: impl Fn(f64) -> f64,
+    step: impl Fn(&mut Stream) -> f64,
+) -> u64 {
     let mut spans: Vec<(u32, f64)> = Vec::new();
     let mut from = 1u32;
     while from <= 10_000 {
@@ -105,7 +113,10 @@ fn null_martingales_cross_no_more_often_than_alpha() {
     let flip = |stream: &mut Stream| if stream.uniform() < 0.5 { 1.0 } else { -1.0 };
     let all = [
         ("normal", crossings("normal", 1.0, |v| one.bound_above(v, alpha), normal_sample)),
-        ("Poisson", crossings("Poisson", 1.0, |v| poisson.bound(v, alpha), |s| poisson_sample(1.0, s) as f64 - 1.0)),
+        (
+            "Poisson",
+            crossings("Poisson", 1.0, |v| poisson.bound(v, alpha), |s| poisson_sample(1.0, s) as f64 - 1.0),
+        ),
         (
             "exponential",
             crossings(
@@ -130,7 +141,10 @@ fn null_martingales_cross_no_more_often_than_alpha() {
         println!("{name}: {crossed} of {RUNS} cross a bound of 5 % within 10,000 steps");
         assert!(wilson(crossed, RUNS, 0.95).low <= alpha, "{name}: {crossed} of {RUNS}");
     }
-    assert!(all.iter().map(|(_, crossed)| crossed).sum::<u64>() > 20, "a bound that nothing ever crosses is no test");
+    assert!(
+        all.iter().map(|(_, crossed)| crossed).sum::<u64>() > 20,
+        "a bound that nothing ever crosses is no test"
+    );
 }
 
 #[test]
@@ -140,8 +154,7 @@ fn widths_and_evidence_of_the_mixture_sprt() {
     for (variance, tau, alpha) in [(4e-6, 0.01, 0.05), (1e-4, 0.02, 0.01), (0.25, 1.0, 0.05)] {
         let mixture = NormalMixture::of_effects(tau).unwrap();
         let total = variance + tau * tau;
-        let published =
-            (variance * total / (tau * tau) * (-2.0 * ln(alpha) - ln(variance / total))).sqrt();
+        let published = (variance * total / (tau * tau) * (-2.0 * ln(alpha) - ln(variance / total))).sqrt();
         let ours = variance * mixture.bound(1.0 / variance, alpha);
         table.exact(&format!("half-width, V {variance}, tau {tau}"), published, ours, 1e-12);
     }

@@ -59,7 +59,9 @@ fn outage(spec: &BurnRate, errors: f64, lasts: f64) -> (Option<f64>, Option<f64>
 
 #[test]
 fn detection_times_of_the_tiers() {
-    let mut table = Table::new("seconds to an alarm by error ratio, SLO 99.9 %, one window (SRE Workbook, table 5-4 ff.)");
+    let mut table = Table::new(
+        "seconds to an alarm by error ratio, SLO 99.9 %, one window (SRE Workbook, table 5-4 ff.)",
+    );
     let minutes = 60.0;
     let hours = 3600.0;
     for (name, every, window, factor, published) in [
@@ -85,7 +87,8 @@ fn detection_times_of_the_tiers() {
 
 #[test]
 fn both_page_tiers_together() {
-    let mut table = Table::new("pages at 14.4 (1h, 5m) and 6 (6h, 30m) together, outage of 6 h, 1 s resolution");
+    let mut table =
+        Table::new("pages at 14.4 (1h, 5m) and 6 (6h, 30m) together, outage of 6 h, 1 s resolution");
     let spec = rule(1, &[(3600, 300, 14.4), (21_600, 1800, 6.0)]);
     for (errors, fires, stops) in
         [(1.0, 52.0, 29.8), (0.1, 8.65 * 60.0, 28.2), (0.02, 43.2 * 60.0, 21.0), (0.01, 3.6 * 3600.0, 12.0)]

@@ -25,7 +25,8 @@ fn share(hits: u32, runs: u32) -> (f64, f64) {
 
 #[test]
 fn repeated_looks_at_a_normal_test() {
-    let mut table = Table::new("P(ever significant), two-sided, per cent (Armitage, McPherson and Rowe 1969)");
+    let mut table =
+        Table::new("P(ever significant), two-sided, per cent (Armitage, McPherson and Rowe 1969)");
     let five: &[(usize, f64)] = &[
         (1, 5.0),
         (2, 8.3),
@@ -39,22 +40,18 @@ fn repeated_looks_at_a_normal_test() {
         (200, 42.4),
         (1000, 53.0),
     ];
-    let one: &[(usize, f64)] = &[
-        (1, 1.0),
-        (2, 1.8),
-        (3, 2.4),
-        (4, 2.9),
-        (5, 3.3),
-        (10, 4.7),
-        (20, 6.4),
-        (50, 8.8),
-        (100, 10.7),
-    ];
+    let one: &[(usize, f64)] =
+        &[(1, 1.0), (2, 1.8), (3, 2.4), (4, 2.9), (5, 3.3), (10, 4.7), (20, 6.4), (50, 8.8), (100, 10.7)];
     for (alpha, rows) in [(0.05, five), (0.01, one)] {
         let most = rows.last().unwrap().0;
         let crossed = crossing(&vec![-normal_quantile(0.5 * alpha); most], true, 0.0);
         for (looks, published) in rows {
-            table.exact(&format!("alpha {alpha}, {looks} looks"), *published, 100.0 * crossed[looks - 1], 0.051);
+            table.exact(
+                &format!("alpha {alpha}, {looks} looks"),
+                *published,
+                100.0 * crossed[looks - 1],
+                0.051,
+            );
         }
     }
     table.hold();
@@ -105,8 +102,7 @@ fn first(
     [candidate, control]: [f64; 2],
     stream: &mut Stream,
 ) -> Option<u32> {
-    let mut arm =
-        |p: f64| Counts { bad: binomial_sample(n, p, stream) as f64, total: n as f64 };
+    let mut arm = |p: f64| Counts { bad: binomial_sample(n, p, stream) as f64, total: n as f64 };
     detector.reset();
     (1..=looks).find(|_| {
         let (candidate, control) = (arm(candidate), arm(control));
@@ -128,7 +124,8 @@ fn sequence(tolerance: f64, planned: f64, side: Side) -> ConfidenceSequence {
 
 #[test]
 fn daily_looks_at_a_conversion() {
-    let mut table = Table::new("10 % in both arms, 200 users per arm and day, 20 days: P(alarm), per cent (PyFixest)");
+    let mut table =
+        Table::new("10 % in both arms, 200 users per arm and day, 20 days: P(alarm), per cent (PyFixest)");
     let naive = TwoProportions {
         alpha: ratio(0.05),
         spending: Spending::None,
@@ -180,7 +177,8 @@ fn hours(
 
 #[test]
 fn a_canary_guardrail_and_an_equivalence_test() {
-    let mut table = Table::new("canary guardrail and equivalence by confidence sequence (PyFixest SAVI guide)");
+    let mut table =
+        Table::new("canary guardrail and equivalence by confidence sequence (PyFixest SAVI guide)");
     // Conversions 10 % and 7 %, tolerance 1 percentage point, 500 users per arm and hour, planned for 48 hours. Bad are
     // users who do not convert. At hour 15 the published interval is -3.9 to -1.0 points, half-width 1.45.
     let guardrail = sequence(0.01, 48.0 * 1000.0, Side::Up);
@@ -194,7 +192,10 @@ fn a_canary_guardrail_and_an_equivalence_test() {
     table.exact("half-width at hour 15, points", 1.45, 100.0 * (0.0245 - low), 0.05);
     table.exact("lower end at hour 15, points", 1.0, 100.0 * low, 0.05);
     let (median, [up_to, from]) = hours(&guardrail, State::Alarm, (48, 500), [0.93, 0.90], 15);
-    assert!(up_to > 0.025 && from > 0.025, "hour 15 of one seed is no ordinary outcome: {up_to} {from} {median}");
+    assert!(
+        up_to > 0.025 && from > 0.025,
+        "hour 15 of one seed is no ordinary outcome: {up_to} {from} {median}"
+    );
     // Equal conversions, margins of one point either way, 2000 users per arm and day: day 13, the median of 100 runs.
     // Planned for 20 days, as the guide's other example. A median of 100 runs is known to about a day.
     let equivalence = sequence(0.01, 20.0 * 4000.0, Side::Both);
@@ -228,8 +229,7 @@ fn peeking_at_a_rank_test() {
     let runs = 800u32;
     let mut detector = judge(10).start();
     let mut stream = Key::root(7, "rank").stream();
-    let found: Vec<Option<u32>> =
-        (0..runs).map(|_| peeked(detector.as_mut(), 10_000, &mut stream)).collect();
+    let found: Vec<Option<u32>> = (0..runs).map(|_| peeked(detector.as_mut(), 10_000, &mut stream)).collect();
     // The standard error of 1000 runs is 1.4 to 1.6 points; two of them.
     for (pairs, published) in [(100, 25.9), (1000, 43.0), (3000, 49.1), (10_000, 55.6)] {
         let hits = found.iter().flatten().filter(|at| **at <= pairs).count() as u32;
