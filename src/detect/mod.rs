@@ -12,8 +12,18 @@
 //! a false alarm every two hours; almost all published figures hold for independent samples, and metrics are not: at
 //! lag-1 correlation 0.5 tuned charts lose nine tenths of the time between false alarms.
 
+pub mod burn_rate;
+pub mod confidence_sequence;
+pub mod count_test;
 pub mod cusum;
+pub mod kolmogorov_smirnov;
+pub mod mann_whitney;
+pub mod mixture_sprt;
+pub mod poisson_sprt;
+pub mod sprt;
 pub mod support;
+pub mod two_proportions;
+pub mod welch;
 
 pub use support::sample::{Counts, Reads, Sample};
 
@@ -112,6 +122,16 @@ crate::catalogue! {
     /// A detector.
     pub enum DetectorSpec: Detect {
         cusum => cusum::Cusum,
+        burn_rate => burn_rate::BurnRate,
+        sprt => sprt::Sprt,
+        poisson_sprt => poisson_sprt::PoissonSprt,
+        mixture_sprt => mixture_sprt::MixtureSprt,
+        confidence_sequence => confidence_sequence::ConfidenceSequence,
+        count_test => count_test::CountTest,
+        mann_whitney => mann_whitney::MannWhitney,
+        kolmogorov_smirnov => kolmogorov_smirnov::KolmogorovSmirnov,
+        welch => welch::Welch,
+        two_proportions => two_proportions::TwoProportions,
     }
 }
 

@@ -1,15 +1,17 @@
-//! Inference that stays valid however often one looks: confidence sequences and sequential count tests.
+//! Inference that stays valid however often one looks: confidence sequences by the normal mixture.
 //!
 //! A p-value or interval of fixed size, looked at after every scrape, raises false alarms in a quarter of
 //! healthy releases instead of 5 %. The bounds here hold at all times at once, so a policy may stop whenever
 //! it likes.
 //!
+//! Bounds for other kinds of data are in [`super::mixture`], tests of counts in [`super::count_test`].
+//!
 //! Traps: they assume independent observations with the stated variance (or counts that are Poisson given the
 //! traffic). Correlated errors and retries are overdispersed and break them; batch to at least one
 //! correlation time first.
 
+use super::mixture::Mixture;
 use crate::rng::normal_cdf;
-use crate::rng::special::ln_factorial;
 
 /// The two-sided normal mixture boundary for sums of sub-Gaussian differences (Robbins 1970; Howard, Ramdas,
 /// McAuliffe and Sekhon 2021). `v` is the intrinsic time: the sum of the variances so far.
@@ -27,6 +29,17 @@ impl NormalMixture {
         let valid = v_best > 0.0 && v_best.is_finite() && alpha > 0.0 && alpha < 1.0;
         let log = -2.0 * libm::log(alpha);
         valid.then(|| NormalMixture { rho: v_best / (log + libm::log1p(log)) })
+    }
+
+    /// The mixture of effects of standard deviation `tau`: Robbins' mixture sequential probability ratio test, as in
+    /// always-valid p-values (Johari, Koomen, Pekelis and Walsh 2017). With an estimated difference `d` of variance `V`
+    /// the sum is d / V and the time 1 / V.
+    ///
+    /// `None` unless `tau` is finite and positive.
+    #[must_use]
+    pub fn of_effects(tau: f64) -> Option<Self> {
+        let rho = 1.0 / (tau * tau);
+        (tau > 0.0 && rho > 0.0 && rho.is_finite()).then_some(NormalMixture { rho })
     }
 
     /// The mixing precision.
@@ -63,70 +76,17 @@ impl NormalMixture {
     /// The sum that data of mean zero or less ever exceed with probability at most `alpha`, at time `v`.
     #[must_use]
     pub fn bound_above(&self, v: f64, alpha: f64) -> f64 {
-        let wanted = -libm::log(alpha);
-        // The two-sided bound at the same alpha is beyond the one-sided one; evidence grows with the sum.
-        let (mut low, mut high) = (0.0, self.bound(v, 0.5 * alpha) + v.sqrt());
-        for _ in 0..200 {
-            let middle = 0.5 * (low + high);
-            if middle <= low || middle >= high {
-                break;
-            }
-            if self.log_evidence_above(middle, v) < wanted {
-                low = middle;
-            } else {
-                high = middle;
-            }
-        }
-        high
+        Above(*self).bound(v, alpha)
     }
 }
 
-/// The sequential test of two event counts: is the share of events in the second arm what its share of the
-/// traffic says? (Lindon and Malek 2022, Dirichlet-multinomial mixture.) Valid for Poisson streams of any
-/// shape over time, because the shape cancels.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct CountTest {
-    shares: [f64; 2],
-    prior: [f64; 2],
-    smallest_p: f64,
-}
+/// The one-sided use of a normal mixture.
+struct Above(NormalMixture);
 
-impl CountTest {
-    /// The test for an arm that gets the share `second_share` of the traffic; `concentration` is the prior's
-    /// total weight (200 expects near equality, 2 large effects).
-    ///
-    /// `None` unless `second_share` lies in (0, 1) and `concentration` is finite and positive.
-    #[must_use]
-    pub fn new(second_share: f64, concentration: f64) -> Option<Self> {
-        let valid =
-            second_share > 0.0 && second_share < 1.0 && concentration > 0.0 && concentration.is_finite();
-        let shares = [1.0 - second_share, second_share];
-        let prior = shares.map(|share| share * concentration);
-        valid.then_some(CountTest { shares, prior, smallest_p: 1.0 })
+impl Mixture for Above {
+    fn log_evidence(&self, s: f64, v: f64) -> f64 {
+        self.0.log_evidence_above(s, v)
     }
-
-    /// Takes the cumulative event counts of both arms; the p-value valid at all looks: the smallest so far.
-    pub fn look(&mut self, first: u64, second: u64) -> f64 {
-        let p = libm::exp(-self.log_evidence(first, second)).min(1.0);
-        self.smallest_p = self.smallest_p.min(p);
-        self.smallest_p
-    }
-
-    /// The logarithm of the Bayes factor against equal rates, at these cumulative counts.
-    #[must_use]
-    pub fn log_evidence(&self, first: u64, second: u64) -> f64 {
-        let counts = [first as f64, second as f64];
-        let (weight, total) = (self.prior[0] + self.prior[1], counts[0] + counts[1]);
-        let mut log = ln_gamma(weight) - ln_gamma(weight + total);
-        for ((count, prior), share) in counts.into_iter().zip(self.prior).zip(self.shares) {
-            log += ln_gamma(prior + count) - ln_gamma(prior) - count * libm::log(share);
-        }
-        log
-    }
-}
-
-fn ln_gamma(x: f64) -> f64 {
-    if x < 17.0 { libm::lgamma(x) } else { ln_factorial(x - 1.0) }
 }
 
 #[cfg(test)]
@@ -152,59 +112,27 @@ mod tests {
     }
 
     #[test]
-    fn count_test_agrees_with_the_closed_form() {
-        // Symmetric prior (c, c), p at a single look; computed for the project's statistics page.
-        for (c, first, second, p) in [
-            (10.0, 40, 60, 0.4573),
-            (10.0, 100, 150, 0.0347),
-            (10.0, 20, 50, 0.01234),
-            (100.0, 100, 150, 0.0922),
-            (100.0, 1000, 1100, 0.3855),
-            (1.0, 20, 50, 0.00974),
-        ] {
-            let mut test = CountTest::new(0.5, 2.0 * c).unwrap();
-            close(test.look(first, second), p, 6e-5);
-        }
-        let mut test = CountTest::new(0.05, 20.0).unwrap();
-        assert_eq!(test.look(95, 5), 1.0);
-        let caught = test.look(950, 200);
-        assert!(caught < 1e-6);
-        assert_eq!(test.look(1900, 250), caught);
-    }
-
-    #[test]
     fn a_healthy_release_is_rarely_stopped_however_often_one_looks() {
         let mut stream = Key::root(1, "always valid").stream();
         let (runs, alpha) = (1500u32, 0.05);
         let mixture = NormalMixture::new(200.0, alpha).unwrap();
-        let (mut crossed, mut peeked, mut counted) = (0u32, 0u32, 0u32);
+        let (mut crossed, mut peeked) = (0u32, 0u32);
         for _ in 0..runs {
             let mut sum = 0.0;
             let (mut cross, mut peek) = (false, false);
-            let mut test = CountTest::new(0.25, 40.0).unwrap();
-            let (mut first, mut second, mut p) = (0, 0, 1.0);
             for n in 1..=1000 {
                 let v = f64::from(n);
                 sum += normal_sample(&mut stream);
                 cross |= sum.abs() >= mixture.bound(v, alpha);
                 peek |= sum.abs() >= 1.96 * v.sqrt();
-                if stream.uniform() < 0.25 {
-                    second += 1
-                } else {
-                    first += 1
-                }
-                p = if n % 10 == 0 { test.look(first, second) } else { p };
             }
             crossed += u32::from(cross);
             peeked += u32::from(peek);
-            counted += u32::from(p < alpha);
         }
         // Published: 53 % of naive tests reject within 1000 looks (Armitage, McPherson and Rowe 1969).
         close(f64::from(peeked) / f64::from(runs), 0.53, 0.052);
-        for stopped in [crossed, counted] {
-            let low = crate::stats::estimate::wilson(u64::from(stopped), u64::from(runs), 0.99).low;
-            assert!(low <= alpha && stopped > 0, "{stopped} of {runs}");
-        }
+        let low = crate::stats::estimate::wilson(u64::from(crossed), u64::from(runs), 0.99).low;
+        assert!(low <= alpha && crossed > 0, "{crossed} of {runs}");
     }
 
     #[test]
@@ -212,7 +140,8 @@ mod tests {
         assert_eq!(NormalMixture::new(0.0, 0.05), None);
         assert_eq!(NormalMixture::new(10.0, 1.0), None);
         assert_eq!(NormalMixture::new(f64::NAN, 0.5), None);
-        assert_eq!(CountTest::new(0.0, 10.0), None);
-        assert_eq!(CountTest::new(0.5, f64::INFINITY), None);
+        assert_eq!(NormalMixture::of_effects(0.0), None);
+        assert_eq!(NormalMixture::of_effects(f64::NAN), None);
+        assert_eq!(NormalMixture::of_effects(1e-300), None);
     }
 }

@@ -6,8 +6,8 @@
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::quantile;
-use crate::rng::special::beta_quantile;
-use crate::rng::{Stream, normal_quantile};
+use crate::rng::special::{beta_quantile, incomplete_beta};
+use crate::rng::{Stream, normal_cdf, normal_quantile};
 
 /// A figure with its interval and the number of observations behind it.
 ///
@@ -130,6 +130,25 @@ pub fn student_t_quantile(p: f64, freedom: f64) -> f64 {
         freedom * y / (1.0 - y)
     };
     if p < 0.5 { -square.sqrt() } else { square.sqrt() }
+}
+
+/// P(T > `t`) of Student's t distribution with `freedom` degrees of freedom, with relative precision in the upper tail;
+/// NaN for invalid arguments.
+#[must_use]
+pub fn student_t_tail(t: f64, freedom: f64) -> f64 {
+    let valid = freedom > 0.0 && !t.is_nan();
+    if !valid {
+        return f64::NAN;
+    }
+    if freedom > 1e10 {
+        return normal_cdf(-t);
+    }
+    let square = t * t;
+    let whole = freedom + square;
+    // freedom / (freedom + t^2) has the beta law (freedom/2, 1/2).
+    let (x, y) = if whole.is_finite() { (freedom / whole, square / whole) } else { (0.0, 1.0) };
+    let beyond = incomplete_beta(0.5 * freedom, 0.5, x, y);
+    if t >= 0.0 { 0.5 * beyond.lower } else { 0.5 + 0.5 * beyond.upper }
 }
 
 /// A mean with Student's t interval. One observation has a value and no bounds.
@@ -269,8 +288,12 @@ mod tests {
         ] {
             close(student_t_quantile(p, freedom), t, 6e-4);
             close(student_t_quantile(1.0 - p, freedom), -t, 6e-4);
+            close(student_t_tail(student_t_quantile(p, freedom), freedom), 1.0 - p, 1e-9);
+            close(student_t_tail(-student_t_quantile(p, freedom), freedom), p, 1e-9);
         }
         assert_eq!(student_t_quantile(0.5, 4.0), 0.0);
+        assert_eq!((student_t_tail(0.0, 4.0), student_t_tail(f64::INFINITY, 4.0)), (0.5, 0.0));
+        assert!(student_t_tail(1.0, -1.0).is_nan() && student_t_tail(f64::NAN, 5.0).is_nan());
         assert!(student_t_quantile(2.0, 4.0).is_nan() && student_t_quantile(0.5, 0.0).is_nan());
     }
 

@@ -6,13 +6,21 @@
 //! (Kaplan-Meier); a ratio of sums is not a mean of ratios (jackknife); ties are common in counts (rank
 //! tests).
 
+pub mod always_valid;
 pub mod confidence_sequence;
+pub mod count_test;
 pub mod estimate;
+pub mod group_sequential;
 pub mod histogram;
+pub mod mixture;
 pub mod quantile;
 pub mod rank_test;
+pub mod running_ranks;
 pub mod sequential;
 pub mod sizing;
+pub mod sprt;
+pub mod stitching;
 pub mod survival;
+pub mod two_sample;
 
 pub use estimate::Estimate;

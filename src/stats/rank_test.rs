@@ -43,21 +43,29 @@ pub fn mann_whitney(first: &[f64], second: &[f64]) -> Option<MannWhitney> {
         before += size;
     }
     let (n, m) = (first.len() as f64, second.len() as f64);
-    let u = ranks - 0.5 * n * (n + 1.0);
-    let all = n + m;
-    let deviation = (n * m / 12.0 * (all + 1.0 - ties / (all * (all - 1.0)))).max(0.0).sqrt();
-    let excess = u - 0.5 * n * m;
-    let corrected = |correction: f64| if deviation > 0.0 { (excess - correction) / deviation } else { 0.0 };
-    let z = if excess == 0.0 { 0.0 } else { corrected(0.5 * excess.signum()) };
-    let one_sided = |z: f64| if deviation > 0.0 { normal_cdf(z) } else { 1.0 };
-    Some(MannWhitney {
-        u,
-        share: u / (n * m),
-        z,
-        p_two_sided: if deviation > 0.0 { (2.0 * normal_cdf(-z.abs())).min(1.0) } else { 1.0 },
-        p_greater: one_sided(-corrected(0.5)),
-        p_less: one_sided(corrected(-0.5)),
-    })
+    Some(MannWhitney::from_sums(n, m, ranks - 0.5 * n * (n + 1.0), ties))
+}
+
+impl MannWhitney {
+    /// The test of samples of sizes `n` and `m` with the statistic `u`; `ties` is the sum of t^3 - t over all groups of
+    /// t equal values.
+    pub(super) fn from_sums(n: f64, m: f64, u: f64, ties: f64) -> Self {
+        let all = n + m;
+        let deviation = (n * m / 12.0 * (all + 1.0 - ties / (all * (all - 1.0)))).max(0.0).sqrt();
+        let excess = u - 0.5 * n * m;
+        let corrected =
+            |correction: f64| if deviation > 0.0 { (excess - correction) / deviation } else { 0.0 };
+        let z = if excess == 0.0 { 0.0 } else { corrected(0.5 * excess.signum()) };
+        let one_sided = |z: f64| if deviation > 0.0 { normal_cdf(z) } else { 1.0 };
+        MannWhitney {
+            u,
+            share: u / (n * m),
+            z,
+            p_two_sided: if deviation > 0.0 { (2.0 * normal_cdf(-z.abs())).min(1.0) } else { 1.0 },
+            p_greater: one_sided(-corrected(0.5)),
+            p_less: one_sided(corrected(-0.5)),
+        }
+    }
 }
 
 /// The result of a two-sample Kolmogorov-Smirnov test.
@@ -77,13 +85,25 @@ pub fn kolmogorov_smirnov(first: &[f64], second: &[f64]) -> Option<KolmogorovSmi
     }
     let (a, b) = (sorted(first), sorted(second));
     let (n, m) = (a.len() as f64, b.len() as f64);
-    let mut distance = 0.0f64;
-    for &x in a.iter().chain(&b) {
-        let left = a.partition_point(|&v| v <= x) as f64 / n;
-        let right = b.partition_point(|&v| v <= x) as f64 / m;
-        distance = distance.max((left - right).abs());
-    }
+    let (below, above) = distances(&a, &b);
+    let distance = below.max(above);
     Some(KolmogorovSmirnov { distance, p: kolmogorov_tail(distance * (n * m / (n + m)).sqrt()) })
+}
+
+/// How far the first empirical distribution function lies at most below the second (the first sample is larger there),
+/// and above it; both samples ascending and not empty.
+pub(super) fn distances(first: &[f64], second: &[f64]) -> (f64, f64) {
+    let (n, m) = (first.len() as f64, second.len() as f64);
+    let (mut i, mut j) = (0, 0);
+    let (mut below, mut above) = (0.0f64, 0.0f64);
+    while let (Some(a), Some(b)) = (first.get(i), second.get(j)) {
+        let x = a.min(*b);
+        i += first.iter().skip(i).take_while(|value| **value <= x).count();
+        j += second.iter().skip(j).take_while(|value| **value <= x).count();
+        let lead = i as f64 / n - j as f64 / m;
+        (below, above) = (below.max(-lead), above.max(lead));
+    }
+    (below, above)
 }
 
 /// The Kolmogorov-Smirnov test of a sample against a continuous distribution function. `None` if the sample
@@ -105,6 +125,24 @@ fn sorted(values: &[f64]) -> Vec<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     sorted
+}
+
+/// The x with P(K > x) = `p` of Kolmogorov's limiting distribution; infinite for levels outside of (0, 1).
+pub(super) fn kolmogorov_limit(p: f64) -> f64 {
+    let valid = p > 0.0 && p < 1.0;
+    if !valid {
+        return f64::INFINITY;
+    }
+    let (mut low, mut high) = (0.0, 30.0);
+    while high - low > 1e-12 * high {
+        let middle = 0.5 * (low + high);
+        if kolmogorov_tail(middle) > p {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    high
 }
 
 /// P(K > x) of Kolmogorov's limiting distribution, by whichever of its two series converges at once.
@@ -165,6 +203,10 @@ mod tests {
         for (x, p) in [(1.3581, 0.05), (1.6276, 0.01), (0.8276, 0.5), (1.2238, 0.10)] {
             close(kolmogorov_tail(x), p, 1e-4);
         }
+        for (p, x) in [(0.05, 1.3581), (0.01, 1.6276), (0.5, 0.8276)] {
+            close(kolmogorov_limit(p), x, 1e-4);
+        }
+        assert_eq!(kolmogorov_limit(0.0), f64::INFINITY);
         // The two series meet.
         close(kolmogorov_tail(1.0 - 1e-12), kolmogorov_tail(1.0), 1e-10);
         // Critical distances at 5 % for n = m: 30 .351, 100 .192, 1000 .0607 (reference page, section 2).

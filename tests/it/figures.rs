@@ -2,5 +2,10 @@
 //!
 //! `cargo test --test it figures -- --nocapture` prints all of them.
 
+mod always_valid;
+mod burn_rates;
 mod charts;
+mod peeking;
+mod ratio_tests;
+mod sizes;
 mod table;

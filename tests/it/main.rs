@@ -13,6 +13,7 @@ mod chaos_files;
 mod cli;
 mod crosses;
 mod decisions;
+mod detector_laws;
 mod documents;
 mod expr_conformance;
 mod faults;

@@ -1,6 +1,11 @@
 //! What several detectors need.
 
 pub mod baseline;
+pub mod difference;
+pub mod fields;
+pub mod looks;
+pub mod pairs;
+pub mod ratio_test;
 pub mod sample;
 
 use schemars::JsonSchema;
