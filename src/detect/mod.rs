@@ -12,7 +12,12 @@
 //! a false alarm every two hours; almost all published figures hold for independent samples, and metrics are not: at
 //! lag-1 correlation 0.5 tuned charts lose nine tenths of the time between false alarms.
 
+pub mod bernoulli_cusum;
 pub mod cusum;
+pub mod ewma;
+pub mod poisson_cusum;
+pub mod shewhart;
+pub mod shiryaev_roberts;
 pub mod support;
 
 pub use support::sample::{Counts, Reads, Sample};
@@ -100,7 +105,12 @@ pub trait Detect: Send + Sync {
 crate::catalogue! {
     /// A detector.
     pub enum DetectorSpec: Detect {
+        bernoulli_cusum => bernoulli_cusum::BernoulliCusum,
         cusum => cusum::Cusum,
+        ewma => ewma::Ewma,
+        poisson_cusum => poisson_cusum::PoissonCusum,
+        shewhart => shewhart::Shewhart,
+        shiryaev_roberts => shiryaev_roberts::ShiryaevRoberts,
     }
 }
 

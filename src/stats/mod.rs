@@ -11,6 +11,7 @@ pub mod estimate;
 pub mod histogram;
 pub mod quantile;
 pub mod rank_test;
+pub mod run_length;
 pub mod sequential;
 pub mod survival;
 

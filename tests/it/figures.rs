@@ -2,5 +2,9 @@
 //!
 //! `cargo test --test it figures -- --nocapture` prints all of them.
 
+mod averages;
 mod charts;
+mod correlated;
+mod counts;
+mod drive;
 mod table;
