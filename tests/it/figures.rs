@@ -6,5 +6,8 @@ mod averages;
 mod charts;
 mod correlated;
 mod counts;
+mod drift;
 mod drive;
+mod python;
+mod stability;
 mod table;

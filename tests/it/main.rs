@@ -12,6 +12,7 @@ mod chaos;
 mod cli;
 mod crosses;
 mod decisions;
+mod detector_properties;
 mod documents;
 mod expr_conformance;
 mod faults;
