@@ -12,14 +12,29 @@
 //! a false alarm every two hours; almost all published figures hold for independent samples, and metrics are not: at
 //! lag-1 correlation 0.5 tuned charts lose nine tenths of the time between false alarms.
 
+pub mod adwin;
+pub mod bernoulli_cusum;
+pub mod bocpd;
 pub mod burn_rate;
 pub mod confidence_sequence;
 pub mod count_test;
 pub mod cusum;
+pub mod ddm;
+pub mod eddm;
+pub mod ewma;
+pub mod hddm_a;
+pub mod hddm_w;
 pub mod kolmogorov_smirnov;
+pub mod kswin;
 pub mod mann_whitney;
 pub mod mixture_sprt;
+pub mod page_hinkley;
+pub mod poisson_cusum;
 pub mod poisson_sprt;
+pub mod psi;
+pub mod seasonal;
+pub mod shewhart;
+pub mod shiryaev_roberts;
 pub mod sprt;
 pub mod support;
 pub mod two_proportions;
@@ -51,7 +66,8 @@ pub trait Detector: Send + Sync + Debug {
     /// Takes in what is normal, before the first step; detectors that need no past ignore it.
     fn learn(&mut self, _sample: &Sample<'_>) {}
     /// Takes in what came since the evaluation before. A sample of another kind than [`Detect::reads`] says, or with a
-    /// number that is not finite, changes nothing.
+    /// number that is not finite, changes nothing; where samples are the clock ([`seasonal`]), a value that is no number
+    /// still counts as time that passed.
     ///
     /// After an alarm or an acceptance the detector goes on from where it is; whoever wants a fresh start says
     /// [`Detector::reset`].
@@ -121,6 +137,9 @@ pub trait Detect: Send + Sync {
 crate::catalogue! {
     /// A detector.
     pub enum DetectorSpec: Detect {
+        adwin => adwin::Adwin,
+        bernoulli_cusum => bernoulli_cusum::BernoulliCusum,
+        bocpd => bocpd::Bocpd,
         cusum => cusum::Cusum,
         burn_rate => burn_rate::BurnRate,
         sprt => sprt::Sprt,
@@ -132,6 +151,18 @@ crate::catalogue! {
         kolmogorov_smirnov => kolmogorov_smirnov::KolmogorovSmirnov,
         welch => welch::Welch,
         two_proportions => two_proportions::TwoProportions,
+        ddm => ddm::Ddm,
+        eddm => eddm::Eddm,
+        ewma => ewma::Ewma,
+        hddm_a => hddm_a::HddmA,
+        hddm_w => hddm_w::HddmW,
+        kswin => kswin::Kswin,
+        page_hinkley => page_hinkley::PageHinkley,
+        poisson_cusum => poisson_cusum::PoissonCusum,
+        psi => psi::Psi,
+        seasonal => seasonal::Seasonal,
+        shewhart => shewhart::Shewhart,
+        shiryaev_roberts => shiryaev_roberts::ShiryaevRoberts,
     }
 }
 
@@ -155,8 +186,8 @@ mod tests {
         for card in DetectorSpec::CARDS {
             let spec: DetectorSpec = parse_typed(card.name, card.example).unwrap();
             let mut detector = spec.as_dyn().start();
-            let before = format!("{detector:?}");
             for sample in Sample::odd_ones() {
+                let before = format!("{detector:?}");
                 assert_ne!(detector.step(&sample), State::Alarm, "{}: {sample:?}", card.name);
                 detector.learn(&sample);
                 if sample.reads() != spec.as_dyn().reads() {

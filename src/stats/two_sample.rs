@@ -4,7 +4,7 @@
 //! releases; see [`super::group_sequential`].
 
 use super::estimate::student_t_tail;
-use crate::rng::{normal_cdf, normal_quantile};
+use crate::rng::normal_cdf;
 
 /// The mean and spread of values, kept up to date one by one (Welford 1962).
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -112,27 +112,6 @@ pub fn two_proportions(first: (f64, f64), second: (f64, f64)) -> Option<Comparis
     })
 }
 
-/// How many requests the candidate must get so that the one-sided test of two proportions at level `alpha` finds an
-/// error probability of `p1` beside one of `p0` with probability `power`, if the control gets `ratio` times as many.
-///
-/// The usual normal approximation with the pooled variance under equality (Fleiss). `None` unless the probabilities lie
-/// in [0, 1] and differ, alpha and power in (0, 1), and the ratio is positive.
-#[must_use]
-pub fn requests_needed(p0: f64, p1: f64, alpha: f64, power: f64, ratio: f64) -> Option<f64> {
-    let share = |p: f64| (0.0..=1.0).contains(&p);
-    let open = |p: f64| p > 0.0 && p < 1.0;
-    if !(share(p0) && share(p1) && p0 != p1 && open(alpha) && open(power) && ratio > 0.0) {
-        return None;
-    }
-    let pooled = if ratio.is_finite() { (p1 + ratio * p0) / (1.0 + ratio) } else { p0 };
-    let variance = |p: f64| p * (1.0 - p);
-    let under_equality = ((1.0 + 1.0 / ratio) * variance(pooled)).sqrt();
-    let under_difference = (variance(p1) + variance(p0) / ratio).sqrt();
-    let reach = -normal_quantile(alpha) * under_equality + normal_quantile(power) * under_difference;
-    let found = reach.max(0.0) / (p1 - p0);
-    Some(libm::ceil(found * found))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -167,14 +146,5 @@ mod tests {
         assert_eq!(two_proportions((0.0, 10.0), (0.0, 20.0)), None);
         assert_eq!(two_proportions((0.0, 0.0), (1.0, 20.0)), None);
         assert_eq!(two_proportions((f64::NAN, 5.0), (1.0, 20.0)), None);
-    }
-
-    #[test]
-    fn sizes_without_meaning_are_refused() {
-        assert_eq!(requests_needed(0.01, 0.01, 0.05, 0.9, 1.0), None);
-        assert_eq!(requests_needed(0.01, 1.5, 0.05, 0.9, 1.0), None);
-        assert_eq!(requests_needed(0.01, 0.02, 0.0, 0.9, 1.0), None);
-        assert_eq!(requests_needed(0.01, 0.02, 0.05, 0.9, 0.0), None);
-        assert!(requests_needed(0.0, 0.1, 0.05, 0.9, f64::INFINITY).unwrap() > 1.0);
     }
 }

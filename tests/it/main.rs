@@ -14,6 +14,7 @@ mod cli;
 mod crosses;
 mod decisions;
 mod detector_laws;
+mod detector_properties;
 mod documents;
 mod expr_conformance;
 mod faults;

@@ -1,9 +1,11 @@
 //! How many requests a canary needs, and what a few can tell.
 
 use backout::stats::estimate::wilson;
-use backout::stats::two_sample::requests_needed;
+use backout::stats::sizing::{Demands, requests_beside};
 
 use super::table::Table;
+
+const USUAL: Demands = Demands { alpha: 0.05, power: 0.9 };
 
 #[test]
 fn requests_that_a_canary_needs() {
@@ -16,12 +18,12 @@ fn requests_that_a_canary_needs() {
         (0.01, 0.02, 2529.0, 1252.0),
         (0.01, 0.05, 310.0, 135.0),
     ] {
-        let found = |ratio| requests_needed(p0, p1, 0.05, 0.9, ratio).unwrap();
+        let found = |control| requests_beside(p0, p1, control, USUAL).unwrap();
         table.exact(&format!("{p0} to {p1}, equal arms"), equal, found(1.0), 0.0);
         table.exact(&format!("{p0} to {p1}, canary of 5 %"), of_canary, found(19.0), 0.0);
     }
     // At ten requests a second the canary of 5 % gets half of one.
-    let hours = requests_needed(0.001, 0.002, 0.05, 0.9, 19.0).unwrap() / 0.5 / 3600.0;
+    let hours = requests_beside(0.001, 0.002, 19.0, USUAL).unwrap() / 0.5 / 3600.0;
     table.exact("hours to see 0.1 % double at 10 rps, 5 %", 7.0, hours, 0.5);
     table.hold();
 }

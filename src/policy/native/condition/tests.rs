@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::detect::cusum::Cusum;
-use crate::detect::support::{Side, baseline::Baseline};
+use crate::detect::support::baseline::Baseline;
 use crate::detect::{DetectorSpec, State};
 use crate::policy::bench::{Bench, vector};
 use crate::policy::native::{AfterDecision, Native, OnTrouble, Rule, Then, TriggerDef};
@@ -137,7 +137,10 @@ fn observe(bench: &mut Bench, act: impl FnOnce(&mut Observation<'_>)) {
 }
 
 fn cusum(baseline: Baseline) -> DetectorSpec {
-    DetectorSpec::Cusum(Cusum { k: 0.5, h: 4.0, head_start: 0.0, side: Side::Up, baseline })
+    let text = "cusum: {k: 0.5, h: 4}";
+    let spec: DetectorSpec = crate::document::parse_typed("cusum", text).unwrap();
+    let DetectorSpec::Cusum(spec) = spec else { panic!("a CUSUM") };
+    DetectorSpec::Cusum(Cusum { baseline, ..spec })
 }
 
 fn detecting(by: DetectorSpec, learn: Option<LearnDef>) -> Condition {
