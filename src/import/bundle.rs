@@ -1,6 +1,6 @@
 //! The objects in a set of files, by kind.
 
-use super::{ImportOptions, SourceText};
+use super::{ImportOptions, SourceText, kayenta};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source};
 use crate::document::{self, Node, Reader};
 
@@ -28,6 +28,8 @@ pub(super) struct Bundle<'a> {
     pub(super) native: Vec<SourceText<'a>>,
     /// Files with groups of Prometheus rules.
     pub(super) rules: Vec<SourceText<'a>>,
+    /// Kayenta's canary configurations.
+    pub(super) canary_configs: Vec<Reader<'a>>,
     pub(super) canaries: Vec<Object<'a>>,
     pub(super) metric_templates: Vec<Object<'a>>,
     pub(super) alert_providers: Vec<Object<'a>>,
@@ -91,6 +93,10 @@ impl<'a> Bundle<'a> {
                 self.take_rules(source);
                 return Ok(());
             }
+            if kayenta::is_canary_config(&reader) {
+                self.canary_configs.push(reader);
+                return Ok(());
+            }
             return Err(unknown_document(&reader));
         }
         let version = reader.required("apiVersion")?.text()?;
@@ -132,7 +138,10 @@ impl<'a> Bundle<'a> {
             &self.cluster_templates,
             &self.analysis_runs,
         ];
-        self.native.is_empty() && self.rules.is_empty() && others.iter().all(|list| list.is_empty())
+        self.native.is_empty()
+            && self.rules.is_empty()
+            && self.canary_configs.is_empty()
+            && others.iter().all(|list| list.is_empty())
     }
 }
 
@@ -179,7 +188,7 @@ fn unknown_document(reader: &Reader<'_>) -> Diagnostic {
     let help = if reader.has("services") {
         "this looks like a scenario: play it with `--scenario FILE`"
     } else if reader.has("judge") || reader.has("metrics") {
-        "this looks like a Kayenta canary config, which is not read yet"
+        "a Kayenta canary config has `metrics:` and `classifier:`"
     } else if reader.has("Resources") || reader.has("AWSTemplateFormatVersion") {
         "this looks like a CloudFormation template, which is not read yet"
     } else {

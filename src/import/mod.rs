@@ -1,5 +1,5 @@
-//! Users' policy files, read as they are: Flagger canaries, Argo rollouts and analysis templates, Prometheus rules, native
-//! triggers.
+//! Users' policy files, read as they are: Flagger canaries, Argo rollouts and analysis templates, Prometheus rules, Kayenta
+//! configurations, native triggers.
 //!
 //! What a file asks for is honoured exactly, stands for something the simulation does not have (a *stand-in*: a
 //! webhook that succeeds, a person who resumes), or is listed as *unsupported* with its line; nothing is guessed in
@@ -16,6 +16,7 @@ mod assume;
 mod bundle;
 mod deployment;
 mod flagger;
+mod kayenta;
 mod load_test;
 mod native;
 mod native_tree;
@@ -26,6 +27,7 @@ mod unread;
 
 pub use assume::Answer;
 pub use flagger::hook_setting::{HookOpens, HookSetting, SETTINGS as HOOK_SETTINGS};
+pub use kayenta::{CANARY_RUN_SETTINGS, CanaryRun};
 pub use native::schema as native_schema;
 pub use prometheus::{ALERT_SETTINGS, AlertSetting};
 
@@ -72,6 +74,11 @@ pub const FORMATS: &[Format] = &[
         recognised_by: "apiVersion: argoproj.io/v1alpha1, kind: Rollout, AnalysisTemplate, ClusterAnalysisTemplate or AnalysisRun",
     },
     Format {
+        name: "kayenta",
+        summary: "Kayenta canary configurations, judged as by its standalone service; the run is said by options",
+        recognised_by: "metrics: with classifier: or judge:",
+    },
+    Format {
         name: "deployment",
         summary: "Kubernetes Deployments given alone: their own rolling update, which nothing rolls back",
         recognised_by: "apiVersion: apps/v1, kind: Deployment",
@@ -110,6 +117,8 @@ pub struct ImportOptions {
     pub webhooks: BTreeMap<String, HookSetting>,
     /// What follows alerts of Prometheus rules; the first that fits counts.
     pub alerts: Vec<AlertSetting>,
+    /// How canary configurations of Kayenta are run, which they do not say.
+    pub kayenta: CanaryRun,
 }
 
 impl Default for ImportOptions {
@@ -125,6 +134,7 @@ impl Default for ImportOptions {
             providers: BTreeMap::new(),
             webhooks: BTreeMap::new(),
             alerts: Vec::new(),
+            kayenta: CanaryRun::default(),
         }
     }
 }
@@ -145,6 +155,12 @@ pub fn load(sources: &[SourceText<'_>], options: &ImportOptions) -> Result<Vec<L
     match prometheus::load(&bundle.rules, options) {
         Ok(policies) => loaded.extend(policies),
         Err(found) => problems.extend(found),
+    }
+    for config in &bundle.canary_configs {
+        match kayenta::load(config, options) {
+            Ok(policy) => loaded.push(policy),
+            Err(found) => problems.extend(found),
+        }
     }
     for object in &bundle.canaries {
         match flagger::load(object, &bundle, options) {

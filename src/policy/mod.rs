@@ -14,6 +14,7 @@ pub(crate) mod bench;
 pub mod argo;
 pub mod facts;
 pub mod flagger;
+pub mod kayenta;
 pub mod loaded;
 pub mod native;
 pub mod observation;

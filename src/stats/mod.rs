@@ -10,6 +10,7 @@ pub mod confidence_sequence;
 pub mod estimate;
 pub mod histogram;
 pub mod quantile;
+pub mod rank_interval;
 pub mod rank_test;
 pub mod sequential;
 pub mod survival;

@@ -189,6 +189,16 @@ impl Naming {
         Naming::new(Engine::Native, "default", service, service, stable, candidate)
     }
 
+    /// The names under which Kayenta's scopes find the sides: workloads `service`, `service-canary` and
+    /// `service-baseline` behind one service.
+    pub fn kayenta(namespace: &str, service: &str) -> Self {
+        let (stable, candidate) =
+            (role(service, service, "v1"), role(&format!("{service}-canary"), service, "v2"));
+        let mut naming = Naming::new(Engine::Kayenta, namespace, service, service, stable, candidate);
+        naming.baseline.service = service.to_owned();
+        naming
+    }
+
     fn new(
         engine: Engine,
         namespace: &str,

@@ -22,6 +22,8 @@ mod groups;
 mod incidents;
 mod infrastructure;
 mod invariants;
+mod kayenta;
+mod kayenta_conformance;
 mod kubernetes_conformance;
 mod layers;
 mod lint;
