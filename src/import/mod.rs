@@ -14,15 +14,18 @@
 mod argo;
 mod assume;
 mod bundle;
+mod cloudformation;
 mod deployment;
 mod flagger;
 mod kayenta;
+mod keptn;
 mod load_test;
 mod native;
 mod native_tree;
 mod placeholder;
 mod prometheus;
 mod query_book;
+mod signals;
 mod unread;
 
 pub use assume::Answer;
@@ -77,6 +80,16 @@ pub const FORMATS: &[Format] = &[
         name: "kayenta",
         summary: "Kayenta canary configurations, judged as by its standalone service; the run is said by options",
         recognised_by: "metrics: with classifier: or judge:",
+    },
+    Format {
+        name: "codedeploy",
+        summary: "SAM and CloudFormation templates: functions deployed bit by bit, with their CloudWatch alarms",
+        recognised_by: "Resources: with a Type that begins with AWS::",
+    },
+    Format {
+        name: "keptn",
+        summary: "Keptn analyses: objectives scored once at the end of a time frame",
+        recognised_by: "apiVersion: metrics.keptn.sh/v1, kind: AnalysisDefinition, AnalysisValueTemplate or Analysis",
     },
     Format {
         name: "deployment",
@@ -158,6 +171,18 @@ pub fn load(sources: &[SourceText<'_>], options: &ImportOptions) -> Result<Vec<L
     }
     for config in &bundle.canary_configs {
         match kayenta::load(config, options) {
+            Ok(policy) => loaded.push(policy),
+            Err(found) => problems.extend(found),
+        }
+    }
+    for template in &bundle.templates {
+        match cloudformation::load(template, options) {
+            Ok(policies) => loaded.extend(policies),
+            Err(found) => problems.extend(found),
+        }
+    }
+    for object in &bundle.definitions {
+        match keptn::load(object, &bundle, options) {
             Ok(policy) => loaded.push(policy),
             Err(found) => problems.extend(found),
         }

@@ -27,6 +27,10 @@ pub enum Engine {
     Prometheus,
     /// Kayenta canary configurations.
     Kayenta,
+    /// Keptn analyses.
+    Keptn,
+    /// AWS CodeDeploy with CloudWatch alarms.
+    Codedeploy,
     /// The reference policies every score is framed by.
     Reference,
 }
@@ -40,6 +44,8 @@ impl Engine {
             Engine::Argo => "argo",
             Engine::Prometheus => "prometheus",
             Engine::Kayenta => "kayenta",
+            Engine::Keptn => "keptn",
+            Engine::Codedeploy => "codedeploy",
             Engine::Reference => "reference",
         }
     }

@@ -107,7 +107,15 @@ fn given_files_are_read_and_explained() {
 fn given_files_see_a_clear_fault_and_leave_a_healthy_release_alone() {
     for name in FILES {
         let Some(policy) = given(name) else { return };
-        let burn = || scenario("cpu_burn: {cores: 0.5}", true);
+        let burn = || {
+            let mut scenario = scenario("cpu_burn: {factor: 5}", true);
+            scenario.fidelity = FidelityChoice::Request;
+            scenario.world = studies::canary(FidelityChoice::Request, 40.0).world;
+            for service in &mut scenario.world.services {
+                service.cpu_per_request = 0.01;
+            }
+            scenario
+        };
         let bad = rolled_back(burn(), &policy, 3, true);
         assert_eq!(bad.len(), 3, "{name}: {bad:?}");
         // The first judgement is at the end of the first interval, ten minutes after the deploy.
@@ -119,7 +127,10 @@ fn given_files_see_a_clear_fault_and_leave_a_healthy_release_alone() {
 
 #[test]
 fn scopes_are_the_workloads_of_the_sides() {
-    let text = config(&whole(ERRORS), "{direction: increase, critical: true}");
+    // Five errors a minute on each side: their ratio over ten minutes strays by a fifth, so twice as many count.
+    let effect = "effectSize: {allowedIncrease: 2, criticalIncrease: 2}";
+    let canary = format!("{{direction: increase, critical: true, {effect}}}");
+    let text = config(&whole(ERRORS), &canary);
     let policy = read("errors.yaml", &text, &options()).unwrap();
     let scopes: Vec<bool> = ["shop-canary", "shop-baseline", "shop"]
         .iter()
@@ -174,7 +185,7 @@ fn what_is_said_of_a_metric_stands_in_for_it() {
     assert!(rolled_back(quiet(), &told("error").unwrap(), 1, false).is_empty());
     let by_signal = told("latency_mean").unwrap();
     assert!(by_signal.queries[0].text.contains("_seconds_sum{role=\"candidate\"}"));
-    let refused = told("90%").unwrap_err();
+    let refused = told("90%").err().unwrap();
     assert!(refused.contains("latency_buckets") && refused.contains("a.yaml:6:"), "{refused}");
 }
 
@@ -185,7 +196,7 @@ fn mistakes_are_told_with_their_place() {
         ("direction: increase", "direction: up", "a.yaml:9:27", "`up` is no direction"),
         ("${scope}", "${zone}", "a.yaml:7:29", "nothing is known about `${zone}`"),
         ("sum(rate", "sum(rote", "a.yaml:7:", "rote"),
-        ("{web: 100}", "{web: 60, db: 60}", "a.yaml:11:16", "the weights sum to 120"),
+        ("{web: 100}", "{web: 60, db: 60}", "a.yaml:11:17", "the weights sum to 120"),
         ("customInlineTemplate: '", "customFilterTemplate: '", "a.yaml:7:29", "there is no template"),
         (
             "name: errors\nmetrics",
@@ -197,7 +208,7 @@ fn mistakes_are_told_with_their_place() {
     for (from, to, place, fact) in cases {
         let text = good.replace(from, to);
         assert_ne!(text, good, "{from}");
-        let error = read("a.yaml", &text, &options()).unwrap_err();
+        let error = read("a.yaml", &text, &options()).err().unwrap();
         assert!(error.contains(place) && error.contains(fact), "{to}: {error}");
     }
 }

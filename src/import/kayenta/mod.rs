@@ -10,7 +10,6 @@
 mod metrics;
 mod queries;
 mod run_setting;
-mod signals;
 
 pub use run_setting::{CANARY_RUN_SETTINGS, CanaryRun};
 
@@ -18,7 +17,7 @@ use std::collections::BTreeMap;
 
 use super::query_book::QueryBook;
 use super::unread::{self, Notes};
-use super::{ImportOptions, line, stem};
+use super::{ImportOptions, line, signals, stem};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::document::Reader;
 use crate::policy::kayenta::{Analysis, Kayenta, Run};

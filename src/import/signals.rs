@@ -1,6 +1,6 @@
 //! Simulated signals in the place of metrics the simulation does not have.
 //!
-//! Kayenta reads many stores of metrics; only Prometheus' language is evaluated here. Another store's metric is read by
+//! Kayenta and Keptn read many stores of metrics; only Prometheus' language is evaluated here. Another store's metric is read by
 //! its words: one whose name says `cpu` is the CPU the pods use. What is read is a number of one pod, or a ratio, so that
 //! sides of different size can be compared, as an average over instances is in those stores.
 
@@ -10,7 +10,10 @@ use crate::telemetry::naming::Role;
 /// Words of names with what they most likely mean; the first that is found counts, so errors come before requests.
 const WORDS: [(&[&str], Signal); 5] = [
     (&["error", "5xx", "fail", "exception", "fault"], Signal::Errors),
-    (&["latency", "duration", "responsetime", "response_time", "elapsed"], Signal::LatencyMean),
+    (
+        &["latency", "duration", "responsetime", "response_time", "response-time", "elapsed"],
+        Signal::LatencyMean,
+    ),
     (&["cpu"], Signal::Cpu),
     (&["memory", "heap", "rss"], Signal::Memory),
     (&["request", "throughput", "rps", "qps", "hits", "invocations"], Signal::Requests),
@@ -74,6 +77,20 @@ pub(super) fn query(signal: Signal, role: Role) -> Option<String> {
     })
 }
 
+/// The expression of a signal for one role with its words; a latency at the percentile that `name` holds (`p95`), if any.
+pub(super) fn sharp_query(signal: Signal, role: Role, name: &str) -> Option<(String, String)> {
+    let percent =
+        name.split(['-', '_', '.', ' ']).find_map(|word| word.strip_prefix('p')?.parse::<u32>().ok());
+    match percent.filter(|percent| (1..100).contains(percent)) {
+        Some(percent) if matches!(signal, Signal::LatencyMean | Signal::LatencyBuckets) => {
+            let text = query(Signal::LatencyBuckets, role)?;
+            let sharp = text.replacen("0.99", &(f64::from(percent) / 100.0).to_string(), 1);
+            Some((sharp, format!("percentile {percent} of the latency")))
+        }
+        _ => Some((query(signal, role)?, words(signal).to_owned())),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,6 +102,8 @@ mod tests {
         assert_eq!(meant(&["apache.http.requests"]), Some(Signal::Requests));
         assert_eq!(meant(&["http_request_errors"]), Some(Signal::Errors));
         assert_eq!(meant(&["foo", "name,foo,:eq"]), None);
+        let (text, words) = sharp_query(Signal::LatencyMean, Role::Candidate, "response-time-p95").unwrap();
+        assert!(text.starts_with("histogram_quantile(0.95,") && words.contains("95"), "{text}");
     }
 
     #[test]
