@@ -163,6 +163,9 @@ pub struct PolicyArgs {
     /// What follows an alert of Prometheus rules: NAME=roll_back, LABEL:VALUE=hold,after:1m, *=page
     #[arg(long, value_name = "ALERT=SETTING")]
     pub alert: Vec<String>,
+    /// How a Kayenta canary configuration is run: lifetime=1h, interval=10m, begin_after=5m, lookback=30m, step=1m, pass=95, marginal=75
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub kayenta: Vec<String>,
     /// Accept queries that can never find a series, and templates that are not given
     #[arg(long)]
     pub allow_missing_series: bool,

@@ -9,7 +9,7 @@ use super::files::{self, Shipped, Text};
 use super::plan::PlannedScenario;
 use super::ui::Ui;
 use crate::diagnostic::{Diagnostic, Diagnostics, Source, did_you_mean};
-use crate::import::{self, ALERT_SETTINGS, HOOK_SETTINGS, ImportOptions, SourceText};
+use crate::import::{self, ALERT_SETTINGS, CANARY_RUN_SETTINGS, HOOK_SETTINGS, ImportOptions, SourceText};
 use crate::policy::loaded::Loaded;
 use crate::scenario::quick::{FAMILY, NUMBERS, Quick};
 use crate::scenario::resolved::FidelityChoice;
@@ -250,6 +250,12 @@ pub(super) fn import_options(args: &PolicyArgs) -> Result<ImportOptions, Failure
             Failure::usage(format!("`--alert {pair}`: {fact}"), format!("settings: {ALERT_SETTINGS}"))
         })?;
         options.alerts.push(setting);
+    }
+    for pair in &args.kayenta {
+        let (key, value) = pair_of("kayenta", pair)?;
+        options.kayenta.set(key, value).map_err(|fact| {
+            Failure::usage(format!("`--kayenta {pair}`: {fact}"), format!("settings: {CANARY_RUN_SETTINGS}"))
+        })?;
     }
     for pair in &args.bind {
         let (key, value) = pair_of("bind", pair)?;

@@ -42,6 +42,7 @@ pub(super) fn options(play: PlayArgs, policy: &PolicyArgs, quick: &QuickArgs) ->
     policy.arg.iter().for_each(|value| add("arg", value.clone()));
     policy.webhook.iter().for_each(|value| add("webhook", value.clone()));
     policy.alert.iter().for_each(|value| add("alert", value.clone()));
+    policy.kayenta.iter().for_each(|value| add("kayenta", value.clone()));
     if policy.rollout == RolloutFrom::Scenario {
         add("rollout", "scenario".to_owned());
     }

@@ -1,6 +1,6 @@
 //! The objects in a set of files, by kind.
 
-use super::{ImportOptions, SourceText};
+use super::{ImportOptions, SourceText, cloudformation, kayenta};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source};
 use crate::document::{self, Node, Reader};
 
@@ -28,6 +28,14 @@ pub(super) struct Bundle<'a> {
     pub(super) native: Vec<SourceText<'a>>,
     /// Files with groups of Prometheus rules.
     pub(super) rules: Vec<SourceText<'a>>,
+    /// CloudFormation templates.
+    pub(super) templates: Vec<Reader<'a>>,
+    /// Kayenta's canary configurations.
+    pub(super) canary_configs: Vec<Reader<'a>>,
+    /// Keptn's definitions of analyses, what they measure, and the analyses themselves.
+    pub(super) definitions: Vec<Object<'a>>,
+    pub(super) value_templates: Vec<Object<'a>>,
+    pub(super) keptn_analyses: Vec<Object<'a>>,
     pub(super) canaries: Vec<Object<'a>>,
     pub(super) metric_templates: Vec<Object<'a>>,
     pub(super) alert_providers: Vec<Object<'a>>,
@@ -91,6 +99,14 @@ impl<'a> Bundle<'a> {
                 self.take_rules(source);
                 return Ok(());
             }
+            if kayenta::is_canary_config(&reader) {
+                self.canary_configs.push(reader);
+                return Ok(());
+            }
+            if cloudformation::is_template(&reader) {
+                self.templates.push(reader);
+                return Ok(());
+            }
             return Err(unknown_document(&reader));
         }
         let version = reader.required("apiVersion")?.text()?;
@@ -98,6 +114,10 @@ impl<'a> Bundle<'a> {
         let kind = kind_reader.text()?;
         let (group, _) = version.split_once('/').unwrap_or(("", version));
         let list = match (group, kind) {
+            ("metrics.keptn.sh", "AnalysisDefinition") => &mut self.definitions,
+            ("metrics.keptn.sh", "AnalysisValueTemplate") => &mut self.value_templates,
+            ("metrics.keptn.sh", "Analysis") => &mut self.keptn_analyses,
+            ("metrics.keptn.sh", "KeptnMetricsProvider") => return Ok(()),
             ("flagger.app", "Canary") => &mut self.canaries,
             ("flagger.app", "MetricTemplate") => &mut self.metric_templates,
             ("flagger.app", "AlertProvider") => &mut self.alert_providers,
@@ -131,8 +151,13 @@ impl<'a> Bundle<'a> {
             &self.analysis_templates,
             &self.cluster_templates,
             &self.analysis_runs,
+            &self.definitions,
         ];
-        self.native.is_empty() && self.rules.is_empty() && others.iter().all(|list| list.is_empty())
+        self.native.is_empty()
+            && self.rules.is_empty()
+            && self.canary_configs.is_empty()
+            && self.templates.is_empty()
+            && others.iter().all(|list| list.is_empty())
     }
 }
 
@@ -169,7 +194,7 @@ fn passed_over(group: &str, version: &str, kind: &str, at: &Reader<'_>) -> Resul
         ),
         ("monitoring.coreos.com" | "metrics.keptn.sh" | "lifecycle.keptn.sh", _) => refuse(
             format!("`{kind}` of {version} is not read yet"),
-            "formats: native, prometheus, flagger, argo",
+            "`backout list formats` has those that are",
         ),
         _ => Ok(()),
     }
@@ -179,9 +204,9 @@ fn unknown_document(reader: &Reader<'_>) -> Diagnostic {
     let help = if reader.has("services") {
         "this looks like a scenario: play it with `--scenario FILE`"
     } else if reader.has("judge") || reader.has("metrics") {
-        "this looks like a Kayenta canary config, which is not read yet"
+        "a Kayenta canary config has `metrics:` and `classifier:`"
     } else if reader.has("Resources") || reader.has("AWSTemplateFormatVersion") {
-        "this looks like a CloudFormation template, which is not read yet"
+        "a CloudFormation template has resources with a `Type:` that begins with `AWS::`"
     } else {
         "native files begin with `format: 1` and `triggers:`, Kubernetes objects with `apiVersion:` and `kind:`"
     };

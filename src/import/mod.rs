@@ -1,5 +1,5 @@
-//! Users' policy files, read as they are: Flagger canaries, Argo rollouts and analysis templates, Prometheus rules, native
-//! triggers.
+//! Users' policy files, read as they are: Flagger canaries, Argo rollouts and analysis templates, Prometheus rules, Kayenta
+//! configurations, native triggers.
 //!
 //! What a file asks for is honoured exactly, stands for something the simulation does not have (a *stand-in*: a
 //! webhook that succeeds, a person who resumes), or is listed as *unsupported* with its line; nothing is guessed in
@@ -15,8 +15,11 @@ mod argo;
 mod assume;
 mod bundle;
 pub mod chaos;
+mod cloudformation;
 mod deployment;
 mod flagger;
+mod kayenta;
+mod keptn;
 mod load_test;
 mod native;
 mod native_condition;
@@ -24,10 +27,12 @@ mod native_tree;
 mod placeholder;
 mod prometheus;
 mod query_book;
+mod signals;
 mod unread;
 
 pub use assume::Answer;
 pub use flagger::hook_setting::{HookOpens, HookSetting, SETTINGS as HOOK_SETTINGS};
+pub use kayenta::{CANARY_RUN_SETTINGS, CanaryRun};
 pub use native::schema as native_schema;
 pub use prometheus::{ALERT_SETTINGS, AlertSetting};
 
@@ -74,6 +79,21 @@ pub const FORMATS: &[Format] = &[
         recognised_by: "apiVersion: argoproj.io/v1alpha1, kind: Rollout, AnalysisTemplate, ClusterAnalysisTemplate or AnalysisRun",
     },
     Format {
+        name: "kayenta",
+        summary: "Kayenta canary configurations, judged as by its standalone service; the run is said by options",
+        recognised_by: "metrics: with classifier: or judge:",
+    },
+    Format {
+        name: "codedeploy",
+        summary: "SAM and CloudFormation templates: functions deployed bit by bit, with their CloudWatch alarms",
+        recognised_by: "Resources: with a Type that begins with AWS::",
+    },
+    Format {
+        name: "keptn",
+        summary: "Keptn analyses: objectives scored once at the end of a time frame",
+        recognised_by: "apiVersion: metrics.keptn.sh/v1, kind: AnalysisDefinition, AnalysisValueTemplate or Analysis",
+    },
+    Format {
         name: "deployment",
         summary: "Kubernetes Deployments given alone: their own rolling update, which nothing rolls back",
         recognised_by: "apiVersion: apps/v1, kind: Deployment",
@@ -112,6 +132,8 @@ pub struct ImportOptions {
     pub webhooks: BTreeMap<String, HookSetting>,
     /// What follows alerts of Prometheus rules; the first that fits counts.
     pub alerts: Vec<AlertSetting>,
+    /// How canary configurations of Kayenta are run, which they do not say.
+    pub kayenta: CanaryRun,
 }
 
 impl Default for ImportOptions {
@@ -127,6 +149,7 @@ impl Default for ImportOptions {
             providers: BTreeMap::new(),
             webhooks: BTreeMap::new(),
             alerts: Vec::new(),
+            kayenta: CanaryRun::default(),
         }
     }
 }
@@ -147,6 +170,24 @@ pub fn load(sources: &[SourceText<'_>], options: &ImportOptions) -> Result<Vec<L
     match prometheus::load(&bundle.rules, options) {
         Ok(policies) => loaded.extend(policies),
         Err(found) => problems.extend(found),
+    }
+    for config in &bundle.canary_configs {
+        match kayenta::load(config, options) {
+            Ok(policy) => loaded.push(policy),
+            Err(found) => problems.extend(found),
+        }
+    }
+    for template in &bundle.templates {
+        match cloudformation::load(template, options) {
+            Ok(policies) => loaded.extend(policies),
+            Err(found) => problems.extend(found),
+        }
+    }
+    for object in &bundle.definitions {
+        match keptn::load(object, &bundle, options) {
+            Ok(policy) => loaded.push(policy),
+            Err(found) => problems.extend(found),
+        }
     }
     for object in &bundle.canaries {
         match flagger::load(object, &bundle, options) {

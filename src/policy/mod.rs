@@ -12,8 +12,11 @@
 pub(crate) mod bench;
 
 pub mod argo;
+pub mod codedeploy;
 pub mod facts;
 pub mod flagger;
+pub mod kayenta;
+pub mod keptn;
 pub mod loaded;
 pub mod native;
 pub mod observation;

@@ -14,6 +14,7 @@ pub mod group_sequential;
 pub mod histogram;
 pub mod mixture;
 pub mod quantile;
+pub mod rank_interval;
 pub mod rank_test;
 pub mod run_length;
 pub mod running_ranks;

@@ -10,7 +10,7 @@
 pub mod binding;
 pub mod dialect;
 pub mod exposition;
-mod infer;
+pub(crate) mod infer;
 pub mod instrument;
 pub mod matcher;
 pub mod naming;

@@ -27,6 +27,10 @@ pub enum Engine {
     Prometheus,
     /// Kayenta canary configurations.
     Kayenta,
+    /// Keptn analyses.
+    Keptn,
+    /// AWS CodeDeploy with CloudWatch alarms.
+    Codedeploy,
     /// The reference policies every score is framed by.
     Reference,
 }
@@ -40,6 +44,8 @@ impl Engine {
             Engine::Argo => "argo",
             Engine::Prometheus => "prometheus",
             Engine::Kayenta => "kayenta",
+            Engine::Keptn => "keptn",
+            Engine::Codedeploy => "codedeploy",
             Engine::Reference => "reference",
         }
     }
@@ -187,6 +193,16 @@ impl Naming {
     pub fn native(service: &str) -> Self {
         let (stable, candidate) = (role(service, service, "v1"), role(service, service, "v2"));
         Naming::new(Engine::Native, "default", service, service, stable, candidate)
+    }
+
+    /// The names under which Kayenta's scopes find the sides: workloads `service`, `service-canary` and
+    /// `service-baseline` behind one service.
+    pub fn kayenta(namespace: &str, service: &str) -> Self {
+        let (stable, candidate) =
+            (role(service, service, "v1"), role(&format!("{service}-canary"), service, "v2"));
+        let mut naming = Naming::new(Engine::Kayenta, namespace, service, service, stable, candidate);
+        naming.baseline.service = service.to_owned();
+        naming
     }
 
     fn new(

@@ -167,8 +167,12 @@ fn other_peoples_files_are_read_or_refused_by_name() {
         (&["prom-01-istio-alerts.yml"], Ok(&["prom-01-istio-alerts"])),
         (&["prom-02-sloth-getting-started.yml"], Ok(&["prom-02-sloth-getting-started"])),
         (&["prom-05-rules-chain.yaml"], Err("there is no alert in these rules")),
-        (&["kayenta-01-scratch-prometheus.json"], Err("Kayenta")),
-        (&["aws-01-sam-linear.yaml"], Err("CloudFormation")),
+        (&["kayenta-01-scratch-prometheus.json"], Ok(&["kayenta-01-scratch-prometheus"])),
+        (&["kayenta-02-integration-prometheus-cpu.json"], Ok(&["kayenta-02-integration-prometheus-cpu"])),
+        (&["kayenta-03-judge-test-config.json"], Ok(&["kayenta-03-judge-test-config"])),
+        (&["aws-01-sam-linear.yaml"], Ok(&["aws-01-sam-linear"])),
+        (&["aws-02-safe-lambda-template.yaml"], Ok(&["aws-02-safe-lambda-template"])),
+        (&["keptn-01-analysisdefinition.yaml"], Ok(&["keptn-01-analysisdefinition"])),
     ];
     for (files, wanted) in cases {
         let paths: Vec<PathBuf> = files.iter().map(|file| shared.join("policies").join(file)).collect();
