@@ -26,6 +26,8 @@ pub(super) struct Object<'a> {
 #[derive(Default)]
 pub(super) struct Bundle<'a> {
     pub(super) native: Vec<SourceText<'a>>,
+    /// Files that name a process.
+    pub(super) processes: Vec<SourceText<'a>>,
     /// Files with groups of Prometheus rules.
     pub(super) rules: Vec<SourceText<'a>>,
     pub(super) canaries: Vec<Object<'a>>,
@@ -80,6 +82,12 @@ impl<'a> Bundle<'a> {
             return Ok(());
         }
         if !reader.has("apiVersion") {
+            if reader.has("process") && reader.has("format") && !reader.has("services") {
+                if !self.processes.contains(&source) {
+                    self.processes.push(source);
+                }
+                return Ok(());
+            }
             let may_be_native = reader.has("format") && !reader.has("kind") && !reader.has("services");
             if reader.has("triggers") || may_be_native {
                 if !self.native.contains(&source) {
@@ -132,7 +140,7 @@ impl<'a> Bundle<'a> {
             &self.cluster_templates,
             &self.analysis_runs,
         ];
-        self.native.is_empty() && self.rules.is_empty() && others.iter().all(|list| list.is_empty())
+        self.native.is_empty() && self.processes.is_empty() && self.rules.is_empty() && others.iter().all(|list| list.is_empty())
     }
 }
 
@@ -183,7 +191,7 @@ fn unknown_document(reader: &Reader<'_>) -> Diagnostic {
     } else if reader.has("Resources") || reader.has("AWSTemplateFormatVersion") {
         "this looks like a CloudFormation template, which is not read yet"
     } else {
-        "native files begin with `format: 1` and `triggers:`, Kubernetes objects with `apiVersion:` and `kind:`"
+        "native files begin with `format: 1` and `triggers:` (or `process:`), Kubernetes objects with `apiVersion:` and `kind:`"
     };
     reader.diagnostic_at("this is no policy file", help).with_code("unknown_format")
 }

@@ -1,5 +1,5 @@
 //! Users' policy files, read as they are: Flagger canaries, Argo rollouts and analysis templates, Prometheus rules, native
-//! triggers.
+//! triggers, and files that name a process of the user's.
 //!
 //! What a file asks for is honoured exactly, stands for something the simulation does not have (a *stand-in*: a
 //! webhook that succeeds, a person who resumes), or is listed as *unsupported* with its line; nothing is guessed in
@@ -20,6 +20,7 @@ mod load_test;
 mod native;
 mod native_tree;
 mod placeholder;
+mod process;
 mod prometheus;
 mod query_book;
 mod unread;
@@ -27,13 +28,16 @@ mod unread;
 pub use assume::Answer;
 pub use flagger::hook_setting::{HookOpens, HookSetting, SETTINGS as HOOK_SETTINGS};
 pub use native::schema as native_schema;
+pub use process::schema as process_schema;
 pub use prometheus::{ALERT_SETTINGS, AlertSetting};
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::document::Reader;
 use crate::policy::loaded::Loaded;
+use crate::policy::process::Launcher;
 use crate::telemetry::naming::{LabelRole, MetricBinding};
 use crate::time::SimDuration;
 use bundle::Bundle;
@@ -55,6 +59,11 @@ pub const FORMATS: &[Format] = &[
         name: "native",
         summary: "triggers of this project: PromQL expressions and what follows",
         recognised_by: "format: 1 and triggers:",
+    },
+    Format {
+        name: "process",
+        summary: "a program of yours in any language, asked over JSON lines",
+        recognised_by: "format: 1 and process:",
     },
     Format {
         name: "prometheus",
@@ -110,6 +119,8 @@ pub struct ImportOptions {
     pub webhooks: BTreeMap<String, HookSetting>,
     /// What follows alerts of Prometheus rules; the first that fits counts.
     pub alerts: Vec<AlertSetting>,
+    /// Who starts the processes of policies that are processes; without it such files are refused.
+    pub processes: Option<Arc<dyn Launcher>>,
 }
 
 impl Default for ImportOptions {
@@ -125,6 +136,7 @@ impl Default for ImportOptions {
             providers: BTreeMap::new(),
             webhooks: BTreeMap::new(),
             alerts: Vec::new(),
+            processes: None,
         }
     }
 }
@@ -141,6 +153,9 @@ pub fn load(sources: &[SourceText<'_>], options: &ImportOptions) -> Result<Vec<L
     let mut loaded = Vec::new();
     for text in &bundle.native {
         loaded.extend(problems.keep(native::load(*text, options)));
+    }
+    for text in &bundle.processes {
+        loaded.extend(problems.keep(process::load(*text, options)));
     }
     match prometheus::load(&bundle.rules, options) {
         Ok(policies) => loaded.extend(policies),

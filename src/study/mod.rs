@@ -4,6 +4,7 @@
 //! played. Results are collected by index, so no number depends on how many threads there are.
 
 mod meta;
+mod void;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use rayon::prelude::*;
 
 use crate::diagnostic::Diagnostic;
 use crate::policy::loaded::Loaded;
+use crate::policy::process::Trouble;
 use crate::replication::prepared::{PrepareOptions, Prepared};
 use crate::replication::record::ReplicationRecord;
 use crate::replication::{Options, replicate};
@@ -20,6 +22,7 @@ use crate::scenario::Scenario;
 use crate::score::{CostWeights, Input, PolicyMeta, ScenarioMeta, ScoreError, Scorecard, scorecard};
 
 pub use meta::{policy_metas, scenario_meta};
+pub use void::without;
 
 /// What is played.
 pub struct Study {
@@ -146,12 +149,13 @@ impl Study {
         &self.policies
     }
 
-    /// Plays everything and scores it at these prices.
+    /// Plays everything and scores it at these prices. A policy that is void counts as not played.
     ///
     /// # Errors
     /// When the threads cannot be started.
     pub fn score(&self, weights: &CostWeights) -> Result<Scorecard, StudyError> {
-        let records = self.play(&Progress::default())?;
+        let mut records = self.play(&Progress::default())?;
+        without(&mut records, &self.troubles());
         let scenarios: Vec<ScenarioMeta> =
             self.scenarios.iter().map(|p| scenario_meta(&p.scenario, &p.scenario.name)).collect();
         let input = Input { records: &records, scenarios: &scenarios, policies: &self.policies, weights };
@@ -161,6 +165,11 @@ impl Study {
     /// The scenarios, bound.
     pub fn prepared(&self) -> &[Prepared] {
         &self.scenarios
+    }
+
+    /// The policies whose rows are void after what was played so far, with the reason; in their order.
+    pub fn troubles(&self) -> Vec<(String, Trouble)> {
+        void::troubles(&self.scenarios, &self.policies)
     }
 
     fn plan(&self) -> Vec<(usize, u32)> {

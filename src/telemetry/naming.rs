@@ -27,6 +27,8 @@ pub enum Engine {
     Prometheus,
     /// Kayenta canary configurations.
     Kayenta,
+    /// A user's own program.
+    Process,
     /// The reference policies every score is framed by.
     Reference,
 }
@@ -40,6 +42,7 @@ impl Engine {
             Engine::Argo => "argo",
             Engine::Prometheus => "prometheus",
             Engine::Kayenta => "kayenta",
+            Engine::Process => "process",
             Engine::Reference => "reference",
         }
     }

@@ -17,6 +17,7 @@ mod spec;
 mod tree;
 mod trigger;
 
+pub(in crate::policy) use schedule::Clock;
 pub use schedule::{Later, Phase, paces};
 pub use spec::{
     AfterDecision, AskSpec, Bind, Delayed, KOfN, LabelRoleSpec, MetricSpec, NativeFile, NodeSpec, OnTrouble,
