@@ -140,7 +140,10 @@ impl<'a> Bundle<'a> {
             &self.cluster_templates,
             &self.analysis_runs,
         ];
-        self.native.is_empty() && self.processes.is_empty() && self.rules.is_empty() && others.iter().all(|list| list.is_empty())
+        self.native.is_empty()
+            && self.processes.is_empty()
+            && self.rules.is_empty()
+            && others.iter().all(|list| list.is_empty())
     }
 }
 

@@ -102,7 +102,7 @@ fn queries(block: &ProcessBlock, at: &Reader<'_>, book: &mut QueryBook) -> Resul
         checks.push(CheckDef {
             name: name.clone(),
             query: book.text(query).map(str::to_owned),
-            good: "judged by the process".to_owned(),
+            good: "when the process says so".to_owned(),
             limits: Limits { min: None, max: None, strict: false },
             line: line(&place),
         });
@@ -119,7 +119,11 @@ fn reading(command: &[String], asks: &Asks, answer_within: SimDuration) -> Vec<S
         format!(" from {} after the deploy on", asks.start_after)
     };
     vec![
-        format!("Every {}{grace}, the process `{}` is shown {shown} and says what to do.", asks.every, command.join(" ")),
+        format!(
+            "Every {}{grace}, the process `{}` is shown {shown} and says what to do.",
+            asks.every,
+            command.join(" ")
+        ),
         "After a decision it is asked no more.".to_owned(),
         format!(
             "If it ends, says what is no answer, answers later than {answer_within}, or answers the same observations \

@@ -211,7 +211,13 @@ fn replays(
 }
 
 /// The command that plays one replication of a scenario with a policy.
-pub fn replay(seed: u64, scenarios: &[ScenarioMeta], scenario: &str, policy: &str, replication: u32) -> String {
+pub fn replay(
+    seed: u64,
+    scenarios: &[ScenarioMeta],
+    scenario: &str,
+    policy: &str,
+    replication: u32,
+) -> String {
     let source = scenarios.iter().find(|meta| meta.name == scenario).map_or(scenario, |meta| &meta.source);
     format!("backout run {} {} --seed {seed} --replication {replication}", quoted(source), quoted(policy))
 }

@@ -9,12 +9,12 @@ use super::super::ui::Ui;
 use super::super::{files, inputs, repeat};
 use super::score;
 use crate::policy::loaded::Loaded;
+use crate::policy::process::Trouble;
 use crate::replication::prepared::PrepareOptions;
 use crate::replication::record::ReplicationRecord;
 use crate::replication::{Options, replicate};
-use crate::policy::process::Trouble;
-use crate::report::{self, Screen, VoidRow};
 use crate::report::timeline::{self, Glyphs, TimelineInput, Twin};
+use crate::report::{self, Screen, VoidRow};
 use crate::study::{Study, scenario_meta, without};
 
 pub(super) fn run(global: &Global, run: &Run, ui: &Ui) -> Result<(), Failure> {
@@ -43,7 +43,12 @@ pub(super) fn run(global: &Global, run: &Run, ui: &Ui) -> Result<(), Failure> {
 
 /// One timeline a policy. Each is played alone: its row is the same in company, and nobody else's words are in it. A policy
 /// whose process failed has a timeline as far as it came, with what happened.
-fn timelines(plan: &RunPlan, source: &str, screen: Screen, void: &mut Vec<VoidRow>) -> Result<String, Failure> {
+fn timelines(
+    plan: &RunPlan,
+    source: &str,
+    screen: Screen,
+    void: &mut Vec<VoidRow>,
+) -> Result<String, Failure> {
     let scenario = scenario_meta(&plan.scenario, source);
     let twin = match plan.twin {
         super::super::args::Twin::Bad => Twin::Bad,

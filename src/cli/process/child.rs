@@ -68,7 +68,12 @@ impl Child {
         let mut process = spawn(order, theirs).map_err(failed)?;
         let stderr = process.stderr.take();
         let mut life = Life { guard: None, process };
-        life.guard = Some(Guard::of(life.process.id()).map_err(failed)?);
+        let unguarded = |error: std::io::Error| {
+            let reason =
+                format!("could not be started safely: `/bin/sh`, which ends it in any case: {error}");
+            Breakdown::new(reason, "install a shell at /bin/sh")
+        };
+        life.guard = Some(Guard::of(life.process.id()).map_err(unguarded)?);
         let tail = match stderr {
             Some(stderr) => Tail::of(stderr).map_err(failed)?,
             None => Arc::default(),
@@ -83,10 +88,10 @@ impl Child {
 
     fn greet(&self, order: &Order) -> Result<(), Breakdown> {
         let mut answer = Vec::new();
+        self.talk().deadline(order.start_within);
         let said = self.talk().exchange(&order.hello, &mut answer, order.start_within);
         said.map_err(|broken| self.explained(broken, order.start_within, "before it was ready"))?;
-        let heard = ready(&answer).map_err(|wrong| Breakdown { stderr: self.stderr(), ..wrong })?;
-        drop(heard);
+        ready(&answer).map_err(|wrong| Breakdown { stderr: self.stderr(), ..wrong })?;
         // The usual deadline from here on: it is set once and not per question.
         self.talk().deadline(self.answer_within);
         Ok(())
@@ -117,7 +122,10 @@ impl Child {
                 "it has to read its standard input to the end: many runs are played with one process",
             ),
             Broken::TooLong(begin) => told(
-                format!("wrote more than {LONGEST} bytes without a line break, beginning with {}", quoted(&begin)),
+                format!(
+                    "wrote more than {LONGEST} bytes without a line break, beginning with {}",
+                    quoted(&begin)
+                ),
                 "an answer is one line",
             ),
             Broken::Unasked(said) => told(

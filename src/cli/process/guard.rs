@@ -11,8 +11,8 @@
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 
-/// What the guard does with the number of the group.
-const SCRIPT: &str = r#"read -r line; kill -9 -- "-$1""#;
+/// What the guard does with the number of the group. Not every shell takes `--` after the signal.
+const SCRIPT: &str = r#"read -r line; kill -9 "-$1""#;
 
 /// A shell that kills a group when it is dropped or orphaned.
 #[derive(Debug)]

@@ -35,7 +35,9 @@ impl Tail {
     pub(super) fn of(stream: impl Read + Send + 'static) -> std::io::Result<Arc<Tail>> {
         let tail = Arc::new(Tail::default());
         let kept = Arc::clone(&tail);
-        std::thread::Builder::new().name("stderr of a policy".to_owned()).spawn(move || kept.follow(stream))?;
+        std::thread::Builder::new()
+            .name("stderr of a policy".to_owned())
+            .spawn(move || kept.follow(stream))?;
         Ok(tail)
     }
 
@@ -71,7 +73,8 @@ impl Tail {
         let (mut kept, _) = waited.unwrap_or_else(PoisonError::into_inner);
         let text = String::from_utf8_lossy(kept.bytes.make_contiguous()).into_owned();
         let (most, longest) = SHOWN;
-        let shown = |line: &str| line.chars().take(longest).map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let shown =
+            |line: &str| line.chars().take(longest).map(|c| if c.is_control() { ' ' } else { c }).collect();
         let lines: Vec<String> = text.lines().filter(|line| !line.trim().is_empty()).map(shown).collect();
         lines[lines.len().saturating_sub(most)..].to_vec()
     }

@@ -217,7 +217,10 @@ pub(super) fn verdict(line: &[u8], session: u64, tick: u64, policy: &str) -> Res
     let heard: Heard<'_> = serde_json::from_slice(line).map_err(|error| not_an_answer(line, &error))?;
     if let Some(kind) = heard.kind.as_deref().filter(|kind| *kind != "verdict") {
         let help = r#"every observation is answered with {"type": "verdict", ...}"#;
-        return Err(Breakdown::new(format!("answered with a message of type {}", quoted(kind.as_bytes())), help));
+        return Err(Breakdown::new(
+            format!("answered with a message of type {}", quoted(kind.as_bytes())),
+            help,
+        ));
     }
     if (heard.session, heard.tick) != (session, tick) {
         let reason = format!(
@@ -292,7 +295,10 @@ fn of_word(word: &str, reasons: Vec<String>) -> Result<Verdict, Breakdown> {
         other => {
             let meant = did_you_mean(other, &WORDS).map(|meant| format!("did you mean `{meant}`? "));
             let help = format!("{}there are: {}", meant.unwrap_or_default(), WORDS.join(", "));
-            return Err(Breakdown::new(format!("gave the unknown verdict {}", quoted(other.as_bytes())), help));
+            return Err(Breakdown::new(
+                format!("gave the unknown verdict {}", quoted(other.as_bytes())),
+                help,
+            ));
         }
     })
 }
@@ -300,6 +306,7 @@ fn of_word(word: &str, reasons: Vec<String>) -> Result<Verdict, Breakdown> {
 /// The beginning of what was said, fit for a message.
 pub(crate) fn quoted(said: &[u8]) -> String {
     const MOST: usize = 60;
+    let said = said.trim_ascii_end();
     let text = String::from_utf8_lossy(&said[..said.len().min(4 * MOST)]);
     let mut shown: String = text.chars().take(MOST).map(|c| if c.is_control() { '?' } else { c }).collect();
     if said.len() > shown.len() {
@@ -336,10 +343,16 @@ mod tests {
             ("", "``, which is no answer"),
             ("[]", "which is no answer"),
             (r#"{"session":7,"tick":3}"#, "missing field `verdict`"),
-            (r#"{"session":7,"tick":2,"verdict":"hold"}"#, "answered for session 7, tick 2 when asked for session 7, tick 3"),
+            (
+                r#"{"session":7,"tick":2,"verdict":"hold"}"#,
+                "answered for session 7, tick 2 when asked for session 7, tick 3",
+            ),
             (r#"{"session":8,"tick":3,"verdict":"hold"}"#, "answered for session 8, tick 3"),
             (r#"{"type":"ready","session":7,"tick":3,"verdict":"hold"}"#, "a message of type `ready`"),
-            (r#"{"session":7,"tick":3,"verdict":"rollback"}"#, "unknown verdict `rollback`; did you mean `roll_back`?"),
+            (
+                r#"{"session":7,"tick":3,"verdict":"rollback"}"#,
+                "unknown verdict `rollback`; did you mean `roll_back`?",
+            ),
             (r#"{"session":7,"tick":3,"verdict":"page","after_s":-1}"#, "`after_s` is between 0 and"),
             (r#"{"session":-7,"tick":3,"verdict":"page"}"#, "which is no answer"),
         ];
@@ -363,6 +376,8 @@ mod tests {
         assert!(ready(br#"{"type":"ready"}"#).is_ok());
         assert_eq!(ready(br#"{"type":"ready","format":1,"name":"x"}"#).unwrap().name.as_deref(), Some("x"));
         assert!(ready(br#"{"type":"ready","format":2}"#).unwrap_err().reason.contains("format 2"));
-        assert!(ready(b"Loading model").unwrap_err().reason.contains("`Loading model` instead of being ready"));
+        assert!(
+            ready(b"Loading model").unwrap_err().reason.contains("`Loading model` instead of being ready")
+        );
     }
 }

@@ -65,7 +65,8 @@ pub fn hello(policy: &str, asks: &Asks, params: &serde_json::Value) -> Vec<u8> {
 impl Process {
     /// The policy of this name, whose processes `host` runs.
     pub fn new(name: &str, asks: &Asks, host: Arc<dyn Host>) -> Self {
-        let key = |(name, query): &(String, usize)| (serde_json::Value::from(name.as_str()).to_string(), *query);
+        let key =
+            |(name, query): &(String, usize)| (serde_json::Value::from(name.as_str()).to_string(), *query);
         let keys = asks.queries.iter().map(key).collect();
         Process {
             shared: Arc::new(Shared::new(name.to_owned(), keys, host)),

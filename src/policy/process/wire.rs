@@ -5,14 +5,19 @@
 //! comparisons stay right.
 
 use super::message::{FORMAT, Hello, Message};
+use crate::effect::SetName;
 use crate::policy::{CheckOutcome, Observation, QueryError};
 use crate::promql::{Sample, Value};
 use crate::strategy::{Progress, StepKind};
 use crate::time::{SimDuration, SimTime};
-use crate::effect::SetName;
 
 /// The greeting, with its line break.
-pub(super) fn hello(policy: &str, every: SimDuration, queries: &[String], params: &serde_json::Value) -> Vec<u8> {
+pub(super) fn hello(
+    policy: &str,
+    every: SimDuration,
+    queries: &[String],
+    params: &serde_json::Value,
+) -> Vec<u8> {
     let hello = Hello {
         format: FORMAT,
         policy: policy.to_owned(),

@@ -23,7 +23,8 @@ impl VoidRow {
     /// "`mine` did not answer within 1s, 45s after the deploy (tick 3) in replication 0 of fault/errors".
     pub fn sentence(&self) -> String {
         let trouble = &self.trouble;
-        let at = trouble.at.map(|nanos| format!(", {} after the deploy", words::duration(nanos as f64 / 1e9)));
+        let at =
+            trouble.at.map(|nanos| format!(", {} after the deploy", words::duration(nanos as f64 / 1e9)));
         let tick = trouble.tick.map(|tick| format!(" (tick {tick})"));
         format!(
             "the process of `{}` {}{}{}; replication {} of {}",
@@ -86,7 +87,12 @@ mod tests {
             assert!(!after.contains('\u{1b}'), "{}: nothing steers a terminal", output.name);
             let kept = |line: &&str| before.lines().any(|other| other == *line);
             let told = after.lines().filter(kept).count();
-            assert!(told >= before.lines().count() - 1, "{}: {told} of {}", output.name, before.lines().count());
+            assert!(
+                told >= before.lines().count() - 1,
+                "{}: {told} of {}",
+                output.name,
+                before.lines().count()
+            );
         }
         let text = lines(&[void()], 80).join("\n");
         assert!(text.contains("1m15s after the deploy (tick 4); replication 3 of fault/errors"), "{text}");
