@@ -509,6 +509,10 @@ pub enum SchemaKind {
     Scenario,
     /// Native policy files.
     Policy,
+    /// Policy files that name a process of yours.
+    ProcessFile,
+    /// The messages between backout and such a process, one JSON object a line.
+    Process,
     /// Records of replications, as `run --format json` prints them.
     Record,
 }

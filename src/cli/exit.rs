@@ -12,6 +12,8 @@ pub const UNEXPECTED: u8 = 1;
 pub const USAGE: u8 = 2;
 /// A scenario or policy is missing or cannot be used.
 pub const INVALID_INPUT: u8 = 10;
+/// The process of a policy failed: its row is void, the others stand.
+pub const POLICY_VOID: u8 = 11;
 /// A gate failed.
 pub const GATE_FAILED: u8 = 20;
 /// A gate could not be decided: an interval holds the limit.
@@ -25,6 +27,7 @@ pub const CODES: &[(u8, &str)] = &[
     (UNEXPECTED, "unexpected error, or a unit test of rules failed"),
     (USAGE, "wrong command line"),
     (INVALID_INPUT, "a scenario or policy is missing or invalid"),
+    (POLICY_VOID, "the process of a policy failed: its row is void, the others stand"),
     (GATE_FAILED, "a gate failed"),
     (GATE_INCONCLUSIVE, "a gate is inconclusive: more replications are needed"),
     (OUTPUT_FAILED, "output could not be written"),
@@ -37,6 +40,8 @@ pub enum Failure {
     Usage(Box<Diagnostic>),
     /// Files cannot be used.
     Input(Diagnostics),
+    /// Rows are void, which the result has said.
+    Void,
     /// Unit tests failed, which the result has said.
     Tests,
     /// Output could not be written.
@@ -66,6 +71,7 @@ impl Failure {
         match self {
             Failure::Usage(_) => USAGE,
             Failure::Input(_) => INVALID_INPUT,
+            Failure::Void => POLICY_VOID,
             Failure::Output(_) => OUTPUT_FAILED,
             Failure::BrokenPipe => OK,
             Failure::Tests | Failure::Unexpected(_) => UNEXPECTED,
@@ -80,7 +86,7 @@ mod tests {
     #[test]
     fn codes_are_distinct_and_documented_in_order() {
         let codes: Vec<u8> = CODES.iter().map(|(code, _)| *code).collect();
-        assert_eq!(codes, [0, 1, 2, 10, 20, 21, 30]);
+        assert_eq!(codes, [0, 1, 2, 10, 11, 20, 21, 30]);
     }
 
     #[test]
@@ -90,5 +96,6 @@ mod tests {
         assert_eq!(Failure::Output(String::new()).exit_code(), 30);
         assert_eq!(Failure::Unexpected(String::new()).exit_code(), 1);
         assert_eq!(Failure::BrokenPipe.exit_code(), 0);
+        assert_eq!(Failure::Void.exit_code(), 11);
     }
 }

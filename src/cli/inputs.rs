@@ -7,6 +7,7 @@ use super::args::{FidelityArg, PlayArgs, PolicyArgs, QuickArgs};
 use super::exit::Failure;
 use super::files::{self, Shipped, Text};
 use super::plan::PlannedScenario;
+use super::process::Processes;
 use super::ui::Ui;
 use crate::diagnostic::{Diagnostic, Diagnostics, Source, did_you_mean};
 use crate::import::{self, ALERT_SETTINGS, CANARY_RUN_SETTINGS, HOOK_SETTINGS, ImportOptions, SourceText};
@@ -233,7 +234,11 @@ fn name_apart<'l>(loaded: impl Iterator<Item = &'l mut Loaded>) {
 
 /// What the options say about reading policy files.
 pub(super) fn import_options(args: &PolicyArgs) -> Result<ImportOptions, Failure> {
-    let mut options = ImportOptions { allow_missing: args.allow_missing_series, ..ImportOptions::default() };
+    let mut options = ImportOptions {
+        allow_missing: args.allow_missing_series,
+        processes: Some(Arc::new(Processes)),
+        ..ImportOptions::default()
+    };
     for pair in &args.arg {
         let (name, value) = pair_of("arg", pair)?;
         options.args.insert(name.to_owned(), value.to_owned());

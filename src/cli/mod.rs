@@ -15,6 +15,7 @@ pub mod exit;
 mod files;
 mod inputs;
 pub mod plan;
+pub mod process;
 mod progress;
 mod repeat;
 mod ui;

@@ -26,6 +26,8 @@ pub(super) struct Object<'a> {
 #[derive(Default)]
 pub(super) struct Bundle<'a> {
     pub(super) native: Vec<SourceText<'a>>,
+    /// Files that name a process.
+    pub(super) processes: Vec<SourceText<'a>>,
     /// Files with groups of Prometheus rules.
     pub(super) rules: Vec<SourceText<'a>>,
     /// CloudFormation templates.
@@ -88,6 +90,12 @@ impl<'a> Bundle<'a> {
             return Ok(());
         }
         if !reader.has("apiVersion") {
+            if reader.has("process") && reader.has("format") && !reader.has("services") {
+                if !self.processes.contains(&source) {
+                    self.processes.push(source);
+                }
+                return Ok(());
+            }
             let may_be_native = reader.has("format") && !reader.has("kind") && !reader.has("services");
             if reader.has("triggers") || may_be_native {
                 if !self.native.contains(&source) {
@@ -154,6 +162,7 @@ impl<'a> Bundle<'a> {
             &self.definitions,
         ];
         self.native.is_empty()
+            && self.processes.is_empty()
             && self.rules.is_empty()
             && self.canary_configs.is_empty()
             && self.templates.is_empty()
@@ -208,7 +217,7 @@ fn unknown_document(reader: &Reader<'_>) -> Diagnostic {
     } else if reader.has("Resources") || reader.has("AWSTemplateFormatVersion") {
         "a CloudFormation template has resources with a `Type:` that begins with `AWS::`"
     } else {
-        "native files begin with `format: 1` and `triggers:`, Kubernetes objects with `apiVersion:` and `kind:`"
+        "native files begin with `format: 1` and `triggers:` (or `process:`), Kubernetes objects with `apiVersion:` and `kind:`"
     };
     reader.diagnostic_at("this is no policy file", help).with_code("unknown_format")
 }

@@ -1,5 +1,5 @@
 //! Users' policy files, read as they are: Flagger canaries, Argo rollouts and analysis templates, Prometheus rules, Kayenta
-//! configurations, native triggers.
+//! configurations, CloudFormation templates, Keptn analyses, native triggers, and files that name a process of the user's.
 //!
 //! What a file asks for is honoured exactly, stands for something the simulation does not have (a *stand-in*: a
 //! webhook that succeeds, a person who resumes), or is listed as *unsupported* with its line; nothing is guessed in
@@ -25,6 +25,7 @@ mod native;
 mod native_condition;
 mod native_tree;
 mod placeholder;
+mod process;
 mod prometheus;
 mod query_book;
 mod signals;
@@ -34,13 +35,16 @@ pub use assume::Answer;
 pub use flagger::hook_setting::{HookOpens, HookSetting, SETTINGS as HOOK_SETTINGS};
 pub use kayenta::{CANARY_RUN_SETTINGS, CanaryRun};
 pub use native::schema as native_schema;
+pub use process::schema as process_schema;
 pub use prometheus::{ALERT_SETTINGS, AlertSetting};
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::document::Reader;
 use crate::policy::loaded::Loaded;
+use crate::policy::process::Launcher;
 use crate::telemetry::naming::{LabelRole, MetricBinding};
 use crate::time::SimDuration;
 use bundle::Bundle;
@@ -62,6 +66,11 @@ pub const FORMATS: &[Format] = &[
         name: "native",
         summary: "triggers of this project: PromQL expressions and what follows",
         recognised_by: "format: 1 and triggers:",
+    },
+    Format {
+        name: "process",
+        summary: "a program of yours in any language, asked over JSON lines",
+        recognised_by: "format: 1 and process:",
     },
     Format {
         name: "prometheus",
@@ -134,6 +143,8 @@ pub struct ImportOptions {
     pub alerts: Vec<AlertSetting>,
     /// How canary configurations of Kayenta are run, which they do not say.
     pub kayenta: CanaryRun,
+    /// Who starts the processes of policies that are processes; without it such files are refused.
+    pub processes: Option<Arc<dyn Launcher>>,
 }
 
 impl Default for ImportOptions {
@@ -150,6 +161,7 @@ impl Default for ImportOptions {
             webhooks: BTreeMap::new(),
             alerts: Vec::new(),
             kayenta: CanaryRun::default(),
+            processes: None,
         }
     }
 }
@@ -166,6 +178,9 @@ pub fn load(sources: &[SourceText<'_>], options: &ImportOptions) -> Result<Vec<L
     let mut loaded = Vec::new();
     for text in &bundle.native {
         loaded.extend(problems.keep(native::load(*text, options)));
+    }
+    for text in &bundle.processes {
+        loaded.extend(problems.keep(process::load(*text, options)));
     }
     match prometheus::load(&bundle.rules, options) {
         Ok(policies) => loaded.extend(policies),

@@ -10,8 +10,8 @@ use crate::diagnostic::{Diagnostic, Source};
 use crate::document::{self, Node, Reader};
 use crate::policy::loaded::{CheckDef, Limits, Loaded};
 use crate::policy::native::{
-    AfterDecision, ConditionSpec, Native, NativeFile, OnTrouble, Phase, Rearm, Rule, Then, TriggerDef,
-    TriggerSpec, paces,
+    AfterDecision, Bind, ConditionSpec, Native, NativeFile, OnTrouble, Phase, Rearm, Rule, Then,
+    TriggerDef, TriggerSpec, paces,
 };
 use crate::telemetry::naming::{Engine, LabelRole, MetricBinding, Naming};
 use crate::time::SimDuration;
@@ -60,7 +60,7 @@ pub(super) fn load(source: SourceText<'_>, options: &ImportOptions) -> Result<Lo
         checks,
         rollout: None,
         rollback: None,
-        naming: naming(&file, service, options),
+        naming: naming(&file.bind, service, options),
         needs_truth: false,
         tells_only: false,
         unsupported: Vec::new(),
@@ -69,9 +69,10 @@ pub(super) fn load(source: SourceText<'_>, options: &ImportOptions) -> Result<Lo
     })
 }
 
-fn naming(file: &NativeFile, service: &str, options: &ImportOptions) -> Naming {
+/// How names in the queries mean the simulated service.
+pub(super) fn naming(bind: &Bind, service: &str, options: &ImportOptions) -> Naming {
     let mut naming = Naming::native(service);
-    if let Some(namespace) = file.bind.namespace.as_ref().or(options.namespace.as_ref()) {
+    if let Some(namespace) = bind.namespace.as_ref().or(options.namespace.as_ref()) {
         naming.namespace.clone_from(namespace);
     }
     let metric = |m: &crate::policy::native::MetricSpec| MetricBinding {
@@ -79,13 +80,13 @@ fn naming(file: &NativeFile, service: &str, options: &ImportOptions) -> Naming {
         signal: m.signal,
         unit: m.unit,
     };
-    naming.bind = file.bind.metrics.iter().map(metric).collect();
+    naming.bind = bind.metrics.iter().map(metric).collect();
     let label = |l: &crate::policy::native::LabelRoleSpec| LabelRole {
         label: l.label.clone(),
         stable: l.stable.clone(),
         candidate: l.candidate.clone(),
     };
-    naming.label_roles = file.bind.labels.iter().map(label).collect();
+    naming.label_roles = bind.labels.iter().map(label).collect();
     naming
 }
 

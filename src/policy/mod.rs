@@ -20,6 +20,7 @@ pub mod keptn;
 pub mod loaded;
 pub mod native;
 pub mod observation;
+pub mod process;
 pub mod prometheus;
 pub mod reference;
 pub mod verdict;
@@ -50,8 +51,19 @@ pub struct Start {
     pub own_rollout: bool,
 }
 
+/// Which run a policy watches: for messages about a policy that fails, never a ground for what it says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RunName {
+    /// The scenario.
+    pub scenario: Arc<str>,
+    /// Number of the replication.
+    pub replication: u32,
+}
+
 /// A trigger policy at work.
 pub trait Policy: Send + Sync {
+    /// Tells which run it is, before the start; see [`RunName`].
+    fn placed(&mut self, _run: &RunName) {}
     /// Called once, at the deploy, before anything else.
     fn start(&mut self, start: &Start);
     /// When the policy wants to be asked next; [`SimTime::NEVER`] when it is finished.
@@ -72,6 +84,11 @@ pub trait Policy: Send + Sync {
     /// The trigger of a policy that is, before its start, nothing but this one and is finished after its first decision;
     /// policies that share what they compare are accounted for together. `None` if there is no such trigger.
     fn only_trigger(&self) -> Option<Arc<native::TriggerDef>> {
+        None
+    }
+    /// Why the answers of this policy, wherever it was played since it was loaded, cannot be used: its row is void then.
+    /// Only policies that ask somebody else can have trouble.
+    fn trouble(&self) -> Option<process::Trouble> {
         None
     }
     /// A copy for another branch or replication.

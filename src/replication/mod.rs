@@ -258,6 +258,7 @@ fn scout<'a>(prepared: &Prepared, setting: &Setting, warm: &Warm, plan: &'a Roll
 fn rider(index: usize, player: &PlayerSpec, setting: &Setting, end: SimTime) -> Rider {
     let mut policy = player.prototype.clone();
     let phase = setting.key.purpose(Purpose::PolicyPhase).entity(&player.phase_key).uniform();
+    policy.placed(&setting.run);
     policy.start(&Start { deploy_at: setting.deploy_at, phase, end, own_rollout: player.own_rollout });
     Rider {
         player: index,

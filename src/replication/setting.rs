@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::effect::WorldDisturbance;
 use crate::people::{People, reaction};
+use crate::policy::RunName;
 use crate::rng::Key;
 use crate::rollback::Lessons;
 use crate::scenario::Scenario;
@@ -18,6 +19,8 @@ use super::way_back::WayBack;
 
 /// One replication before anything is played.
 pub struct Setting {
+    /// Which scenario and replication it is, for messages.
+    pub run: RunName,
     /// Root of its keys.
     pub key: Key,
     /// Its numbers.
@@ -46,7 +49,8 @@ impl Setting {
     /// The replication of this number; `without` leaves out one circumstance under the same keys.
     pub fn new(scenario: &Scenario, seed: u64, replication: u32, without: Option<usize>) -> Self {
         let key = Key::root(seed, &scenario.name).replication(replication);
-        Setting::drawn(scenario, (key, key), without)
+        let run = RunName { scenario: scenario.name.as_str().into(), replication };
+        Setting { run, ..Setting::drawn(scenario, (key, key), without) }
     }
 
     /// A rehearsal of the release of this replication in staging: the same release, drawn as for production, in a world of its
@@ -68,6 +72,7 @@ impl Setting {
         let people = Arc::new(scenario.people.clone().unwrap_or_default());
         let has_people = scenario.people.is_some();
         Setting {
+            run: RunName::default(),
             key,
             people,
             has_people,

@@ -1,8 +1,10 @@
 //! Every figure on a line of its own (tidy data): filter and pivot it as you like.
 //!
+//! A policy whose process failed has one line, `void`, with the reason as its note.
 //! `scenario` is empty in the rows pooled over all files. Empty `value`, `low` or `high` are unknown; `note` says why.
 
 use super::support::figures::figures;
+use super::support::lines::clean;
 use super::{Artifact, Output, Report};
 use crate::score::Row;
 
@@ -16,6 +18,10 @@ fn render(report: &Report) -> Vec<Artifact> {
     let mut text = HEADER.to_owned();
     for row in report.scorecard.rows.iter().chain(&report.scorecard.files) {
         add(&mut text, row);
+    }
+    for void in &report.void {
+        let (name, reason) = (field(&void.policy), field(&clean(&void.trouble.reason)));
+        text.push_str(&format!("{name},,void,,,,,0,,,{reason}\n"));
     }
     vec![Artifact { name: "scorecard.csv".to_owned(), bytes: text.into_bytes() }]
 }

@@ -1,6 +1,7 @@
 //! A table for the comment of a pull request, with one sentence per policy below it.
 
 use super::support::headline::{headline, played};
+use super::support::lines::clean;
 use super::support::{cells, ranking};
 use super::{Artifact, Output, Report};
 use crate::score::Row;
@@ -35,6 +36,10 @@ fn render(report: &Report) -> Vec<Artifact> {
         for also in &reading.also {
             text.push_str(&format!("  - also {}\n", escape(also)));
         }
+    }
+    for void in &report.void {
+        let sentence = escape(&clean(&format!("{} ({})", void.sentence(), void.trouble.help)));
+        text.push_str(&format!("\n> **void** {sentence}: `{}`\n", void.command.replace('`', "'")));
     }
     for warning in &report.warnings {
         text.push_str(&format!("\n> **warning** {}\n", escape(warning)));

@@ -20,6 +20,7 @@ use crate::replication::record::Player;
 use crate::score::meta::{PolicyMeta, ScenarioMeta};
 use crate::score::reading::{Singled, Singling};
 use crate::score::{Scorecard, metastable};
+pub use support::void::{VoidRow, lines as void_lines};
 
 /// Version of the serialised report.
 pub const FORMAT: u32 = 1;
@@ -69,6 +70,9 @@ pub struct Report {
     pub policies: Vec<PolicyMeta>,
     /// The scores.
     pub scorecard: Scorecard,
+    /// Policies without a score, because their own process failed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub void: Vec<VoidRow>,
     /// What a reader should know.
     pub notes: Vec<String>,
     /// What a reader should doubt.
@@ -136,6 +140,7 @@ impl Report {
             scenarios,
             policies,
             scorecard,
+            void: Vec::new(),
             notes,
             warnings,
             replays,
@@ -200,18 +205,23 @@ fn replays(
         let Player::Policy(name) = &row.player else { continue };
         let policy = policies.iter().find(|meta| *meta.name == **name).map_or(&**name, |meta| &meta.source);
         for singled in row.reading.iter().flat_map(|reading| &reading.singled) {
-            let scenario = scenarios.iter().find(|meta| meta.name == singled.scenario);
-            let scenario = scenario.map_or(singled.scenario.as_str(), |meta| &meta.source);
-            let command = format!(
-                "backout run {} {} --seed {seed} --replication {}",
-                quoted(scenario),
-                quoted(policy),
-                singled.replication
-            );
+            let command = replay(seed, scenarios, &singled.scenario, policy, singled.replication);
             replays.push(Replay { policy: name.to_string(), singled: singled.clone(), command });
         }
     }
     replays
+}
+
+/// The command that plays one replication of a scenario with a policy.
+pub fn replay(
+    seed: u64,
+    scenarios: &[ScenarioMeta],
+    scenario: &str,
+    policy: &str,
+    replication: u32,
+) -> String {
+    let source = scenarios.iter().find(|meta| meta.name == scenario).map_or(scenario, |meta| &meta.source);
+    format!("backout run {} {} --seed {seed} --replication {replication}", quoted(source), quoted(policy))
 }
 
 /// The word as a shell reads it back.

@@ -9,6 +9,7 @@ use super::support::headline::{counted, exposure, headline, played};
 use super::support::lines::{clean, wrap};
 use super::support::ranking;
 use super::support::table::table;
+use super::support::void;
 use super::{Artifact, Output, Replay, Report};
 use crate::score::reading::Singling;
 use crate::score::{Note, Row, words};
@@ -36,6 +37,7 @@ fn render(report: &Report) -> Vec<Artifact> {
     lines.push(String::new());
     lines.extend(wrap(&summary(report), width, "", "  "));
     lines.push(String::new());
+    lines.extend(void::lines(&report.void, width));
     lines.extend(readings(report, width));
     lines.extend(remarks(report, width));
     lines.extend(commands(report));

@@ -5,6 +5,7 @@
 
 mod meta;
 pub mod sizing;
+mod void;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use rayon::prelude::*;
 
 use crate::diagnostic::Diagnostic;
 use crate::policy::loaded::Loaded;
+use crate::policy::process::Trouble;
 use crate::replication::prepared::{PrepareOptions, Prepared};
 use crate::replication::record::ReplicationRecord;
 use crate::replication::{Options, replicate};
@@ -21,6 +23,7 @@ use crate::scenario::Scenario;
 use crate::score::{CostWeights, Input, PolicyMeta, ScenarioMeta, ScoreError, Scorecard, scorecard};
 
 pub use meta::{policy_metas, scenario_meta};
+pub use void::without;
 
 /// What is played.
 pub struct Study {
@@ -147,12 +150,13 @@ impl Study {
         &self.policies
     }
 
-    /// Plays everything and scores it at these prices.
+    /// Plays everything and scores it at these prices. A policy that is void counts as not played.
     ///
     /// # Errors
     /// When the threads cannot be started.
     pub fn score(&self, weights: &CostWeights) -> Result<Scorecard, StudyError> {
-        let records = self.play(&Progress::default())?;
+        let mut records = self.play(&Progress::default())?;
+        without(&mut records, &self.troubles());
         let scenarios: Vec<ScenarioMeta> =
             self.scenarios.iter().map(|p| scenario_meta(&p.scenario, &p.scenario.name)).collect();
         let input = Input { records: &records, scenarios: &scenarios, policies: &self.policies, weights };
@@ -162,6 +166,11 @@ impl Study {
     /// The scenarios, bound.
     pub fn prepared(&self) -> &[Prepared] {
         &self.scenarios
+    }
+
+    /// The policies whose rows are void after what was played so far, with the reason; in their order.
+    pub fn troubles(&self) -> Vec<(String, Trouble)> {
+        void::troubles(&self.scenarios, &self.policies)
     }
 
     fn plan(&self) -> Vec<(usize, u32)> {

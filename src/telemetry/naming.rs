@@ -31,6 +31,8 @@ pub enum Engine {
     Keptn,
     /// AWS CodeDeploy with CloudWatch alarms.
     Codedeploy,
+    /// A user's own program.
+    Process,
     /// The reference policies every score is framed by.
     Reference,
 }
@@ -46,6 +48,7 @@ impl Engine {
             Engine::Kayenta => "kayenta",
             Engine::Keptn => "keptn",
             Engine::Codedeploy => "codedeploy",
+            Engine::Process => "process",
             Engine::Reference => "reference",
         }
     }

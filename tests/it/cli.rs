@@ -333,10 +333,19 @@ fn quiet_silences_warnings_and_never_errors() {
 #[test]
 fn schemas_and_completions_are_complete() {
     let folder = Folder::new();
-    for kind in ["scenario", "policy", "record"] {
+    for kind in ["scenario", "policy", "process-file", "record"] {
         let schema: serde_json::Value = serde_json::from_str(&folder.expect(0, &["schema", kind]).0).unwrap();
         assert!(schema["properties"]["format"].is_object(), "{kind}");
     }
+    let messages: serde_json::Value =
+        serde_json::from_str(&folder.expect(0, &["schema", "process"]).0).unwrap();
+    let kinds: Vec<&str> = messages["oneOf"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|message| message["properties"]["type"]["const"].as_str())
+        .collect();
+    assert_eq!(kinds, ["hello", "ready", "reset", "observe", "verdict", "end"]);
     let (script, _) = folder.expect(0, &["completions", "bash"]);
     for command in COMMANDS {
         let first = command.split(' ').next().unwrap();

@@ -41,6 +41,7 @@ mod noise_presets;
 mod overload;
 mod people;
 mod policy_files;
+mod process_policies;
 mod prometheus_rules;
 mod promql;
 mod promql_conformance;

@@ -9,30 +9,46 @@ use super::super::ui::Ui;
 use super::super::{chaos, files, inputs, repeat};
 use super::score;
 use crate::policy::loaded::Loaded;
+use crate::policy::process::Trouble;
 use crate::replication::prepared::PrepareOptions;
 use crate::replication::record::ReplicationRecord;
 use crate::replication::{Options, replicate};
-use crate::report::Screen;
 use crate::report::timeline::{self, Glyphs, TimelineInput, Twin};
-use crate::study::{Study, scenario_meta};
+use crate::report::{self, Screen, VoidRow};
+use crate::study::{Study, scenario_meta, without};
 
 pub(super) fn run(global: &Global, run: &Run, ui: &Ui) -> Result<(), Failure> {
     let format = super::format(global, &["text", "json"])?;
     let sink = super::sink(global)?;
     let (plan, source) = plan(global, run, ui)?;
+    let mut void = Vec::new();
     let bytes = if format == "json" {
-        super::json(&play(&plan, &plan.policies)?.0)?
+        let (mut record, study) = play(&plan, &plan.policies)?;
+        let troubles = study.troubles();
+        without(std::slice::from_mut(&mut record), &troubles);
+        void = void_rows(&plan, &source, &study, troubles);
+        if !void.is_empty() {
+            ui.say(report::void_lines(&void, Ui::width()).join("\n").trim_end());
+        }
+        super::json(&record)?
     } else {
         let screen = Screen { width: Ui::width(), colour: sink.colour() };
-        let mut text = timelines(&plan, &source, screen)?;
+        let mut text = timelines(&plan, &source, screen, &mut void)?;
         text.push_str(&format!("\nrepeat: {}\n", repeat_command(run, &source, plan.seed)));
         text.into_bytes()
     };
-    sink.write(&bytes)
+    sink.write(&bytes)?;
+    if void.is_empty() { Ok(()) } else { Err(Failure::Void) }
 }
 
-/// One timeline a policy. Each is played alone: its row is the same in company, and nobody else's words are in it.
-fn timelines(plan: &RunPlan, source: &str, screen: Screen) -> Result<String, Failure> {
+/// One timeline a policy. Each is played alone: its row is the same in company, and nobody else's words are in it. A policy
+/// whose process failed has a timeline as far as it came, with what happened.
+fn timelines(
+    plan: &RunPlan,
+    source: &str,
+    screen: Screen,
+    void: &mut Vec<VoidRow>,
+) -> Result<String, Failure> {
     let scenario = scenario_meta(&plan.scenario, source);
     let twin = match plan.twin {
         super::super::args::Twin::Bad => Twin::Bad,
@@ -51,9 +67,20 @@ fn timelines(plan: &RunPlan, source: &str, screen: Screen) -> Result<String, Fai
             screen,
             glyphs: Glyphs::Blocks,
         };
-        texts.push(timeline::render(&input));
+        let own = void_rows(plan, source, &study, study.troubles());
+        let mut text = timeline::render(&input);
+        if !own.is_empty() {
+            text.push_str(&format!("\n{}", report::void_lines(&own, screen.width).join("\n")));
+        }
+        texts.push(text);
+        void.extend(own);
     }
     Ok(texts.join("\n"))
+}
+
+fn void_rows(plan: &RunPlan, source: &str, study: &Study, troubles: Vec<(String, Trouble)>) -> Vec<VoidRow> {
+    let scenario = [scenario_meta(&plan.scenario, source)];
+    score::void_rows(plan.seed, &scenario, study.policy_metas(), troubles)
 }
 
 fn plan(global: &Global, run: &Run, ui: &Ui) -> Result<(RunPlan, String), Failure> {

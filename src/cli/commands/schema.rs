@@ -3,6 +3,7 @@
 use super::super::args::{Global, Schema, SchemaKind};
 use super::super::exit::Failure;
 use crate::import;
+use crate::policy::process::message;
 use crate::replication::record::ReplicationRecord;
 use crate::scenario::Document;
 
@@ -11,6 +12,8 @@ pub(super) fn run(global: &Global, schema: &Schema) -> Result<(), Failure> {
     let schema = match schema.kind {
         SchemaKind::Scenario => schemars::SchemaGenerator::default().into_root_schema_for::<Document>(),
         SchemaKind::Policy => import::native_schema(),
+        SchemaKind::ProcessFile => import::process_schema(),
+        SchemaKind::Process => message::schema(),
         SchemaKind::Record => {
             schemars::SchemaGenerator::default().into_root_schema_for::<ReplicationRecord>()
         }

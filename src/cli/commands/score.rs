@@ -9,32 +9,49 @@ use super::super::repeat::{self, Invocation};
 use super::super::ui::Ui;
 use super::super::{chaos, doubts, files, inputs, progress};
 use crate::diagnostic::Diagnostics;
+use crate::policy::process::Trouble;
 use crate::replication::prepared::PrepareOptions;
 use crate::replication::record::ReplicationRecord;
-use crate::report::{self, Report, Screen};
+use crate::report::{self, Report, Screen, VoidRow};
 use crate::scenario::Scenario;
 use crate::score::{CostWeights, Input, PolicyMeta, ScenarioMeta, scorecard};
-use crate::study::{Progress, Replications, Study, StudyError, scenario_meta};
+use crate::study::{Progress, Replications, Study, StudyError, scenario_meta, without};
 
 pub(super) fn run(global: &Global, score: &Score, ui: &Ui, invocation: &Invocation) -> Result<(), Failure> {
     let format = super::format(global, &SCORE_FORMATS)?;
     let sink = super::sink(global)?;
     let plan = plan(global, score, ui)?;
-    let (records, policies) = play(&plan, ui)?;
+    let Played { records, mut policies, troubles } = play(&plan, ui)?;
     let scenarios: Vec<ScenarioMeta> =
         plan.scenarios.iter().map(|planned| scenario_meta(&planned.scenario, &planned.source)).collect();
     let weights = CostWeights::default();
+    let void = void_rows(plan.seed, &scenarios, &policies, troubles);
+    policies.retain(|policy| void.iter().all(|row| row.policy != policy.name));
     let input = Input { records: &records, scenarios: &scenarios, policies: &policies, weights: &weights };
     let card = scorecard(&input).map_err(|error| Failure::Unexpected(error.to_string()))?;
     let command = invocation.with_seed(plan.seed);
     let mut report = Report::new(&command, plan.seed, scenarios, policies, card);
     let options = repeat::options(score.play, &score.policy, &score.quick) + &repeat::chaos(&score.chaos);
     report.replays.iter_mut().for_each(|replay| replay.command.push_str(&options));
+    report.void = void;
+    report.void.iter_mut().for_each(|row| row.command.push_str(&options));
     report.warnings.extend(to_doubt(&plan));
     report.screen = Screen { width: Ui::width(), colour: sink.colour() };
+    let is_void = !report.void.is_empty();
     let output = report::output(format).ok_or_else(|| Failure::Unexpected(format!("no form `{format}`")))?;
     let bytes: Vec<u8> = (output.render)(&report).into_iter().flat_map(|artifact| artifact.bytes).collect();
-    sink.write(&bytes)
+    sink.write(&bytes)?;
+    if is_void { Err(Failure::Void) } else { Ok(()) }
+}
+
+/// What was played.
+struct Played {
+    /// In the order of scenarios and numbers, without the runs of void policies.
+    records: Vec<ReplicationRecord>,
+    /// What is to be known of each policy.
+    policies: Vec<PolicyMeta>,
+    /// The policies that are void, and why.
+    troubles: Vec<(String, Trouble)>,
 }
 
 fn plan(global: &Global, score: &Score, ui: &Ui) -> Result<StudyPlan, Failure> {
@@ -60,8 +77,8 @@ fn plan(global: &Global, score: &Score, ui: &Ui) -> Result<StudyPlan, Failure> {
     })
 }
 
-/// Plays the study: records in the order of scenarios and numbers, and what is to be known of each policy.
-fn play(plan: &StudyPlan, ui: &Ui) -> Result<(Vec<ReplicationRecord>, Vec<PolicyMeta>), Failure> {
+/// Plays the study.
+fn play(plan: &StudyPlan, ui: &Ui) -> Result<Played, Failure> {
     let scenarios: Vec<Arc<Scenario>> =
         plan.scenarios.iter().map(|planned| Arc::clone(&planned.scenario)).collect();
     let prepare = PrepareOptions {
@@ -73,10 +90,27 @@ fn play(plan: &StudyPlan, ui: &Ui) -> Result<(Vec<ReplicationRecord>, Vec<Policy
         .with_jobs(plan.jobs)
         .with_replications(replications(plan));
     ui.warn(&plan.findings);
-    let metas = study.policy_metas().to_vec();
+    let policies = study.policy_metas().to_vec();
     let done = Progress::default();
     let records = progress::with_bar(ui, study.total(), || done.done(), || study.play(&done));
-    Ok((records.map_err(study_failed)?, metas))
+    let (mut records, troubles) = (records.map_err(study_failed)?, study.troubles());
+    without(&mut records, &troubles);
+    Ok(Played { records, policies, troubles })
+}
+
+/// The rows of policies whose process failed.
+pub(super) fn void_rows(
+    seed: u64,
+    scenarios: &[ScenarioMeta],
+    policies: &[PolicyMeta],
+    troubles: Vec<(String, Trouble)>,
+) -> Vec<VoidRow> {
+    let row = |(policy, trouble): (String, Trouble)| {
+        let source = policies.iter().find(|meta| meta.name == policy).map_or("", |meta| &meta.source);
+        let command = report::replay(seed, scenarios, &trouble.scenario, source, trouble.replication);
+        VoidRow { source: source.to_owned(), policy, trouble, command }
+    };
+    troubles.into_iter().map(row).collect()
 }
 
 /// Queries that cannot be asked are the fault of the files; threads that do not start are not.

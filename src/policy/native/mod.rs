@@ -23,6 +23,7 @@ pub use condition::{
     Arm, ArmSpec, AtLeastSpec, Condition, ConditionSpec, DetectDef, DetectSpec, Detecting, HysteresisSpec,
     KOfSpec, LearnDef, LearnSpec, ScoreSpec, SharedAlpha, SharedAlphaSpec, Sharing, SilentSpec, WeighedSpec,
 };
+pub(in crate::policy) use schedule::Clock;
 pub use schedule::{Later, Phase, paces};
 pub use spec::{
     AfterDecision, AskSpec, Bind, Delayed, KOfN, LabelRoleSpec, MetricSpec, NativeFile, NodeSpec, OnTrouble,

@@ -42,7 +42,7 @@ pub fn paces(every: SimDuration, phases: &[Phase]) -> (SimDuration, Vec<Later>) 
 
 /// When something is evaluated.
 #[derive(Clone, Debug)]
-pub(super) struct Clock {
+pub(in crate::policy) struct Clock {
     every: SimDuration,
     later: Vec<Later>,
     deploy_at: SimTime,
@@ -52,30 +52,30 @@ pub(super) struct Clock {
 
 impl Clock {
     /// A clock that never rings before its start.
-    pub(super) fn new(every: SimDuration, later: &[Later]) -> Self {
+    pub(in crate::policy) fn new(every: SimDuration, later: &[Later]) -> Self {
         let later = later.to_vec();
         Clock { every, later, deploy_at: SimTime::ZERO, origin: SimTime::ZERO, next: SimTime::NEVER }
     }
 
     /// The deploy: the first evaluation is the first of the grid at or after `start_after`.
-    pub(super) fn start(&mut self, deploy_at: SimTime, phase: f64, start_after: SimDuration) {
+    pub(in crate::policy) fn start(&mut self, deploy_at: SimTime, phase: f64, start_after: SimDuration) {
         self.deploy_at = deploy_at;
         self.origin = deploy_at + self.every.scale(phase);
         self.resume(deploy_at + start_after);
     }
 
     /// The next evaluation is the first of the grid in force at or after `at`.
-    pub(super) fn resume(&mut self, at: SimTime) {
+    pub(in crate::policy) fn resume(&mut self, at: SimTime) {
         self.next = super::on_grid(self.origin, self.interval(at), at);
     }
 
     /// An evaluation takes place now.
-    pub(super) fn tick(&mut self, now: SimTime) {
+    pub(in crate::policy) fn tick(&mut self, now: SimTime) {
         self.next = now + self.interval(now);
     }
 
     /// When the next one is.
-    pub(super) fn next(&self) -> SimTime {
+    pub(in crate::policy) fn next(&self) -> SimTime {
         self.next
     }
 

@@ -8,3 +8,4 @@ pub mod paint;
 pub mod ranking;
 pub mod sparkline;
 pub mod table;
+pub mod void;
