@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::facts::Facts;
 use crate::effect::RolloutView;
-use crate::promql::Value;
+use crate::promql::{Storage, Value};
 use crate::strategy::{Progress, StepStatus};
 use crate::time::{SimDuration, SimTime};
 
@@ -38,6 +38,15 @@ pub trait Queries {
         end: SimTime,
         step: SimDuration,
     ) -> Result<Value, QueryError>;
+
+    /// Shows `read` the samples themselves, as visible at the instant of the observation: for engines that compute over
+    /// what was scraped and what they have written themselves. Only series that the policy's queries select are there.
+    ///
+    /// # Errors
+    /// When monitoring fails to answer, or answers queries only; `read` is not called then.
+    fn scraped(&mut self, _read: &mut dyn FnMut(&dyn Storage)) -> Result<(), QueryError> {
+        Err(QueryError::Failed("monitoring answers queries only".to_owned()))
+    }
 }
 
 /// What the API of the cluster and the rollout controller show.

@@ -4,11 +4,16 @@
 //! prefer any number to NaN; `quantile` counts NaN as the smallest value; `topk` keeps the elements themselves, so
 //! also their metric name.
 
+use std::cmp::Ordering;
+
 use super::error::EvalError;
+use super::labels::Labels;
 use super::names::{Element, LabelId, Marks, Names};
 use super::numeric::{KahanSum, Mean, nan_first, quantile};
 use super::operator::Aggregation;
+use super::order::natural;
 use super::program::{Program, TransformId};
+use super::sampling;
 
 /// What every operation needs besides its operands.
 pub(super) struct Context<'a> {
@@ -148,6 +153,20 @@ pub(super) fn quantiles(
     }
 }
 
+/// The number of elements that a parameter asks for.
+///
+/// # Errors
+/// If it is NaN or does not fit 64 bits.
+fn whole_number(k: f64) -> Result<usize, EvalError> {
+    if k.is_nan() {
+        return Err(EvalError::Parameter("Parameter value is NaN".into()));
+    }
+    if k.abs() >= i64::MAX as f64 {
+        return Err(EvalError::Parameter(format!("Scalar value {k} overflows int64")));
+    }
+    Ok(k.max(0.0) as usize)
+}
+
 /// `topk` and `bottomk`: NaN is kept only when there is nothing better; of equals the earlier ones are kept.
 ///
 /// # Errors
@@ -160,22 +179,88 @@ pub(super) fn extremes(
     input: &[Element],
     out: &mut Vec<Element>,
 ) -> Result<(), EvalError> {
-    if k.is_nan() {
-        return Err(EvalError::Parameter("Parameter value is NaN".into()));
-    }
-    if k.abs() >= i64::MAX as f64 {
-        return Err(EvalError::Parameter(format!("Scalar value {k} overflows int64")));
-    }
-    if k < 1.0 {
-        return Ok(());
-    }
+    let k = whole_number(k)?;
     for (_, mut elements) in gather(context, grouping, input) {
         sort(&mut elements, op == Aggregation::Top);
-        elements.truncate(k as usize);
+        elements.truncate(k);
         out.extend(elements);
     }
     Ok(())
 }
+
+/// `limitk`: the first `k` elements of each group.
+///
+/// # Errors
+/// As [`extremes`].
+pub(super) fn first(
+    context: &mut Context<'_>,
+    k: f64,
+    grouping: TransformId,
+    input: &[Element],
+    out: &mut Vec<Element>,
+) -> Result<(), EvalError> {
+    let k = whole_number(k)?;
+    for (_, mut elements) in gather(context, grouping, input) {
+        elements.truncate(k);
+        out.extend(elements);
+    }
+    Ok(())
+}
+
+/// `limit_ratio`: the elements of each group that are [kept](sampling::keeps).
+///
+/// # Errors
+/// If the ratio is NaN; one beyond -1 and 1 is taken as those.
+pub(super) fn share(
+    context: &mut Context<'_>,
+    ratio: f64,
+    grouping: TransformId,
+    input: &[Element],
+    out: &mut Vec<Element>,
+) -> Result<(), EvalError> {
+    if ratio.is_nan() {
+        return Err(EvalError::Parameter("Ratio value is NaN".into()));
+    }
+    let ratio = ratio.clamp(-1.0, 1.0);
+    for (_, elements) in gather(context, grouping, input) {
+        let kept = |element: &Element| sampling::keeps(ratio, &context.names.labels(element.label));
+        out.extend(elements.into_iter().filter(kept));
+    }
+    Ok(())
+}
+
+/// Sorts by these labels in [natural](natural) order, then by all labels.
+pub(super) fn sort_by_label(names: &Names, by: &[Box<str>], descending: bool, elements: &mut [Element]) {
+    let labels = |element: &Element| names.labels(element.label);
+    elements.sort_by_cached_key(|element| Natural(labels(element), by));
+    if descending {
+        elements.reverse();
+    }
+}
+
+/// Labels in the order of some of them.
+struct Natural<'a>(Labels, &'a [Box<str>]);
+
+impl Ord for Natural<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let by_label = self.1.iter().map(|name| natural(self.0.value(name), other.0.value(name)));
+        by_label.fold(Ordering::Equal, Ordering::then).then_with(|| self.0.cmp(&other.0))
+    }
+}
+
+impl PartialOrd for Natural<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Natural<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Natural<'_> {}
 
 /// Stable sort by value; NaN comes last in either direction.
 pub(super) fn sort(elements: &mut [Element], descending: bool) {
@@ -207,7 +292,7 @@ pub(super) fn count_values(
 }
 
 /// The shortest decimal without exponent that reads back equal, as Go's `FormatFloat(v, 'f', -1, 64)`.
-fn plain_number(value: f64) -> String {
+pub(super) fn plain_number(value: f64) -> String {
     match value {
         v if v == f64::INFINITY => "+Inf".into(),
         v if v == f64::NEG_INFINITY => "-Inf".into(),

@@ -13,7 +13,7 @@ use super::compile_call::Call;
 use super::error::PromqlError;
 use super::operator::{Aggregation, Arithmetic, BinaryOp, Comparison, Elementwise, SetOp};
 use super::program::{Many, Matching, Node, NodeId, Program, ValueType, Window};
-use super::selector::{MatchOp, Matcher, When};
+use super::selector::{MatchOp, Matcher, Pin, When};
 use super::syntax;
 use super::transform::{LabelNames, TransformKind};
 
@@ -193,12 +193,16 @@ impl Compiler<'_> {
 
     fn when(&self, offset: Option<&Offset>, at: Option<&AtModifier>) -> Result<When, PromqlError> {
         let offset_ms = offset_ms(offset)?;
-        let pinned_ms = match at {
+        let pin = match at {
             None => None,
-            Some(AtModifier::At(time)) if self.program.options().dates => Some(date_ms(*time)?),
-            Some(_) => return Err(self.unsupported("the @ modifier".into(), "@")),
+            Some(AtModifier::Start) => Some(Pin::Start),
+            Some(AtModifier::End) => Some(Pin::End),
+            Some(AtModifier::At(time)) if self.program.options().dates => Some(Pin::At(date_ms(*time)?)),
+            Some(AtModifier::At(_)) => {
+                return Err(self.unsupported("@ with a time, which no simulated instant has,".into(), "@"));
+            }
         };
-        Ok(When { offset_ms, pinned_ms })
+        Ok(When { offset_ms, pin })
     }
 
     fn aggregate(&mut self, parsed: &AggregateExpr) -> Result<NodeId, PromqlError> {
@@ -215,6 +219,8 @@ impl Compiler<'_> {
             token::T_TOPK => Aggregation::Top,
             token::T_BOTTOMK => Aggregation::Bottom,
             token::T_COUNT_VALUES => Aggregation::CountValues,
+            token::T_LIMITK => Aggregation::LimitCount,
+            token::T_LIMIT_RATIO => Aggregation::LimitRatio,
             _ => {
                 return Err(
                     self.unsupported(format!("the aggregation `{}`", parsed.op), &parsed.op.to_string())
@@ -383,6 +389,7 @@ fn binary_op(id: token::TokenId, return_bool: bool) -> Option<BinaryOp> {
         token::T_DIV => BinaryOp::Arithmetic(Arithmetic::Divide),
         token::T_MOD => BinaryOp::Arithmetic(Arithmetic::Modulo),
         token::T_POW => BinaryOp::Arithmetic(Arithmetic::Power),
+        token::T_ATAN2 => BinaryOp::Arithmetic(Arithmetic::Angle),
         token::T_EQLC => comparison(Comparison::Equal),
         token::T_NEQ => comparison(Comparison::NotEqual),
         token::T_GTR => comparison(Comparison::Greater),

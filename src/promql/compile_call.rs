@@ -3,11 +3,12 @@
 use promql_parser::label::{METRIC_NAME, MatchOp as ParsedOp, Matcher as ParsedMatcher};
 use promql_parser::parser::Expr;
 
+use super::calendar::Field;
 use super::compile::{Compiler, check_label_name};
 use super::error::PromqlError;
 use super::labels::{BUCKET_BOUND, Labels};
-use super::operator::Elementwise;
-use super::program::{Node, NodeId, ValueType};
+use super::operator::{BinaryOp, Elementwise};
+use super::program::{Node, NodeId, SpanPart, TransformId, ValueType};
 use super::transform::TransformKind;
 use super::window::WindowFunction;
 
@@ -30,6 +31,15 @@ impl Call<'_, '_> {
         }
         let node = match self.name {
             "time" => Node::Time,
+            "pi" => Node::Number(std::f64::consts::PI.to_bits()),
+            "start" => Node::Evaluated(SpanPart::Start),
+            "end" => Node::Evaluated(SpanPart::End),
+            "step" => Node::Evaluated(SpanPart::Step),
+            "range" => Node::Evaluated(SpanPart::Length),
+            "min_of" => self.of_two(BinaryOp::Smaller)?,
+            "max_of" => self.of_two(BinaryOp::Larger)?,
+            "sort_by_label" => self.sort_by_label(false)?,
+            "sort_by_label_desc" => self.sort_by_label(true)?,
             "vector" => Node::VectorOf(self.scalar(0)?),
             "scalar" => Node::ScalarOf(self.vector(0)?),
             "sort" => Node::Sort { expr: self.vector(0)?, descending: false },
@@ -54,12 +64,12 @@ impl Call<'_, '_> {
             "histogram_quantile" => {
                 let quantile = self.scalar(0)?;
                 let expr = self.vector(1)?;
-                let kind = TransformKind::Drop(Box::new([BUCKET_BOUND.into()]));
-                Node::HistogramQuantile {
-                    quantile,
-                    expr,
-                    without_bound: self.compiler.program.transform(kind)?,
-                }
+                Node::HistogramQuantile { quantile, expr, without_bound: self.without_bound()? }
+            }
+            "histogram_quantiles" => self.histogram_quantiles()?,
+            "histogram_fraction" => {
+                let (lower, upper, expr) = (self.scalar(0)?, self.scalar(1)?, self.vector(2)?);
+                Node::HistogramFraction { lower, upper, expr, without_bound: self.without_bound()? }
             }
             "label_replace" => self.label_replace()?,
             "label_join" => self.label_join()?,
@@ -69,18 +79,26 @@ impl Call<'_, '_> {
     }
 
     fn over_window(mut self, function: WindowFunction) -> Result<NodeId, PromqlError> {
-        let (parameter, range) = match function {
-            WindowFunction::Quantile => (Some(self.scalar(0)?), 1),
-            WindowFunction::PredictLinear => (Some(self.scalar(1)?), 0),
-            _ => (None, 0),
+        let (parameters, range) = match function {
+            WindowFunction::Quantile => ([Some(self.scalar(0)?), None], 1),
+            WindowFunction::PredictLinear => ([Some(self.scalar(1)?), None], 0),
+            WindowFunction::Smoothing => ([Some(self.scalar(1)?), Some(self.scalar(2)?)], 0),
+            _ => ([None, None], 0),
         };
         let argument = self.argument(range)?;
         let window = self.compiler.window(argument)?;
-        Ok(self.compiler.program.node(Node::OverWindow { function, window, parameter }))
+        Ok(self.compiler.program.node(Node::OverWindow { function, window, parameters }))
     }
 
     fn elementwise(mut self, function: Elementwise) -> Result<NodeId, PromqlError> {
-        let expr = self.vector(0)?;
+        let expr = match function {
+            // Without an argument it is the date of the evaluation.
+            Elementwise::Date(_) if self.arguments.is_empty() => {
+                let now = self.compiler.program.node(Node::Time);
+                self.compiler.program.node(Node::VectorOf(now))
+            }
+            _ => self.vector(0)?,
+        };
         let (first, second) = match function {
             Elementwise::Round if self.arguments.len() < 2 => {
                 (Some(self.compiler.program.node(Node::Number(1f64.to_bits()))), None)
@@ -92,6 +110,34 @@ impl Call<'_, '_> {
             _ => (None, None),
         };
         Ok(self.compiler.program.node(Node::Elementwise { function, expr, first, second }))
+    }
+
+    /// `min_of` and `max_of`.
+    fn of_two(&mut self, op: BinaryOp) -> Result<Node, PromqlError> {
+        let (left, right) = (self.scalar(0)?, self.scalar(1)?);
+        Ok(Node::ScalarBinary { op, left, right })
+    }
+
+    fn sort_by_label(&mut self, descending: bool) -> Result<Node, PromqlError> {
+        let expr = self.vector(0)?;
+        let names = (1..self.arguments.len()).map(|index| Ok(self.text(index)?.into()));
+        let names: Vec<Box<str>> = names.collect::<Result<_, PromqlError>>()?;
+        Ok(Node::SortByLabel { expr, names: self.compiler.program.include(names.into()), descending })
+    }
+
+    fn histogram_quantiles(&mut self) -> Result<Node, PromqlError> {
+        let expr = self.vector(0)?;
+        let label = self.text(1)?;
+        check_label_name(&label)?;
+        let quantiles =
+            (2..self.arguments.len()).map(|index| self.scalar(index)).collect::<Result<Vec<_>, _>>()?;
+        let without_bound = self.without_bound()?;
+        Ok(Node::HistogramQuantiles { quantiles: quantiles.into(), label: label.into(), expr, without_bound })
+    }
+
+    /// From the labels of a bucket to those of its histogram.
+    fn without_bound(&mut self) -> Result<TransformId, PromqlError> {
+        self.compiler.program.transform(TransformKind::Drop(Box::new([BUCKET_BOUND.into()])))
     }
 
     fn label_replace(&mut self) -> Result<Node, PromqlError> {
@@ -172,6 +218,13 @@ fn window_function(name: &str) -> Option<WindowFunction> {
         "quantile_over_time" => WindowFunction::Quantile,
         "stddev_over_time" => WindowFunction::StandardDeviation,
         "stdvar_over_time" => WindowFunction::Variance,
+        "first_over_time" => WindowFunction::First,
+        "mad_over_time" => WindowFunction::MedianDeviation,
+        "double_exponential_smoothing" => WindowFunction::Smoothing,
+        "ts_of_first_over_time" => WindowFunction::TimeOfFirst,
+        "ts_of_last_over_time" => WindowFunction::TimeOfLast,
+        "ts_of_min_over_time" => WindowFunction::TimeOfMinimum,
+        "ts_of_max_over_time" => WindowFunction::TimeOfMaximum,
         _ => return None,
     })
 }
@@ -191,6 +244,28 @@ fn elementwise(name: &str) -> Option<Elementwise> {
         "clamp" => Elementwise::Clamp,
         "clamp_min" => Elementwise::ClampMin,
         "clamp_max" => Elementwise::ClampMax,
+        "sin" => Elementwise::Sine,
+        "cos" => Elementwise::Cosine,
+        "tan" => Elementwise::Tangent,
+        "asin" => Elementwise::ArcSine,
+        "acos" => Elementwise::ArcCosine,
+        "atan" => Elementwise::ArcTangent,
+        "sinh" => Elementwise::HyperbolicSine,
+        "cosh" => Elementwise::HyperbolicCosine,
+        "tanh" => Elementwise::HyperbolicTangent,
+        "asinh" => Elementwise::AreaSine,
+        "acosh" => Elementwise::AreaCosine,
+        "atanh" => Elementwise::AreaTangent,
+        "deg" => Elementwise::Degrees,
+        "rad" => Elementwise::Radians,
+        "minute" => Elementwise::Date(Field::Minute),
+        "hour" => Elementwise::Date(Field::Hour),
+        "day_of_week" => Elementwise::Date(Field::DayOfWeek),
+        "day_of_month" => Elementwise::Date(Field::DayOfMonth),
+        "day_of_year" => Elementwise::Date(Field::DayOfYear),
+        "days_in_month" => Elementwise::Date(Field::DaysInMonth),
+        "month" => Elementwise::Date(Field::Month),
+        "year" => Elementwise::Date(Field::Year),
         _ => return None,
     })
 }

@@ -16,6 +16,7 @@ use super::histogram::Buckets;
 use super::labels::Labels;
 use super::names::{Element, LabelId, Marks, Names};
 use super::program::{Node, NodeId, Program, QueryId, ValueType};
+use super::selector::Span;
 use super::storage::Storage;
 use super::value::{Sample, Series, Value, VectorView, View};
 use crate::time::SimDuration;
@@ -62,6 +63,8 @@ pub struct Evaluator {
     pub(super) steps_left: u32,
     /// Windows of this length (ms) are read as ones of that length, see [`Evaluator::stretch`].
     pub(super) stretch: Option<(i64, i64)>,
+    /// The instants of the evaluation that goes on.
+    pub(super) span: Span,
 }
 
 impl Default for Evaluator {
@@ -80,6 +83,7 @@ impl Clone for Evaluator {
             stamps: 0,
             steps_left: STEPS_MAX,
             stretch: None,
+            span: Span::default(),
         }
     }
 }
@@ -100,6 +104,7 @@ impl Evaluator {
             stamps: 0,
             steps_left: STEPS_MAX,
             stretch: None,
+            span: Span::default(),
         }
     }
 
@@ -153,6 +158,7 @@ impl Evaluator {
         match program.nodes.get(query.0 as usize) {
             Some(Node::Text(text)) => Ok(Value::String(text.as_ref().into())),
             Some(Node::Matrix(window)) => {
+                self.span = Span::instant(at_ms);
                 self.prepare(program, storage, at_ms);
                 let mut series = self.matrix(&Run { program, storage }, 0, *window)?;
                 series.iter_mut().for_each(|series| series.rename(&self.names));
@@ -217,6 +223,18 @@ impl Evaluator {
         query: QueryId,
         at_ms: i64,
     ) -> Result<View<'_>, EvalError> {
+        self.span = Span::instant(at_ms);
+        self.view_within(program, storage, query, at_ms)
+    }
+
+    /// The same as part of an evaluation over a span.
+    fn view_within<S: Storage + ?Sized>(
+        &mut self,
+        program: &Program,
+        storage: &S,
+        query: QueryId,
+        at_ms: i64,
+    ) -> Result<View<'_>, EvalError> {
         let id = query.0;
         let kind = program.nodes.get(id as usize).ok_or(EvalError::UnknownQuery)?.value_type();
         if !matches!(kind, ValueType::Scalar | ValueType::Vector) {
@@ -257,10 +275,27 @@ impl Evaluator {
         if end_ms.saturating_sub(start_ms) / step_ms >= i64::from(STEPS_MAX) {
             return Err(EvalError::TooManySteps { limit: STEPS_MAX });
         }
+        // Values that are remembered may be those of a single instant, and the other way round.
+        self.forget();
+        self.span = Span { start: start_ms, end: end_ms, step: step_ms };
+        let series = self.range(program, storage, query);
+        self.forget();
+        let series = series?.into_iter();
+        Ok(series.map(|(labels, points)| Series { labels, points }).collect())
+    }
+
+    /// The values at the instants of the span.
+    fn range<S: Storage + ?Sized>(
+        &mut self,
+        program: &Program,
+        storage: &S,
+        query: QueryId,
+    ) -> Result<BTreeMap<Labels, Vec<(i64, f64)>>, EvalError> {
+        let Span { start, end, step } = self.span;
         let mut series: BTreeMap<Labels, Vec<(i64, f64)>> = BTreeMap::new();
-        let mut at_ms = start_ms;
-        while at_ms <= end_ms {
-            match self.view(program, storage, query, at_ms)? {
+        let mut at_ms = start;
+        while at_ms <= end {
+            match self.view_within(program, storage, query, at_ms)? {
                 View::Scalar(value) => series.entry(Labels::empty()).or_default().push((at_ms, value)),
                 View::Vector(vector) => {
                     for (labels, value) in vector.iter() {
@@ -273,9 +308,9 @@ impl Evaluator {
                     }
                 }
             }
-            at_ms = at_ms.saturating_add(step_ms);
+            at_ms = at_ms.saturating_add(step);
         }
-        Ok(series.into_iter().map(|(labels, points)| Series { labels, points }).collect())
+        Ok(series)
     }
 
     /// Takes in new series and starts a new memory if the instant or the store's content is another.

@@ -12,7 +12,7 @@ use super::eval::{Evaluator, Row, Run, STEPS_MAX};
 use super::histogram;
 use super::names::{EMPTY, Element, LabelId};
 use super::operator::{Aggregation, BinaryOp, Elementwise, SetOp};
-use super::program::{Matching, Node, NodeId, TransformId, Window};
+use super::program::{Matching, Node, NodeId, SpanPart, TransformId, Window};
 use super::selector::When;
 use super::storage::{Glance, SeriesId, Storage, is_stale};
 use super::window::{Bounds, Spread, WindowFunction};
@@ -54,6 +54,15 @@ impl Evaluator {
         Ok(Some(match node {
             Node::Number(bits) => f64::from_bits(*bits),
             Node::Time => self.frames[depth].at_ms as f64 / 1000.0,
+            Node::Evaluated(part) => {
+                let ms = match part {
+                    SpanPart::Start => self.span.start,
+                    SpanPart::End => self.span.end,
+                    SpanPart::Step => self.span.step,
+                    SpanPart::Length => self.span.end.saturating_sub(self.span.start),
+                };
+                ms as f64 / 1000.0
+            }
             Node::ScalarElementwise(function, expr) => {
                 function.apply(self.scalar(run, depth, *expr)?, 0.0, 0.0)
             }
@@ -100,9 +109,9 @@ impl Evaluator {
     ) -> Result<(), EvalError> {
         match node {
             Node::Select(selector) => self.select(run, depth, *selector, false, out),
-            Node::OverWindow { function, window, parameter } => {
-                let parameter = self.parameter(run, depth, *parameter)?;
-                self.over_window(run, depth, *function, *window, parameter, out)?;
+            Node::OverWindow { function, window, parameters: [first, second] } => {
+                let parameters = [self.parameter(run, depth, *first)?, self.parameter(run, depth, *second)?];
+                self.over_window(run, depth, *function, *window, parameters, out)?;
             }
             Node::WithScalar { op, vector, scalar, scalar_left } => {
                 self.with_scalar(run, depth, *op, [*vector, *scalar], *scalar_left, out)?;
@@ -172,6 +181,34 @@ impl Evaluator {
                 out.extend_from_slice(&self.slot(depth, *expr).vector);
                 aggregate::sort(out, *descending);
             }
+            Node::SortByLabel { expr, names, descending } => {
+                self.node(run, depth, *expr)?;
+                out.extend_from_slice(&self.slot(depth, *expr).vector);
+                let by = run.program.includes.get(*names as usize).map_or(&[][..], |names| names);
+                aggregate::sort_by_label(&self.names, by, *descending, out);
+            }
+            Node::HistogramQuantiles { quantiles, label, expr, without_bound } => {
+                for quantile in quantiles.iter() {
+                    let q = self.scalar(run, depth, *quantile)?;
+                    let mut of_one = Vec::new();
+                    self.histogram_quantile(run, depth, q, *expr, *without_bound, &mut of_one)?;
+                    let text = bound_text(q);
+                    out.extend(of_one.into_iter().map(|element| {
+                        let labels = self.names.labels(element.label).with(label, &text);
+                        Element { label: self.names.intern(labels), ..element }
+                    }));
+                }
+                self.check_unique(out)?;
+            }
+            Node::HistogramFraction { lower, upper, expr, without_bound } => {
+                let limits = (self.scalar(run, depth, *lower)?, self.scalar(run, depth, *upper)?);
+                self.node(run, depth, *expr)?;
+                let input = &self.frames[depth].slots[*expr as usize].vector;
+                let mut context = Self::context(run.program, &mut self.names, &mut self.scratch.marks);
+                let buckets = &mut self.scratch.buckets;
+                histogram::fractions(&mut context, limits, *without_bound, input, buckets, out);
+                self.drop_names(run, out)?;
+            }
             Node::Timestamp { expr, selector } => self.timestamps(run, depth, *expr, *selector, out)?,
             _ => {
                 return Err(EvalError::Parameter(
@@ -192,7 +229,7 @@ impl Evaluator {
         out: &mut Vec<Element>,
     ) {
         let Some(selector) = run.program.selectors.get(selector as usize) else { return };
-        let upto = selector.when.of(self.frames[depth].at_ms);
+        let upto = selector.when.of(self.frames[depth].at_ms, self.span);
         let after = upto.saturating_sub(run.program.options().lookback.as_millis());
         for (series, label) in self.names.members(selector.matcher_set) {
             if let Some((t, value)) = run.storage.latest(series, after, upto)
@@ -229,11 +266,14 @@ impl Evaluator {
         depth: usize,
         function: WindowFunction,
         window: Window,
-        parameter: f64,
+        parameters: [f64; 2],
         out: &mut Vec<Element>,
     ) -> Result<(), EvalError> {
         let at = self.frames[depth].at_ms;
-        let bounds = self.bounds(run, window, at, parameter);
+        if function == WindowFunction::Smoothing {
+            check_factors(parameters)?;
+        }
+        let bounds = self.bounds(run, window, at, parameters);
         match window {
             Window::Selector(selector) => {
                 let Some(selector) = run.program.selectors.get(selector as usize) else { return Ok(()) };
@@ -268,7 +308,7 @@ impl Evaluator {
         depth: usize,
         window: Window,
     ) -> Result<Vec<Row>, EvalError> {
-        let bounds = self.bounds(run, window, self.frames[depth].at_ms, 0.0);
+        let bounds = self.bounds(run, window, self.frames[depth].at_ms, [0.0; 2]);
         match window {
             Window::Selector(selector) => {
                 let Some(selector) = run.program.selectors.get(selector as usize) else { return Ok(vec![]) };
@@ -385,6 +425,8 @@ impl Evaluator {
             Aggregation::Top | Aggregation::Bottom => {
                 aggregate::extremes(&mut context, op, parameter, grouping, input, out)?;
             }
+            Aggregation::LimitCount => aggregate::first(&mut context, parameter, grouping, input, out)?,
+            Aggregation::LimitRatio => aggregate::share(&mut context, parameter, grouping, input, out)?,
             _ => aggregate::fold(&mut context, op, grouping, input, &mut self.scratch.groups, out),
         }
         Ok(())
@@ -450,7 +492,7 @@ impl Evaluator {
         run: &Run<'_, S>,
         window: Window,
         at: i64,
-        parameter: f64,
+        parameters: [f64; 2],
     ) -> Bounds {
         let (range_ms, when) = match window {
             Window::Selector(selector) => {
@@ -460,9 +502,36 @@ impl Evaluator {
             Window::Subquery { range_ms, when, .. } => (range_ms, when),
         };
         let range_ms = self.stretch.filter(|(from, _)| *from == range_ms).map_or(range_ms, |(_, to)| to);
-        let end = when.of(at);
-        Bounds { at, start: end.saturating_sub(range_ms), end, parameter }
+        let end = when.of(at, self.span);
+        Bounds { at, start: end.saturating_sub(range_ms), end, parameters }
     }
+}
+
+/// # Errors
+/// If a factor of `double_exponential_smoothing` is not between 0 and 1.
+fn check_factors(factors: [f64; 2]) -> Result<(), EvalError> {
+    for (what, factor) in ["smoothing", "trend"].into_iter().zip(factors) {
+        if !(factor > 0.0 && factor < 1.0) {
+            let wrong = format!("invalid {what} factor. Expected: 0 < factor < 1, got: {factor}");
+            return Err(EvalError::Parameter(wrong));
+        }
+    }
+    Ok(())
+}
+
+/// A number as the value of a label that bounds or quantiles have: with a point or an exponent, as OpenMetrics writes it.
+fn bound_text(value: f64) -> String {
+    let plain = aggregate::plain_number(value);
+    let is_small = value != 0.0 && value.abs() < 1e-4;
+    if value.is_finite() && (is_small || value.abs() >= 1e21) {
+        let (digits, exponent) =
+            format!("{value:e}").split_once('e').map_or((plain, 0), |(digits, exponent)| {
+                (digits.to_owned(), exponent.parse::<i32>().unwrap_or(0))
+            });
+        let sign = if exponent < 0 { '-' } else { '+' };
+        return format!("{digits}e{sign}{:02}", exponent.abs());
+    }
+    if value.is_finite() && !plain.contains('.') { plain + ".0" } else { plain }
 }
 
 /// A function of the windows of one series after the other.

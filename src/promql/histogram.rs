@@ -29,6 +29,31 @@ pub(super) fn quantiles(
     buckets: &mut Buckets,
     out: &mut Vec<Element>,
 ) {
+    each(context, without_bound, input, buckets, out, |buckets| bucket_quantile(q, buckets));
+}
+
+/// The share of the observations of each histogram in `input` between two values (`histogram_fraction`). Series whose `le`
+/// is no number are left out.
+pub(super) fn fractions(
+    context: &mut Context<'_>,
+    (lower, upper): (f64, f64),
+    without_bound: TransformId,
+    input: &[Element],
+    buckets: &mut Buckets,
+    out: &mut Vec<Element>,
+) {
+    each(context, without_bound, input, buckets, out, |buckets| bucket_fraction(lower, upper, buckets));
+}
+
+/// What `of` makes of the buckets of each histogram.
+fn each(
+    context: &mut Context<'_>,
+    without_bound: TransformId,
+    input: &[Element],
+    buckets: &mut Buckets,
+    out: &mut Vec<Element>,
+    of: impl Fn(&mut [(f64, f64)]) -> f64,
+) {
     let Context { program, names, marks } = context;
     buckets.rows.clear();
     buckets.histograms.clear();
@@ -50,7 +75,7 @@ pub(super) fn quantiles(
         let (of_this, rest) = rows.split_at(rows.partition_point(|row| row.0 <= histogram));
         rows = rest;
         coalesce(of_this, &mut buckets.one);
-        out.push(Element { label, drop_name, value: bucket_quantile(q, &mut buckets.one) });
+        out.push(Element { label, drop_name, value: of(&mut buckets.one) });
     }
 }
 
@@ -96,6 +121,40 @@ fn bucket_quantile(q: f64, buckets: &mut [(f64, f64)]) -> f64 {
         }
     }
     start + (end - start) * (rank / count)
+}
+
+/// The share of the observations in `lower..upper` of buckets (upper bound, cumulative count) sorted by bound; linear
+/// inside a bucket (`promql/quantile.go`, `BucketFraction`).
+fn bucket_fraction(lower: f64, upper: f64, buckets: &[(f64, f64)]) -> f64 {
+    let Some(&(last_bound, observations)) = buckets.last() else { return f64::NAN };
+    if last_bound != f64::INFINITY || observations == 0.0 || lower.is_nan() || upper.is_nan() {
+        return f64::NAN;
+    }
+    if lower >= upper {
+        return 0.0;
+    }
+    (rank_of(upper, buckets) - rank_of(lower, buckets)) / observations
+}
+
+/// How many observations lie below a value.
+fn rank_of(value: f64, buckets: &[(f64, f64)]) -> f64 {
+    let mut below: f64 = 0.0;
+    // A lowest bucket with a positive bound starts at 0, any other has no beginning.
+    let lowest = buckets.first().is_some_and(|first| first.0 > 0.0);
+    let mut start = if lowest { 0.0 } else { f64::NEG_INFINITY };
+    let all = buckets.last().map_or(0.0, |last| last.1);
+    for &(end, count) in buckets {
+        if start >= value {
+            return below.min(all);
+        }
+        if end > value {
+            // Nothing is known of where inside of an endless bucket its observations lie.
+            let inside = if start == f64::NEG_INFINITY { 1.0 } else { (value - start) / (end - start) };
+            return (below + (count - below) * inside).min(all);
+        }
+        (below, start) = (count, end);
+    }
+    all
 }
 
 /// The first bucket with `count >= rank`, by the binary search of Go, so that NaN counts are met in the same order.

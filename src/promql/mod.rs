@@ -2,9 +2,9 @@
 //!
 //! [`Program`] holds compiled queries, which share common parts; an [`Evaluator`] computes them against a
 //! [`Storage`]. What is supported: float samples; selectors, offsets, subqueries; all arithmetic, comparison and set
-//! operators with `on`, `ignoring`, `group_left`, `group_right` and `bool`; all aggregations but `limitk` and
-//! `limit_ratio`; the functions that rule files use. What is not (native histograms, `@`, trigonometry, `info`, calendar
-//! functions, experimental ones) is a compile error that names it.
+//! operators with `on`, `ignoring`, `group_left`, `group_right` and `bool`; all aggregations; all functions of floats and of
+//! classic histograms, experimental ones included; `@`. What is not (native histograms, `info`, `fill()`, durations that are
+//! computed) is a compile error that names it.
 //!
 //! ```
 //! use backout::promql::{Evaluator, Labels, MemoryStorage, Program, View};
@@ -30,6 +30,7 @@
 
 mod aggregate;
 mod binary;
+mod calendar;
 mod compile;
 mod compile_call;
 mod error;
@@ -41,9 +42,12 @@ mod names;
 mod notation;
 mod numeric;
 mod operator;
+mod order;
+mod overlay;
 mod place;
 mod program;
 mod rewrite;
+mod sampling;
 mod selector;
 mod storage;
 mod syntax;
@@ -56,6 +60,7 @@ pub use eval::Evaluator;
 pub use labels::{BUCKET_BOUND, Labels, METRIC_NAME};
 pub use notation::{SeriesLine, parse_labels, parse_series, parse_values};
 pub use operator::{Arithmetic, Comparison};
+pub use overlay::Overlay;
 pub use place::placed;
 pub use program::{Options, Program, QueryId, ValueType};
 pub use rewrite::pin;

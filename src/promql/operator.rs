@@ -3,6 +3,8 @@
 //! Traps: everything is IEEE: `1/0` is +Inf, `0/0` is NaN, and NaN passes no comparison except `!=`; Go's `math.Max`
 //! and `math.Min` give NaN if either side is NaN, Rust's do not.
 
+use super::calendar::Field;
+
 /// A binary operator that works on numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Arithmetic {
@@ -18,6 +20,8 @@ pub enum Arithmetic {
     Modulo,
     /// `^`
     Power,
+    /// `atan2`: the angle of the point with the height on the left and the width on the right.
+    Angle,
 }
 
 impl Arithmetic {
@@ -30,6 +34,7 @@ impl Arithmetic {
             Arithmetic::Divide => left / right,
             Arithmetic::Modulo => libm::fmod(left, right),
             Arithmetic::Power => libm::pow(left, right),
+            Arithmetic::Angle => libm::atan2(left, right),
         }
     }
 }
@@ -97,6 +102,9 @@ pub(super) enum BinaryOp {
     Filter(Comparison),
     /// With `bool`: 1 where it holds, else 0.
     Test(Comparison),
+    /// `min_of` and `max_of`.
+    Smaller,
+    Larger,
 }
 
 impl BinaryOp {
@@ -106,6 +114,8 @@ impl BinaryOp {
             BinaryOp::Arithmetic(op) => Some(op.apply(left, right)),
             BinaryOp::Filter(op) => op.holds(left, right).then_some(left),
             BinaryOp::Test(op) => Some(f64::from(u8::from(op.holds(left, right)))),
+            BinaryOp::Smaller => Some(minimum(left, right)),
+            BinaryOp::Larger => Some(maximum(left, right)),
         }
     }
 
@@ -138,6 +148,18 @@ pub(super) enum Aggregation {
     Top,
     Bottom,
     CountValues,
+    LimitCount,
+    LimitRatio,
+}
+
+impl Aggregation {
+    /// Whether it gives one sample a group; the others give some of what they are given.
+    pub(super) fn is_one_per_group(self) -> bool {
+        !matches!(
+            self,
+            Aggregation::Top | Aggregation::Bottom | Aggregation::LimitCount | Aggregation::LimitRatio
+        )
+    }
 }
 
 /// A function of one element, maybe with scalar parameters.
@@ -157,6 +179,21 @@ pub(super) enum Elementwise {
     Clamp,
     ClampMin,
     ClampMax,
+    Sine,
+    Cosine,
+    Tangent,
+    ArcSine,
+    ArcCosine,
+    ArcTangent,
+    HyperbolicSine,
+    HyperbolicCosine,
+    HyperbolicTangent,
+    AreaSine,
+    AreaCosine,
+    AreaTangent,
+    Degrees,
+    Radians,
+    Date(Field),
 }
 
 impl Elementwise {
@@ -180,6 +217,29 @@ impl Elementwise {
             Elementwise::Clamp => maximum(first, minimum(second, x)),
             Elementwise::ClampMin => maximum(first, x),
             Elementwise::ClampMax => minimum(first, x),
+            Elementwise::Date(field) => field.of(x),
+            angle => angle.trigonometric(x),
+        }
+    }
+
+    /// The functions of angles, which are in radians.
+    fn trigonometric(self, x: f64) -> f64 {
+        match self {
+            Elementwise::Sine => libm::sin(x),
+            Elementwise::Cosine => libm::cos(x),
+            Elementwise::Tangent => libm::tan(x),
+            Elementwise::ArcSine => libm::asin(x),
+            Elementwise::ArcCosine => libm::acos(x),
+            Elementwise::ArcTangent => libm::atan(x),
+            Elementwise::HyperbolicSine => libm::sinh(x),
+            Elementwise::HyperbolicCosine => libm::cosh(x),
+            Elementwise::HyperbolicTangent => libm::tanh(x),
+            Elementwise::AreaSine => libm::asinh(x),
+            Elementwise::AreaCosine => libm::acosh(x),
+            Elementwise::AreaTangent => libm::atanh(x),
+            Elementwise::Degrees => x * 180.0 / std::f64::consts::PI,
+            Elementwise::Radians => x * std::f64::consts::PI / 180.0,
+            _ => f64::NAN,
         }
     }
 }

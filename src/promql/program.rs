@@ -45,7 +45,7 @@ pub struct Options {
     /// The feature flag `promql-delayed-name-removal`: metric names are removed after the whole query instead of by
     /// each function. Off by default, as in Prometheus.
     pub delayed_name_removal: bool,
-    /// Whether `@` with a time may be used. Off by default: in a simulation, whose time has no date, it would mean
+    /// Whether `@` with a time may be used; `@ start()` and `@ end()` always may. Off by default: in a simulation, whose time has no date, it would mean
     /// nothing; unit tests of rules have dates.
     pub dates: bool,
 }
@@ -94,6 +94,7 @@ pub(super) enum Node {
     Number(u64),
     Text(Arc<str>),
     Time,
+    Evaluated(SpanPart),
     Select(u32),
     Matrix(Window),
     ScalarElementwise(Elementwise, NodeId),
@@ -103,16 +104,28 @@ pub(super) enum Node {
     Set { op: SetOp, left: NodeId, right: NodeId, signature: TransformId },
     Aggregate { op: Aggregation, expr: NodeId, grouping: TransformId, parameter: Option<NodeId> },
     CountValues { expr: NodeId, label: Arc<str>, grouping: TransformId },
-    OverWindow { function: WindowFunction, window: Window, parameter: Option<NodeId> },
+    OverWindow { function: WindowFunction, window: Window, parameters: [Option<NodeId>; 2] },
     AbsentOverTime { window: Window, labels: Labels },
     Absent { expr: NodeId, labels: Labels },
     Elementwise { function: Elementwise, expr: NodeId, first: Option<NodeId>, second: Option<NodeId> },
     Relabel { expr: NodeId, transform: TransformId, sets_name: bool },
     Sort { expr: NodeId, descending: bool },
+    SortByLabel { expr: NodeId, names: u32, descending: bool },
     VectorOf(NodeId),
     ScalarOf(NodeId),
     Timestamp { expr: NodeId, selector: Option<u32> },
     HistogramQuantile { quantile: NodeId, expr: NodeId, without_bound: TransformId },
+    HistogramQuantiles { quantiles: Arc<[NodeId]>, label: Arc<str>, expr: NodeId, without_bound: TransformId },
+    HistogramFraction { lower: NodeId, upper: NodeId, expr: NodeId, without_bound: TransformId },
+}
+
+/// What a query can ask of the evaluation it is part of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum SpanPart {
+    Start,
+    End,
+    Step,
+    Length,
 }
 
 impl Node {
@@ -123,13 +136,17 @@ impl Node {
             Window::Subquery { expr, .. } => Some(*expr),
         };
         match self {
-            Node::Number(_) | Node::Text(_) | Node::Time | Node::Select(_) => vec![],
+            Node::Number(_) | Node::Text(_) | Node::Time | Node::Evaluated(_) | Node::Select(_) => vec![],
             Node::Matrix(window) | Node::AbsentOverTime { window, .. } => {
                 of_window(window).into_iter().collect()
             }
-            Node::OverWindow { window, parameter, .. } => {
-                of_window(window).into_iter().chain(*parameter).collect()
+            Node::OverWindow { window, parameters, .. } => {
+                of_window(window).into_iter().chain(parameters.iter().flatten().copied()).collect()
             }
+            Node::HistogramQuantiles { quantiles, expr, .. } => {
+                quantiles.iter().copied().chain([*expr]).collect()
+            }
+            Node::HistogramFraction { lower, upper, expr, .. } => vec![*lower, *upper, *expr],
             Node::ScalarBinary { left, right, .. }
             | Node::Vectors { left, right, .. }
             | Node::Set { left, right, .. } => vec![*left, *right],
@@ -144,6 +161,7 @@ impl Node {
             | Node::Absent { expr, .. }
             | Node::Relabel { expr, .. }
             | Node::Sort { expr, .. }
+            | Node::SortByLabel { expr, .. }
             | Node::VectorOf(expr)
             | Node::ScalarOf(expr)
             | Node::Timestamp { expr, .. } => vec![*expr],
@@ -154,6 +172,7 @@ impl Node {
         match self {
             Node::Number(_)
             | Node::Time
+            | Node::Evaluated(_)
             | Node::ScalarElementwise(..)
             | Node::ScalarBinary { .. }
             | Node::ScalarOf(_) => ValueType::Scalar,
@@ -222,8 +241,8 @@ impl Program {
     /// Compiles a query into the program.
     ///
     /// # Errors
-    /// If the text is not PromQL, or uses a feature that the evaluator does not have (native histograms, `@`,
-    /// trigonometry, `info`, `sort_by_label` ...). An expression that compiles is never computed wrongly for want of
+    /// If the text is not PromQL, or uses a feature that the evaluator does not have (functions of native histograms,
+    /// `info`, `fill()` ...). An expression that compiles is never computed wrongly for want of
     /// a feature.
     pub fn add(&mut self, text: &str) -> Result<QueryId, PromqlError> {
         let id = QueryId(compile::compile(self, text)?);
@@ -355,7 +374,7 @@ impl Program {
     /// The labels of an aggregation that gives one sample a group of these labels.
     fn grouped_by(&self, id: NodeId) -> Option<&[Box<str>]> {
         match self.nodes.get(id as usize)? {
-            Node::Aggregate { op: Aggregation::Top | Aggregation::Bottom, .. } => None,
+            Node::Aggregate { op, .. } if !op.is_one_per_group() => None,
             Node::Aggregate { grouping, .. } => {
                 self.transforms.get(*grouping as usize)?.kept().map(AsRef::as_ref)
             }

@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn what_does_not_compile_is_not_rewritten() {
-        assert!(pin("sin(x)", &[], None).is_err());
+        assert!(pin("info(x)", &[], None).is_err());
         assert!(pin("rate(x[1m])", &[], Some(SimDuration::ZERO)).is_err());
     }
 }

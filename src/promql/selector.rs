@@ -132,14 +132,46 @@ fn starts_repetition(after_brace: &str) -> bool {
 pub(super) struct When {
     /// How far before the instant of the evaluation, or after it if negative [ms].
     pub(super) offset_ms: i64,
-    /// The instant of `@`, in whose place no evaluation changes anything [ms].
-    pub(super) pinned_ms: Option<i64>,
+    /// The instant of `@`, in whose place no evaluation changes anything.
+    pub(super) pin: Option<Pin>,
+}
+
+/// What `@` names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Pin {
+    /// An instant [ms].
+    At(i64),
+    /// The first instant of the evaluation the query is part of.
+    Start,
+    /// The last one.
+    End,
+}
+
+/// The instants at which a query is evaluated [ms]: one, or those of a range.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Span {
+    pub(super) start: i64,
+    pub(super) end: i64,
+    /// 0 for a single instant.
+    pub(super) step: i64,
+}
+
+impl Span {
+    pub(super) fn instant(at_ms: i64) -> Self {
+        Span { start: at_ms, end: at_ms, step: 0 }
+    }
 }
 
 impl When {
-    /// The instant for an evaluation at `at_ms`.
-    pub(super) fn of(self, at_ms: i64) -> i64 {
-        self.pinned_ms.unwrap_or(at_ms).saturating_sub(self.offset_ms)
+    /// The instant for an evaluation at `at_ms` within `span`.
+    pub(super) fn of(self, at_ms: i64, span: Span) -> i64 {
+        let at_ms = match self.pin {
+            None => at_ms,
+            Some(Pin::At(at_ms)) => at_ms,
+            Some(Pin::Start) => span.start,
+            Some(Pin::End) => span.end,
+        };
+        at_ms.saturating_sub(self.offset_ms)
     }
 }
 

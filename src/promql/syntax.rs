@@ -178,6 +178,10 @@ fn check_bounds(text: &str) -> Result<(), PromqlError> {
         // `offset -inf` and `offset +inf` are durations too.
         before =
             if before == "offset" && (word == "-" || word == "+") { before } else { word_or_offset(&lower) };
+        if matches!(open.last(), Some((_, '['))) && is_computed(text, offset, word) {
+            let feature = "a duration that is computed".to_owned();
+            return Err(PromqlError::Unsupported { feature, offset: Some(offset) });
+        }
         if open.len() > BRACKETS_MAX {
             return Err(PromqlError::syntax_at("brackets are nested too deep", text, offset));
         }
@@ -191,6 +195,13 @@ fn check_bounds(text: &str) -> Result<(), PromqlError> {
         }
         None => Ok(()),
     }
+}
+
+/// Whether an operator stands between two parts of a duration (`promql-duration-expr`, a feature flag that is off by default).
+fn is_computed(text: &str, offset: usize, word: &str) -> bool {
+    let follows_something =
+        || !text.get(..offset).is_some_and(|before| before.trim_end().ends_with(['[', ':']));
+    matches!(word, "+" | "-" | "*" | "/" | "%" | "^") && follows_something()
 }
 
 fn word_or_offset(word: &str) -> &'static str {

@@ -30,6 +30,13 @@ pub(super) enum WindowFunction {
     Quantile,
     StandardDeviation,
     Variance,
+    First,
+    MedianDeviation,
+    Smoothing,
+    TimeOfFirst,
+    TimeOfLast,
+    TimeOfMinimum,
+    TimeOfMaximum,
 }
 
 /// What a window function may look at besides the samples. Times in ms.
@@ -40,8 +47,8 @@ pub(super) struct Bounds {
     /// The left edge (exclusive) and right edge (inclusive) of the window.
     pub(super) start: i64,
     pub(super) end: i64,
-    /// The scalar parameter of functions that have one.
-    pub(super) parameter: f64,
+    /// The scalar parameters of functions that have some.
+    pub(super) parameters: [f64; 2],
 }
 
 type Points<'a> = &'a [(i64, f64)];
@@ -49,7 +56,7 @@ type Points<'a> = &'a [(i64, f64)];
 impl WindowFunction {
     /// Whether the result is still the same quantity, so that the metric name stays.
     pub(super) fn keeps_name(self) -> bool {
-        self == WindowFunction::Last
+        matches!(self, WindowFunction::First | WindowFunction::Last)
     }
 
     /// The value for one series; `points` is not empty and holds no stale marker. `None`: no result for the series.
@@ -73,7 +80,7 @@ impl WindowFunction {
             WindowFunction::PredictLinear if points.len() < 2 => return None,
             WindowFunction::PredictLinear => {
                 let (slope, intercept) = linear_regression(points, bounds.at);
-                slope * bounds.parameter + intercept
+                slope * bounds.parameters[0] + intercept
             }
             WindowFunction::Sum => values.collect::<KahanSum>().total(),
             WindowFunction::Average => values.collect::<numeric::Mean>().value(),
@@ -86,9 +93,19 @@ impl WindowFunction {
             }
             WindowFunction::Last => last.1,
             WindowFunction::Present => 1.0,
-            WindowFunction::Quantile => numeric::quantile(bounds.parameter, &mut values.collect::<Vec<_>>()),
+            WindowFunction::Quantile => {
+                numeric::quantile(bounds.parameters[0], &mut values.collect::<Vec<_>>())
+            }
             WindowFunction::Variance => variance(points),
             WindowFunction::StandardDeviation => variance(points).sqrt(),
+            WindowFunction::First => first.1,
+            WindowFunction::MedianDeviation => median_deviation(points),
+            WindowFunction::Smoothing => smoothed(points, bounds.parameters)?,
+            WindowFunction::TimeOfFirst => seconds(first.0),
+            WindowFunction::TimeOfLast => seconds(last.0),
+            // Of equal ones the last.
+            WindowFunction::TimeOfMinimum => time_of(points, |value, lowest| value <= lowest),
+            WindowFunction::TimeOfMaximum => time_of(points, |value, highest| value >= highest),
         })
     }
 
@@ -261,6 +278,47 @@ fn linear_regression(points: Points<'_>, origin: i64) -> (f64, f64) {
     (slope, y_sum / n - slope * x_sum / n)
 }
 
+fn seconds(at_ms: i64) -> f64 {
+    at_ms as f64 / 1000.0
+}
+
+/// The median of the distances from the median; NaN if there is a NaN.
+fn median_deviation(points: Points<'_>) -> f64 {
+    let mut values: Vec<f64> = points.iter().map(|point| point.1).collect();
+    if values.iter().any(|value| value.is_nan()) {
+        return f64::NAN;
+    }
+    let median = numeric::quantile(0.5, &mut values);
+    values.iter_mut().for_each(|value| *value = (*value - median).abs());
+    numeric::quantile(0.5, &mut values)
+}
+
+/// The level at the end of the window by Holt's double exponential smoothing with these factors for the level and for the
+/// trend; `None` with fewer than two samples.
+fn smoothed(points: Points<'_>, [of_level, of_trend]: [f64; 2]) -> Option<f64> {
+    let [(_, first), (_, second), ..] = *points else { return None };
+    let (mut before, mut level, mut trend) = (0.0, first, second - first);
+    for (index, &(_, value)) in points.iter().enumerate().skip(1) {
+        if index > 1 {
+            trend = of_trend * (level - before) + (1.0 - of_trend) * trend;
+        }
+        before = level;
+        level = of_level * value + (1.0 - of_level) * (level + trend);
+    }
+    Some(level)
+}
+
+/// When the value was that in whose place no later one is put [s]; NaN gives way to anything.
+fn time_of(points: Points<'_>, replaces: impl Fn(f64, f64) -> bool) -> f64 {
+    let mut found = (0, f64::NAN);
+    for &(at, value) in points {
+        if replaces(value, found.1) || found.1.is_nan() {
+            found = (at, value);
+        }
+    }
+    seconds(found.0)
+}
+
 /// Population variance, by Welford's recursion with compensated sums.
 fn variance(points: Points<'_>) -> f64 {
     let mut count = 0.0;
@@ -280,7 +338,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn window(function: WindowFunction, points: Points<'_>, start: i64, end: i64) -> Option<f64> {
-        function.apply(points, Bounds { at: end, start, end, parameter: 0.0 })
+        function.apply(points, Bounds { at: end, start, end, parameters: [0.0; 2] })
     }
 
     #[test]
@@ -334,7 +392,7 @@ mod tests {
             use WindowFunction as F;
             let start = series.iter().map(|points| points[0].0).min().unwrap_or(0) - before;
             let end = series.iter().map(|points| points[points.len() - 1].0).max().unwrap_or(0) + after;
-            let bounds = Bounds { at: end, start, end, parameter: 0.0 };
+            let bounds = Bounds { at: end, start, end, parameters: [0.0; 2] };
             for function in [F::Rate, F::Increase, F::Delta, F::Count, F::Last, F::Present] {
                 prop_assert!(function.may_need_ends_only());
                 let mut spread = None;

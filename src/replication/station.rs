@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use crate::policy::{Queries, QueryError};
-use crate::promql::{EvalError, Evaluator, Program, QueryId, Value};
+use crate::promql::{EvalError, Evaluator, Program, QueryId, Storage, Value};
 use crate::telemetry::exposition::Exposition;
 use crate::telemetry::instrument::Needs;
 use crate::telemetry::sampler::Sampler;
@@ -207,6 +207,18 @@ impl Queries for Answers<'_> {
         };
         let span = (start.as_millis(), end.as_millis(), step.as_millis());
         panel.range(&self.prepared.panel, store, (policy, query), self.now.as_millis(), span).map_err(failed)
+    }
+
+    fn scraped(&mut self, read: &mut dyn FnMut(&dyn Storage)) -> Result<(), QueryError> {
+        if self.fails {
+            return Err(QueryError::Unavailable);
+        }
+        let (Some(policy), Some(store), Some(panel)) =
+            (self.player.asks_as, self.station.store.as_ref(), self.station.panel.as_mut())
+        else {
+            return Err(QueryError::Unavailable);
+        };
+        panel.scraped(&self.prepared.panel, store, policy, self.now.as_millis(), read).map_err(failed)
     }
 }
 

@@ -118,10 +118,8 @@ fn windows_over_records_are_full_at_the_deploy() {
 #[test]
 fn what_cannot_be_played_is_refused_with_its_place() {
     let record = "      - record: my:record\n        expr: sum(up)\n";
-    let mixed = rules(&(record.to_owned() + &alert("Mixed", "my:record / sum(up) > 1", "")));
     let only_records = rules(record);
     for (text, line, fact) in [
-        (mixed.as_str(), Some(8), "reads both the record `my:record` and the scraped `up`"),
         (only_records.as_str(), None, "there is no alert in these rules"),
         ("groups: [{name: a, rules: [{alert: A, expr: 'up ='}]}]", Some(1), "is no query"),
         ("groups: [{name: a, rules: [{expr: up}]}]", Some(1), "neither `record` nor `alert`"),

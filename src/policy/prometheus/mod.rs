@@ -2,7 +2,7 @@
 //!
 //! Rules that read what was scraped put their query to monitoring as every policy does. What recording rules write, and
 //! `ALERTS`, is seen only by the rules of the files loaded together: it is kept here, and rules that read nothing else
-//! are computed over it. Before the first evaluation the past of the records is filled in from what monitoring has
+//! are computed over it; an expression that reads both sees them side by side ([`Overlay`](crate::promql::Overlay)). Before the first evaluation the past of the records is filled in from what monitoring has
 //! stored, so that windows over records are as full as they would be on a server that has been running.
 //!
 //! An alert that begins to fire tells Alertmanager, which waits to group it (`group_wait`, 30 s) before anybody hears of
@@ -47,6 +47,9 @@ pub struct Prometheus {
     watches: Vec<Watch>,
     store: MemoryStorage,
     evaluator: Evaluator,
+    /// For what reads records and scrapes together.
+    over: Evaluator,
+    has_past: bool,
     is_through: bool,
 }
 
@@ -59,6 +62,8 @@ impl Prometheus {
             watches,
             store: MemoryStorage::new(),
             evaluator: Evaluator::new(),
+            over: Evaluator::new(),
+            has_past: false,
             is_through: false,
         }
     }
@@ -81,13 +86,20 @@ impl Policy for Prometheus {
     fn observe(&mut self, observation: &mut Observation<'_>) -> Verdict {
         let mut verdict = Verdict::Continue;
         let rules = Arc::clone(&self.rules);
+        let mut bench = watch::Bench {
+            program: &rules.program,
+            evaluator: &mut self.evaluator,
+            over: &mut self.over,
+            store: &mut self.store,
+        };
+        // All groups before any of them is evaluated: one may read what another wrote long ago.
+        if !std::mem::replace(&mut self.has_past, true) {
+            for (watch, group) in self.watches.iter_mut().zip(&rules.groups) {
+                watch.fill_past(group, &mut bench, observation);
+            }
+        }
         for (watch, group) in self.watches.iter_mut().zip(&rules.groups) {
             if watch.next <= observation.now {
-                let mut bench = watch::Bench {
-                    program: &rules.program,
-                    evaluator: &mut self.evaluator,
-                    store: &mut self.store,
-                };
                 verdict = verdict.stronger(watch.evaluate(group, &mut bench, observation));
             }
         }

@@ -245,6 +245,25 @@ impl PanelState {
         Ok(Value::Matrix(series))
     }
 
+    /// Shows the samples that are visible at `now_ms` under the names of a policy.
+    ///
+    /// # Errors
+    /// If the policy has no query.
+    pub fn scraped(
+        &mut self,
+        panel: &Panel,
+        store: &SampleStore,
+        policy: usize,
+        now_ms: i64,
+        read: &mut dyn FnMut(&dyn Storage),
+    ) -> Result<(), EvalError> {
+        let group = panel.program_of(policy).ok_or(EvalError::UnknownQuery)?;
+        let desk = self.desk(group)?;
+        desk.view.extend(store);
+        read(&Visible(desk.view.at(store, now_ms)));
+        Ok(())
+    }
+
     /// The value of another query under the names of a policy, with only the pods of the candidate set counted for the
     /// rolled-out service. The query's selectors must be among those of the policy, as they are when it was made from
     /// one of its queries by [`crate::promql::pin`]; others read nothing. A query that has no value then, because it

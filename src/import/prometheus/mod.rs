@@ -4,17 +4,20 @@
 //! evaluated as well, without their alerts. What follows an alert is not in a rule file: it pages, unless the user says
 //! that it does something else ([`AlertSetting`]).
 
+mod past;
+
 use std::collections::BTreeSet;
 use std::str::FromStr;
 
+use self::past::Looks;
 use super::native::{check, comparison, sides, then_words};
 use super::query_book::QueryBook;
 use super::{ImportOptions, SourceText, stem};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source};
-use crate::policy::loaded::{CheckDef, Limits, Loaded, StandIn, Unsupported};
+use crate::policy::loaded::{CheckDef, Limits, Loaded, StandIn};
 use crate::policy::native::Then;
 use crate::policy::prometheus::{Ask, GroupSpec, Member, Prometheus, Reaction, Rules};
-use crate::promql::Program;
+use crate::promql::{Program, Selector};
 use crate::rules::{GroupDef, Kind, Rule, RuleDef, parse};
 use crate::telemetry::naming::{Engine, Naming, phase_of};
 use crate::time::SimDuration;
@@ -144,6 +147,7 @@ struct Parts {
     book: QueryBook,
     program: Program,
     records: BTreeSet<String>,
+    looks: Vec<Looks>,
     checks: Vec<CheckDef>,
     reading: Vec<String>,
     stand_ins: Vec<StandIn>,
@@ -156,6 +160,7 @@ fn policy(file: &File<'_>, groups: Vec<GroupDef>, options: &ImportOptions) -> Re
         book: QueryBook::default(),
         program: Program::new(),
         records: all().filter(|r| !is_alert(r)).map(|r| r.name().to_owned()).chain(own).collect(),
+        looks: Vec::new(),
         checks: Vec::new(),
         reading: Vec::new(),
         stand_ins: Vec::new(),
@@ -166,8 +171,8 @@ fn policy(file: &File<'_>, groups: Vec<GroupDef>, options: &ImportOptions) -> Re
         specs.push(parts.group(group, source, options)?);
     }
     // What looks far back over records must find them there.
-    let past = parts.program.longest_window();
-    specs.iter_mut().for_each(|spec| spec.past = past);
+    let members = specs.iter_mut().flat_map(|spec| &mut spec.members);
+    members.zip(past::needed(&parts.looks)).for_each(|(member, past)| member.past = past);
     let alerts = all().filter(|rule| is_alert(rule)).count();
     let records = all().count() - alerts;
     let name = stem(file.source.name).to_owned();
@@ -184,7 +189,7 @@ fn policy(file: &File<'_>, groups: Vec<GroupDef>, options: &ImportOptions) -> Re
         naming: naming(options),
         needs_truth: false,
         tells_only: !all().any(|rule| is_alert(rule) && acts(rule, options)),
-        unsupported: unsupported(&groups),
+        unsupported: Vec::new(),
         stand_ins: parts.stand_ins,
         reading: parts.reading,
         name,
@@ -198,20 +203,6 @@ fn naming(options: &ImportOptions) -> Naming {
         naming.namespace.clone_from(namespace);
     }
     naming
-}
-
-fn unsupported(groups: &[GroupDef]) -> Vec<Unsupported> {
-    let delayed = |group: &&GroupDef| !group.query_offset.is_zero();
-    let first = |group: &GroupDef| group.rules.first().map_or(1, |rule| rule.place.line as usize);
-    groups
-        .iter()
-        .filter(delayed)
-        .map(|group| Unsupported {
-            path: format!("groups.{}.query_offset", group.name),
-            line: first(group),
-            note: "not honoured: queries look at the instant of the evaluation".to_owned(),
-        })
-        .collect()
 }
 
 impl Parts {
@@ -229,23 +220,23 @@ impl Parts {
         ));
         let mut members = Vec::new();
         for rule in &group.rules {
-            members.push(self.member(rule, group.limit, source, options)?);
+            members.push(self.member(rule, (group.limit, every), source, options)?);
         }
         let shift = phase_of(&group.name);
-        Ok(GroupSpec { name: group.name.clone(), every, shift, past: SimDuration::ZERO, members })
+        Ok(GroupSpec { name: group.name.clone(), every, offset: group.query_offset, shift, members })
     }
 
     fn member(
         &mut self,
         rule: &RuleDef,
-        limit: u32,
+        (limit, every): (u32, SimDuration),
         source: Source<'_>,
         options: &ImportOptions,
     ) -> Result<Member, Diagnostic> {
-        let ask = self.ask(rule, source)?;
-        let Kind::Alert { hold, .. } = &rule.kind else {
-            return Ok(Member { rule: Rule::new(rule, limit), ask, alert: None, side: None });
-        };
+        let ask = self.ask(rule, every, source)?;
+        let plain =
+            Member { rule: Rule::new(rule, limit), ask, past: SimDuration::ZERO, alert: None, side: None };
+        let Kind::Alert { hold, .. } = &rule.kind else { return Ok(plain) };
         let reaction = reaction(rule, options);
         self.tell(rule, *hold, &reaction);
         let line = rule.place.line as usize;
@@ -256,36 +247,40 @@ impl Parts {
                 let check = check(rule.name(), &rule.expr, compared.as_ref(), line, &mut self.book);
                 (side.map(Ask::Monitoring), check)
             }
-            Ask::Records(_) => (None, over_records(rule, line)),
+            Ask::Records(_) | Ask::Both(_) => (None, over_records(rule, line)),
         };
         let number = self.checks.len();
         let alike = self.checks.iter().filter(|other| is_same(&other.name, rule.name())).count();
         let name = if alike == 0 { check.name } else { format!("{}#{}", check.name, alike + 1) };
         self.checks.push(CheckDef { name, ..check });
-        Ok(Member { rule: Rule::new(rule, limit), ask, alert: Some((number, reaction)), side })
+        Ok(Member { alert: Some((number, reaction)), side, ..plain })
     }
 
     /// Where the value of a rule comes from.
-    fn ask(&mut self, rule: &RuleDef, source: Source<'_>) -> Result<Ask, Diagnostic> {
-        let names = reads(&rule.expr);
-        let (recorded, scraped): (Vec<&String>, Vec<&String>) =
-            names.iter().partition(|name| self.records.contains(*name));
-        let wrong = |why: String, help: String| source.error(rule.place, why).with_help(help);
+    fn ask(&mut self, rule: &RuleDef, every: SimDuration, source: Source<'_>) -> Result<Ask, Diagnostic> {
+        let line = rule.place.line as usize;
         let refused = |why: crate::promql::PromqlError| {
-            wrong(format!("`{}` cannot be played: {why}", rule.name()), "say it without".to_owned())
+            let fact = format!("`{}` cannot be played: {why}", rule.name());
+            source.error(rule.place, fact).with_help("say it without")
         };
-        match (recorded.first(), scraped.first()) {
-            (Some(recorded), Some(scraped)) => Err(wrong(
-                format!("`{}` reads both the record `{recorded}` and the scraped `{scraped}`", rule.name()),
-                format!("record the part that reads `{scraped}` by a rule of its own above this one"),
-            )),
-            (None, Some(_)) => {
-                let line = rule.place.line as usize;
-                Program::new().add(&rule.expr).map_err(refused)?;
-                Ok(Ask::Monitoring(self.book.insert(rule.expr.trim().to_owned(), line)))
-            }
-            _ => Ok(Ask::Records(self.program.add(&rule.expr).map_err(refused)?)),
+        let mut alone = Program::new();
+        let query = alone.add(&rule.expr).map_err(refused)?;
+        let is_record =
+            |selector: &&Selector| selector.name().is_some_and(|name| self.records.contains(name));
+        let (recorded, scraped): (Vec<&Selector>, Vec<&Selector>) =
+            alone.selectors_of(query).partition(is_record);
+        let names = recorded.iter().filter_map(|selector| selector.name()).map(str::to_owned).collect();
+        let reach = alone.window_of(query) + every;
+        self.looks.push(Looks::of(rule, names, reach, every));
+        if recorded.is_empty() && !scraped.is_empty() {
+            return Ok(Ask::Monitoring(self.book.insert(rule.expr.trim().to_owned(), line)));
         }
+        // What it reads of the scrapes is asked for as well, so that it is bound and stored.
+        for selector in &scraped {
+            self.book.insert(selector.to_string(), line);
+        }
+        let query = self.program.add(&rule.expr).map_err(refused)?;
+        Ok(if scraped.is_empty() { Ask::Records(query) } else { Ask::Both(query) })
     }
 
     fn tell(&mut self, rule: &RuleDef, hold: SimDuration, reaction: &Option<Reaction>) {
