@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::support::difference::{Difference, Shares, of_pairs};
 use super::support::{Side, fields};
-use super::{BadField, Counts, Detect, Detector, Reads, Sample, State};
+use super::{BadField, Counts, Detect, Detector, DetectorSpec, Reads, Sample, State};
 use crate::catalogue::Entry;
 use crate::quantity::Ratio;
 use crate::stats::confidence_sequence::NormalMixture;
@@ -108,6 +108,10 @@ impl Detect for ConfidenceSequence {
             batches: Moments::default(),
             interval: None,
         })
+    }
+
+    fn at_level(&self, alpha: Ratio) -> Option<DetectorSpec> {
+        Some(DetectorSpec::ConfidenceSequence(ConfidenceSequence { alpha, ..self.clone() }))
     }
 
     fn assumes(&self) -> &'static str {

@@ -13,7 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::support::{Side, fields};
-use super::{BadField, Counts, Detect, Detector, Reads, Sample, State};
+use super::{BadField, Counts, Detect, Detector, DetectorSpec, Reads, Sample, State};
 use crate::catalogue::Entry;
 use crate::quantity::Ratio;
 use crate::stats;
@@ -82,6 +82,10 @@ impl Detect for CountTest {
 
     fn start(&self) -> Box<dyn Detector> {
         Box::new(Counting { spec: self.clone(), stage: None, settled: 0.0, most: 0.0 })
+    }
+
+    fn at_level(&self, alpha: Ratio) -> Option<DetectorSpec> {
+        Some(DetectorSpec::CountTest(CountTest { alpha, ..self.clone() }))
     }
 
     fn assumes(&self) -> &'static str {
@@ -218,6 +222,10 @@ impl Detector for Counting {
 
     fn limit(&self) -> Option<f64> {
         Some(-libm::log(self.spec.alpha.get()))
+    }
+
+    fn evidence(&self) -> Option<f64> {
+        Some(self.settled + self.stage_evidence())
     }
 
     fn boxed(&self) -> Box<dyn Detector> {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::support::difference::{Difference, Shares, of_pairs};
 use super::support::{Side, fields};
-use super::{BadField, Detect, Detector, Reads, Sample, State};
+use super::{BadField, Detect, Detector, DetectorSpec, Reads, Sample, State};
 use crate::catalogue::Entry;
 use crate::quantity::Ratio;
 use crate::stats::confidence_sequence::NormalMixture;
@@ -84,6 +84,10 @@ impl Detect for MixtureSprt {
             pairs: Moments::default(),
             most: 0.0,
         })
+    }
+
+    fn at_level(&self, alpha: Ratio) -> Option<DetectorSpec> {
+        Some(DetectorSpec::MixtureSprt(MixtureSprt { alpha, ..self.clone() }))
     }
 
     fn assumes(&self) -> &'static str {
@@ -170,6 +174,10 @@ impl Detector for Mixed {
 
     fn limit(&self) -> Option<f64> {
         Some(-libm::log(self.spec.alpha.get()))
+    }
+
+    fn evidence(&self) -> Option<f64> {
+        Some(self.difference().and_then(|found| self.log_evidence(found)).unwrap_or(0.0))
     }
 
     fn boxed(&self) -> Box<dyn Detector> {

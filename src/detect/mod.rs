@@ -172,6 +172,32 @@ mod tests {
     use crate::catalogue::{Catalogue as _, check_examples};
     use crate::document::parse_typed;
 
+    /// A level that is asked for is the level: what has one says so, and measures evidence against the same limit.
+    #[test]
+    fn levels_are_taken_over() {
+        let with_level = ["sprt", "poisson_sprt", "mixture_sprt", "confidence_sequence", "count_test", "two_proportions", "welch"];
+        let level = Ratio::new(0.003).unwrap();
+        for card in DetectorSpec::CARDS {
+            let spec: DetectorSpec = parse_typed(card.name, card.example).unwrap();
+            let at_level = spec.as_dyn().at_level(level);
+            assert_eq!(at_level.is_some(), with_level.contains(&card.name), "{}", card.name);
+            let Some(at_level) = at_level else { continue };
+            let text = serde_json::to_value(&at_level).unwrap();
+            assert_eq!(text[card.name]["alpha"], serde_json::to_value(level).unwrap(), "{}", card.name);
+        }
+    }
+
+    /// Nothing has been seen: the evidence is 1.
+    #[test]
+    fn evidence_begins_at_one() {
+        for card in DetectorSpec::CARDS {
+            let spec: DetectorSpec = parse_typed(card.name, card.example).unwrap();
+            if let Some(evidence) = spec.as_dyn().start().evidence() {
+                assert_eq!(evidence, 0.0, "{}", card.name);
+            }
+        }
+    }
+
     #[test]
     fn examples_read_and_check() {
         check_examples::<DetectorSpec>().unwrap();

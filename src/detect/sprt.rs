@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::support::fields;
 use super::support::ratio_test::{AtTruncation, RatioTest};
-use super::{BadField, Detect, Detector, Reads};
+use super::{BadField, Detect, Detector, DetectorSpec, Reads};
 use crate::catalogue::Entry;
 use crate::quantity::Ratio;
 use crate::stats;
@@ -67,6 +67,10 @@ impl Detect for Sprt {
 
     fn start(&self) -> Box<dyn Detector> {
         Box::new(RatioTest::new(self.test().ok(), self.truncate_after, self.at_truncation))
+    }
+
+    fn at_level(&self, alpha: Ratio) -> Option<DetectorSpec> {
+        Some(DetectorSpec::Sprt(Sprt { alpha, ..self.clone() }))
     }
 
     fn assumes(&self) -> &'static str {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::support::looks::Looks;
 use super::support::{Side, fields};
 use super::welch::{check_plan, one, twenty};
-use super::{BadField, Counts, Detect, Detector, Reads, Sample, State};
+use super::{BadField, Counts, Detect, Detector, DetectorSpec, Reads, Sample, State};
 use crate::catalogue::Entry;
 use crate::quantity::Ratio;
 use crate::stats::group_sequential::Spending;
@@ -56,6 +56,10 @@ impl Detect for TwoProportions {
     fn start(&self) -> Box<dyn Detector> {
         let looks = Looks::new(self.spending, self.alpha.get(), self.looks, self.every, self.side);
         Box::new(Proportions { looks, candidate: Counts::default(), control: Counts::default() })
+    }
+
+    fn at_level(&self, alpha: Ratio) -> Option<DetectorSpec> {
+        Some(DetectorSpec::TwoProportions(TwoProportions { alpha, ..self.clone() }))
     }
 
     fn assumes(&self) -> &'static str {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::support::looks::{Looks, MOST};
 use super::support::{Side, fields};
-use super::{BadField, Detect, Detector, Reads, Sample, State};
+use super::{BadField, Detect, Detector, DetectorSpec, Reads, Sample, State};
 use crate::catalogue::Entry;
 use crate::quantity::Ratio;
 use crate::stats::group_sequential::Spending;
@@ -61,6 +61,10 @@ impl Detect for Welch {
     fn start(&self) -> Box<dyn Detector> {
         let looks = Looks::new(self.spending, self.alpha.get(), self.looks, self.every, self.side);
         Box::new(Means { looks, candidate: Moments::default(), control: Moments::default() })
+    }
+
+    fn at_level(&self, alpha: Ratio) -> Option<DetectorSpec> {
+        Some(DetectorSpec::Welch(Welch { alpha, ..self.clone() }))
     }
 
     fn assumes(&self) -> &'static str {

@@ -68,6 +68,10 @@ impl Detector for RatioTest {
         self.test.as_ref().map(Sprt::upper)
     }
 
+    fn evidence(&self) -> Option<f64> {
+        self.statistic()
+    }
+
     fn boxed(&self) -> Box<dyn Detector> {
         Box::new(self.clone())
     }

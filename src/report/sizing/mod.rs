@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::support::lines::pad;
+use crate::report::support::lines::pad;
 use crate::stats::sizing::{Demands, power_of, requests_alone, requests_beside, smallest_effect};
 use crate::study::sizing::exposure::Plateau;
 use crate::study::sizing::severity::{Curve, Effect};
