@@ -183,7 +183,9 @@ impl Sequence {
         let time = difference.variance * scale * scale;
         let best = time * self.spec.planned() / self.shares.information();
         let half = 0.5 * self.spec.alpha.get();
-        let reach = |step: f64| Some(GammaPoisson::new(best, half, step)?.bound(time, half) / scale);
+        // Larger steps are allowed for than there are: hardly wider, and much quicker to compute.
+        let reach =
+            |step: f64| Some(GammaPoisson::new(best, half, step.max(0.25))?.bound(time, half) / scale);
         Some((difference.value - reach(up)?, difference.value + reach(down)?))
     }
 }

@@ -14,6 +14,7 @@ use crate::catalogue::Entry;
 use crate::quantity::Ratio;
 use crate::rng::normal_quantile;
 use crate::stats::rank_test;
+use crate::stats::two_sample::normal_equivalent;
 
 /// A rank test of candidate and control at every evaluation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -99,8 +100,8 @@ struct Judge {
 fn towards_worse(side: Side, found: &rank_test::MannWhitney) -> (f64, f64) {
     let excess = found.share - 0.5;
     match side {
-        Side::Up => (-normal_quantile(found.p_greater), excess),
-        Side::Down => (-normal_quantile(found.p_less), -excess),
+        Side::Up => (normal_equivalent(found.p_greater), excess),
+        Side::Down => (normal_equivalent(found.p_less), -excess),
         Side::Both => (found.z.abs(), excess.abs()),
     }
 }

@@ -98,8 +98,12 @@ pub(super) fn distances(first: &[f64], second: &[f64]) -> (f64, f64) {
     let (mut below, mut above) = (0.0f64, 0.0f64);
     while let (Some(a), Some(b)) = (first.get(i), second.get(j)) {
         let x = a.min(*b);
-        i += first.iter().skip(i).take_while(|value| **value <= x).count();
-        j += second.iter().skip(j).take_while(|value| **value <= x).count();
+        while first.get(i).is_some_and(|value| *value <= x) {
+            i += 1;
+        }
+        while second.get(j).is_some_and(|value| *value <= x) {
+            j += 1;
+        }
         let lead = i as f64 / n - j as f64 / m;
         (below, above) = (below.max(-lead), above.max(lead));
     }

@@ -23,12 +23,32 @@ pub enum Conclusion {
 /// `alpha` is the chance of calling the acceptable one unacceptable, `beta` of the converse; see the module's traps.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sprt {
+    law: Law,
     per_event: f64,
     per_exposure: f64,
     upper: f64,
     lower: f64,
     events: f64,
     exposure: f64,
+}
+
+/// What is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Law {
+    /// At most one event per unit of exposure.
+    Bernoulli,
+    /// Any number of events.
+    Poisson,
+}
+
+/// What a test does on average, by Wald's approximations, which neglect the overshoot of the boundaries: the true mean
+/// exposure is up to a quarter larger.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Characteristic {
+    /// The probability of concluding that things are unacceptable.
+    pub reject: f64,
+    /// The mean exposure until a conclusion.
+    pub exposure: f64,
 }
 
 /// Why parameters do not make a sequential test.
@@ -56,7 +76,7 @@ impl Sprt {
             return Err(SprtError::Probabilities);
         }
         let success = libm::log1p(-p1) - libm::log1p(-p0);
-        Self::new(libm::log(p1 / p0) - success, success, alpha, beta)
+        Self::new(Law::Bernoulli, libm::log(p1 / p0) - success, success, alpha, beta)
     }
 
     /// The test of `rate0` against `rate1` events per unit of exposure (a request, a second).
@@ -68,17 +88,17 @@ impl Sprt {
         if !ordered {
             return Err(SprtError::Rates);
         }
-        Self::new(libm::log(rate1 / rate0), rate0 - rate1, alpha, beta)
+        Self::new(Law::Poisson, libm::log(rate1 / rate0), rate0 - rate1, alpha, beta)
     }
 
-    fn new(per_event: f64, per_exposure: f64, alpha: f64, beta: f64) -> Result<Self, SprtError> {
+    fn new(law: Law, per_event: f64, per_exposure: f64, alpha: f64, beta: f64) -> Result<Self, SprtError> {
         let meaningful = alpha > 0.0 && beta > 0.0 && alpha + beta < 1.0;
         if !meaningful {
             return Err(SprtError::Errors);
         }
         let upper = libm::log((1.0 - beta) / alpha);
         let lower = libm::log(beta / (1.0 - alpha));
-        Ok(Sprt { per_event, per_exposure, upper, lower, events: 0.0, exposure: 0.0 })
+        Ok(Sprt { law, per_event, per_exposure, upper, lower, events: 0.0, exposure: 0.0 })
     }
 
     /// Takes the outcome of one request.
@@ -105,6 +125,64 @@ impl Sprt {
     #[must_use]
     pub fn upper(&self) -> f64 {
         self.upper
+    }
+
+    /// What the test does, looking after every unit of exposure, if the true probability or rate is `p` (Wald 1947): with
+    /// h the other root of E exp(h z) = 1 for the increment z, the chance of ending above is (1 - B^h) / (A^h - B^h), and
+    /// the mean exposure follows from the mean of z.
+    ///
+    /// `None` unless `p` is finite and positive, and below 1 for a probability.
+    #[must_use]
+    pub fn characteristic(&self, p: f64) -> Option<Characteristic> {
+        let possible = p > 0.0 && p.is_finite() && (self.law == Law::Poisson || p < 1.0);
+        if !possible {
+            return None;
+        }
+        let (event, none) = (self.per_event + self.per_exposure, self.per_exposure);
+        let mean = p * self.per_event + self.per_exposure;
+        let square = match self.law {
+            Law::Bernoulli => p * event * event + (1.0 - p) * none * none,
+            Law::Poisson => p * self.per_event * self.per_event + mean * mean,
+        };
+        let (upper, lower) = (self.upper, self.lower);
+        if mean.abs() < 1e-9 * square.sqrt() {
+            return Some(Characteristic {
+                reject: -lower / (upper - lower),
+                exposure: -upper * lower / square,
+            });
+        }
+        let h = self.other_root(p, mean);
+        // (1 - B^h) / (A^h - B^h), without overflow for roots of either sign.
+        let (above, below) = (libm::expm1(h * upper), libm::expm1(h * lower));
+        let reject = if above.is_finite() { -below / (above - below) } else { 0.0 };
+        let reject = if below.is_finite() { reject.clamp(0.0, 1.0) } else { 1.0 };
+        Some(Characteristic { reject, exposure: (reject * upper + (1.0 - reject) * lower) / mean })
+    }
+
+    /// The root of the logarithm of E exp(h z) that is not zero; it has the sign that the mean of z has not.
+    fn other_root(&self, p: f64, mean: f64) -> f64 {
+        let log_mean = |h: f64| match self.law {
+            Law::Bernoulli => {
+                let change = libm::expm1(h * self.per_event);
+                h * self.per_exposure + libm::log1p(p * change)
+            }
+            Law::Poisson => h * self.per_exposure + p * libm::expm1(h * self.per_event),
+        };
+        let sign = -mean.signum();
+        let mut high = 1.0;
+        while log_mean(sign * high) < 0.0 && high < 1e6 {
+            high *= 2.0;
+        }
+        let mut low = 0.0;
+        for _ in 0..100 {
+            let middle = 0.5 * (low + high);
+            if log_mean(sign * middle) < 0.0 {
+                low = middle;
+            } else {
+                high = middle;
+            }
+        }
+        sign * high
     }
 
     /// All exposure so far.
@@ -160,6 +238,23 @@ mod tests {
         assert!((rates.log_ratio() - shares.log_ratio()).abs() < 2e-3);
         // By hand: 4 ln 4 - 3 * 1.5.
         assert!((rates.log_ratio() - (4.0 * libm::log(4.0) - 4.5)).abs() < 1e-12);
+    }
+
+    #[test]
+    fn characteristics_meet_at_the_mean_of_zero_and_at_the_ends() {
+        let test = Sprt::poisson(0.01, 0.05, 0.05, 0.1).unwrap();
+        let at = |p: f64| test.characteristic(p).unwrap();
+        assert!((at(0.01).reject - 0.05).abs() < 1e-9 && (at(0.05).reject - 0.9).abs() < 1e-9);
+        // The rate at which the ratio has no drift: (rate1 - rate0) / ln(rate1 / rate0).
+        let still = 0.04 / libm::log(5.0);
+        let (below, here, above) = (at(still * (1.0 - 1e-6)), at(still), at(still * (1.0 + 1e-6)));
+        assert!((below.exposure / here.exposure - 1.0).abs() < 1e-4, "{below:?} {here:?}");
+        assert!(below.reject < here.reject && here.reject < above.reject);
+        let far = (at(1e-9), at(1e6));
+        assert!(far.0.reject < 1e-12 && far.1.reject > 1.0 - 1e-12 && far.0.exposure > 0.0, "{far:?}");
+        let shares = Sprt::bernoulli(0.01, 0.05, 0.05, 0.1).unwrap();
+        assert_eq!((shares.characteristic(1.0), shares.characteristic(0.0)), (None, None));
+        assert_eq!((test.characteristic(f64::NAN), test.characteristic(f64::INFINITY)), (None, None));
     }
 
     #[test]

@@ -68,6 +68,12 @@ impl Comparison {
     }
 }
 
+/// The normal statistic that has the one-sided p-value `p`; between -8 and 37, where p ends.
+#[must_use]
+pub fn normal_equivalent(p: f64) -> f64 {
+    -normal_quantile(p.clamp(1e-300, 1.0 - 1e-15))
+}
+
 /// Welch's test of two means with unequal variances, by Welch and Satterthwaite's degrees of freedom. `None` below two
 /// values in a sample, and where neither varies.
 #[must_use]
@@ -147,4 +153,23 @@ mod tests {
         assert_eq!(two_proportions((0.0, 0.0), (1.0, 20.0)), None);
         assert_eq!(two_proportions((f64::NAN, 5.0), (1.0, 20.0)), None);
     }
+<<<<<<< HEAD
+=======
+
+    #[test]
+    fn every_p_value_has_a_finite_statistic() {
+        assert!((normal_equivalent(0.05) - 1.6449).abs() < 1e-4);
+        assert!(normal_equivalent(0.0) > 37.0 && normal_equivalent(0.0).is_finite());
+        assert!(normal_equivalent(1.0) < -7.9 && normal_equivalent(1.0).is_finite());
+    }
+
+    #[test]
+    fn sizes_without_meaning_are_refused() {
+        assert_eq!(requests_needed(0.01, 0.01, 0.05, 0.9, 1.0), None);
+        assert_eq!(requests_needed(0.01, 1.5, 0.05, 0.9, 1.0), None);
+        assert_eq!(requests_needed(0.01, 0.02, 0.0, 0.9, 1.0), None);
+        assert_eq!(requests_needed(0.01, 0.02, 0.05, 0.9, 0.0), None);
+        assert!(requests_needed(0.0, 0.1, 0.05, 0.9, f64::INFINITY).unwrap() > 1.0);
+    }
+>>>>>>> part-seq
 }

@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use super::Side;
 use crate::detect::State;
-use crate::rng::normal_quantile;
 use crate::stats::group_sequential::Spending;
-use crate::stats::two_sample::Comparison;
+use crate::stats::two_sample::{Comparison, normal_equivalent};
 
 /// The most looks that can be planned.
 pub const MOST: u32 = 1000;
@@ -95,12 +94,12 @@ impl Looks {
     }
 }
 
-/// The normal statistic with the p-value of the comparison, towards the worse; beyond 37 all are one.
+/// The normal statistic with the p-value of the comparison, towards the worse.
 fn towards_worse(side: Side, found: &Comparison) -> f64 {
     let p = match side {
         Side::Up => found.p_greater,
         Side::Down => found.p_less,
         Side::Both => found.p_greater.min(found.p_less),
     };
-    -normal_quantile(p.max(1e-300))
+    normal_equivalent(p)
 }

@@ -88,6 +88,32 @@ fn exact_errors_and_sample_sizes_of_the_sprt() {
 }
 
 #[test]
+fn walds_approximations_of_the_sprt() {
+    let mut table =
+        Table::new("Bernoulli SPRT, Wald's approximations of P(reject) and of the mean number of requests");
+    let [small, rare, double] = DESIGNS;
+    let between = |design: [f64; 4]| (design[0] * design[1]).sqrt();
+    for ([p0, p1, alpha, beta], p, reject, mean) in [
+        (small, 0.01, 0.0500, 80.6),
+        (small, between(small), 0.3543, 99.2),
+        (small, 0.05, 0.9000, 57.5),
+        (small, 0.10, 0.9965, 23.2),
+        (small, 0.50, 1.0, 3.7),
+        (rare, 0.001, 0.0100, 431.9),
+        (rare, between(rare), 0.2472, 644.8),
+        (rare, 0.01, 0.9500, 296.9),
+        (double, 0.01, 0.05, 849.5),
+        (double, 0.02, 0.95, 677.1),
+    ] {
+        let test = backout::stats::sprt::Sprt::bernoulli(p0, p1, alpha, beta).unwrap();
+        let found = test.characteristic(p).unwrap();
+        table.exact(&format!("{p0} to {p1} at {p:.5}: P(reject)"), reject, found.reject, 0.51e-4);
+        table.exact(&format!("{p0} to {p1} at {p:.5}: requests"), mean, found.exposure, 0.051);
+    }
+    table.hold();
+}
+
+#[test]
 fn without_errors_the_sprt_accepts_after_so_many_requests() {
     let mut table = Table::new("Bernoulli SPRT, requests until acceptance without any error");
     for (design_of, published) in DESIGNS.into_iter().zip([55.0, 330.0, 291.0]) {
