@@ -105,6 +105,12 @@ pub trait Detect: Send + Sync {
     fn check(&self) -> Result<(), BadField>;
     /// A detector before its first sample; parameters that [`Detect::check`] refuses give one that is always quiet.
     fn start(&self) -> Box<dyn Detector>;
+    /// Mean number of samples until the alarm where values are independent, normal and `shift` standard deviations above
+    /// what is normal from the first one on (see [`crate::stats::run_length`]): the time between false alarms at 0, the delay at
+    /// others. `None` for detectors that are not charts of a mean, and for charts it is not computed for.
+    fn run_length(&self, _shift: f64) -> Option<f64> {
+        None
+    }
     /// What its guarantees rest on, in one sentence.
     fn assumes(&self) -> &'static str;
     /// Memory and time of a step, in one sentence.
