@@ -79,7 +79,7 @@ impl Detect for BernoulliCusum {
         within("acceptable", self.acceptable, 1e-12, 0.999, example)?;
         within("unacceptable", self.unacceptable, 1e-12, 0.999, example)?;
         let gain = self.successes_per_failure();
-        if !(self.acceptable < self.unacceptable && gain >= 2.0 && gain < 1e12) {
+        if self.acceptable >= self.unacceptable || !(2.0..1e12).contains(&gain) {
             let fact = format!(
                 "{} against {}: one failure would not weigh up one success",
                 self.acceptable, self.unacceptable

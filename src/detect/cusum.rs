@@ -106,6 +106,10 @@ impl Detect for Cusum {
         }
     }
 
+    fn run_length(&self, shift: f64) -> Option<f64> {
+        self.mean_run_length(shift)
+    }
+
     fn assumes(&self) -> &'static str {
         "independent, roughly normal values around a known mean"
     }

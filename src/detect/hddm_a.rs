@@ -101,7 +101,7 @@ impl Averages {
     fn worse(&self, cut: Average, sign: f64, chance: f64) -> Option<(f64, f64)> {
         let share = (self.all.count - cut.count) / cut.count / self.all.count;
         let allowed = (share / 2.0 * libm::log(2.0 / chance)).sqrt();
-        (cut.count < self.all.count).then(|| (sign * (self.all.mean - cut.mean), allowed))
+        (cut.count < self.all.count).then_some((sign * (self.all.mean - cut.mean), allowed))
     }
 
     fn sides(&self, chance: f64) -> Option<(f64, f64)> {

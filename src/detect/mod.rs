@@ -124,6 +124,10 @@ pub trait Detect: Send + Sync {
     fn start(&self) -> Box<dyn Detector>;
     /// The same with this probability of ever raising a false alarm, for kinds that have one among their parameters.
     fn at_level(&self, _alpha: Ratio) -> Option<DetectorSpec> {
+    /// Mean number of samples until the alarm where values are independent, normal and `shift` standard deviations above
+    /// what is normal from the first one on (see [`crate::stats::run_length`]): the time between false alarms at 0, the delay at
+    /// others. `None` for detectors that are not charts of a mean, and for charts it is not computed for.
+    fn run_length(&self, _shift: f64) -> Option<f64> {
         None
     }
     /// What its guarantees rest on, in one sentence.

@@ -141,13 +141,10 @@ impl Index {
 
     fn look(&self) -> Option<Found> {
         let classes = self.window.back()?.0.len();
-        let total = |class: usize, of: fn(&(Vec<f64>, Vec<f64>)) -> &Vec<f64>| -> f64 {
-            self.window.iter().map(|sample| of(sample)[class]).sum()
+        let together = |class: usize| {
+            self.window.iter().fold((0.0, 0.0), |(p, q), sample| (p + sample.0[class], q + sample.1[class]))
         };
-        let counts: Vec<(f64, f64)> = (0..classes)
-            .map(|class| (total(class, |sample| &sample.0), total(class, |sample| &sample.1)))
-            .filter(|(p, q)| p + q > 0.0)
-            .collect();
+        let counts: Vec<(f64, f64)> = (0..classes).map(together).filter(|(p, q)| p + q > 0.0).collect();
         let (n, m) = counts.iter().fold((0.0, 0.0), |(n, m), (p, q)| (n + p, m + q));
         if counts.len() < 2 || n < self.spec.least || m < self.spec.least {
             return None;
@@ -218,7 +215,7 @@ impl Detector for Index {
 }
 
 fn is_count(n: f64) -> bool {
-    n >= 0.0 && n < 1e300
+    (0.0..1e300).contains(&n)
 }
 
 #[cfg(test)]

@@ -83,6 +83,10 @@ impl Detect for ShiryaevRoberts {
         OnScores::start(Standard::new(self.baseline, self.whiten), fresh)
     }
 
+    fn run_length(&self, shift: f64) -> Option<f64> {
+        self.mean_run_length(shift)
+    }
+
     fn assumes(&self) -> &'static str {
         "independent normal values around a known mean with a known deviation"
     }

@@ -58,7 +58,7 @@ pub fn within(field: &'static str, value: f64, least: f64, most: f64, example: &
     if (least..=most).contains(&value) {
         return Ok(());
     }
-    let fact = if most.is_finite() {
+    let fact = if most < f64::MAX {
         format!("{value} is not between {least} and {most}")
     } else {
         format!("{value} is below {least} or no number")
