@@ -95,6 +95,7 @@ mod tests {
             );
         }
         let text = lines(&[void()], 80).join("\n");
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(text.contains("1m15s after the deploy (tick 4); replication 3 of fault/errors"), "{text}");
         assert!(text.contains("backout run fault/errors mine.yaml --seed 7 --replication 3"));
     }
