@@ -124,6 +124,8 @@ pub trait Detect: Send + Sync {
     fn start(&self) -> Box<dyn Detector>;
     /// The same with this probability of ever raising a false alarm, for kinds that have one among their parameters.
     fn at_level(&self, _alpha: Ratio) -> Option<DetectorSpec> {
+        None
+    }
     /// Mean number of samples until the alarm where values are independent, normal and `shift` standard deviations above
     /// what is normal from the first one on (see [`crate::stats::run_length`]): the time between false alarms at 0, the delay at
     /// others. `None` for detectors that are not charts of a mean, and for charts it is not computed for.
@@ -179,7 +181,15 @@ mod tests {
     /// A level that is asked for is the level: what has one says so, and measures evidence against the same limit.
     #[test]
     fn levels_are_taken_over() {
-        let with_level = ["sprt", "poisson_sprt", "mixture_sprt", "confidence_sequence", "count_test", "two_proportions", "welch"];
+        let with_level = [
+            "sprt",
+            "poisson_sprt",
+            "mixture_sprt",
+            "confidence_sequence",
+            "count_test",
+            "two_proportions",
+            "welch",
+        ];
         let level = Ratio::new(0.003).unwrap();
         for card in DetectorSpec::CARDS {
             let spec: DetectorSpec = parse_typed(card.name, card.example).unwrap();

@@ -10,8 +10,8 @@ use crate::diagnostic::{Diagnostic, Source};
 use crate::document::{self, Node, Reader};
 use crate::policy::loaded::{CheckDef, Limits, Loaded};
 use crate::policy::native::{
-    AfterDecision, Bind, ConditionSpec, Native, NativeFile, OnTrouble, Phase, Rearm, Rule, Then,
-    TriggerDef, TriggerSpec, paces,
+    AfterDecision, Bind, ConditionSpec, Native, NativeFile, OnTrouble, Phase, Rearm, Rule, Then, TriggerDef,
+    TriggerSpec, paces,
 };
 use crate::telemetry::naming::{Engine, LabelRole, MetricBinding, Naming};
 use crate::time::SimDuration;

@@ -1,4 +1,5 @@
-//! Two samples compared once: Welch's test of means, the test of two proportions, and how many requests that takes.
+//! Two samples compared once: Welch's test of means and the test of two proportions; how many requests that takes is in
+//! [`super::sizing`].
 //!
 //! Trap: these are tests of a fixed size. Looked at after every scrape they raise false alarms in a quarter of healthy
 //! releases; see [`super::group_sequential`].
@@ -153,8 +154,6 @@ mod tests {
         assert_eq!(two_proportions((0.0, 0.0), (1.0, 20.0)), None);
         assert_eq!(two_proportions((f64::NAN, 5.0), (1.0, 20.0)), None);
     }
-<<<<<<< HEAD
-=======
 
     #[test]
     fn every_p_value_has_a_finite_statistic() {
@@ -162,14 +161,4 @@ mod tests {
         assert!(normal_equivalent(0.0) > 37.0 && normal_equivalent(0.0).is_finite());
         assert!(normal_equivalent(1.0) < -7.9 && normal_equivalent(1.0).is_finite());
     }
-
-    #[test]
-    fn sizes_without_meaning_are_refused() {
-        assert_eq!(requests_needed(0.01, 0.01, 0.05, 0.9, 1.0), None);
-        assert_eq!(requests_needed(0.01, 1.5, 0.05, 0.9, 1.0), None);
-        assert_eq!(requests_needed(0.01, 0.02, 0.0, 0.9, 1.0), None);
-        assert_eq!(requests_needed(0.01, 0.02, 0.05, 0.9, 0.0), None);
-        assert!(requests_needed(0.0, 0.1, 0.05, 0.9, f64::INFINITY).unwrap() > 1.0);
-    }
->>>>>>> part-seq
 }
