@@ -36,13 +36,14 @@ impl Shipped {
     }
 
     fn names(self) -> Vec<&'static str> {
-        let files: &[&[File]] = match self {
-            Shipped::Scenarios => &[embedded::SCENARIOS],
-            Shipped::Policies => &[embedded::POLICIES, embedded::MODEL_POLICIES],
-            Shipped::Any => &[embedded::SCENARIOS, embedded::POLICIES, embedded::MODEL_POLICIES],
-            Shipped::None => &[],
-        };
-        files.iter().copied().flatten().map(File::name).collect()
+        let scenarios = embedded::SCENARIOS.iter().map(File::name);
+        let policies = embedded::all_policies().map(File::name);
+        match self {
+            Shipped::Scenarios => scenarios.collect(),
+            Shipped::Policies => policies.collect(),
+            Shipped::Any => scenarios.chain(policies).collect(),
+            Shipped::None => Vec::new(),
+        }
     }
 }
 

@@ -1,13 +1,14 @@
 //! The sequential count test of Lindon and Malek (2022): has the candidate more bad events than its share of the traffic?
 //!
-//! Two integers, valid at all looks and for any shape of the traffic; see [`crate::stats::count_test`]. Evidence is that
-//! of a Beta prior around the expected share, of which on one side only the part beyond it counts, so that a candidate
-//! that is better than tolerated raises no alarm either.
+//! Two integers, valid at all looks and for any shape of the traffic; see [`crate::stats::count_test`]. Where the share of
+//! the traffic is given, evidence is that of a Beta prior around it, of which on one side only the part beyond it counts, so
+//! that a candidate that is better than tolerated raises no alarm either.
 //!
-//! Where the share is not given it is taken from the totals of each evaluation, exactly. After a step of the rollout (a
-//! share that differs from the one before by more than half and by more than chance) the prior starts anew around the
-//! new share and evidence is multiplied on, half of it staked: such a product of e-processes, one stage after the other, is
-//! one.
+//! Where the share is not given it is taken from the totals of each evaluation, exactly, and the prior is one of the *ratio*
+//! of both rates (half-Cauchy in its logarithm): a ratio means the same at every share, a share of the events does not, and
+//! a prior of shares around the one of the first evaluation finds evidence in the traffic's own wandering. After a step of
+//! the rollout (a share that differs from the one before by more than half and by more than chance) the prior starts anew
+//! and evidence is multiplied on, half of it staked: such a product of e-processes, one stage after the other, is one.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -93,7 +94,7 @@ impl Detect for CountTest {
     }
 
     fn cost(&self) -> &'static str {
-        "some sums; O(1) a step, three logarithms of the gamma function and an incomplete beta function"
+        "sixteen sums; O(1) a step; with a given share three logarithms of the gamma function and an incomplete beta function"
     }
 
     fn pitfall(&self) -> &'static str {
@@ -101,18 +102,29 @@ impl Detect for CountTest {
     }
 }
 
+/// How many ratios of the rates the prior holds, all equally likely.
+const RATIOS: usize = 16;
+
+/// Logarithm of a ratio beyond which no ratio differs from the next one.
+const FARTHEST: f64 = 7.0;
+
+/// What the mixture of a stage is over.
+#[derive(Clone, Debug)]
+enum Mixture {
+    /// Shares of the events, around a share of the traffic that is known.
+    Shares { test: stats::count_test::CountTest, candidate: f64, control: f64, null: f64 },
+    /// Ratios of the rates: each with the logarithm of its likelihood ratio.
+    Ratios(Vec<(f64, f64)>),
+}
+
 /// What came since the share of the traffic last made a step.
 #[derive(Clone, Debug)]
 struct Stage {
-    test: stats::count_test::CountTest,
-    candidate: f64,
-    control: f64,
+    mixture: Mixture,
     /// All requests of both.
     total: f64,
     /// The candidate's requests.
     of_candidate: f64,
-    /// The logarithm of the probability of these events if only the traffic decided.
-    null: f64,
 }
 
 #[derive(Clone, Debug)]
@@ -149,27 +161,54 @@ impl Counting {
             self.stage = None;
         }
         if self.stage.is_none() {
-            let test = self.test(expected)?;
-            let none = Stage { test, candidate: 0.0, control: 0.0, total: 0.0, of_candidate: 0.0, null: 0.0 };
-            self.stage = Some(none);
+            let mixture = self.mixture(expected)?;
+            self.stage = Some(Stage { mixture, total: 0.0, of_candidate: 0.0 });
         }
         self.stage.as_mut()
     }
 
-    /// The test whose second arm is the one that is to have more events.
-    fn test(&self, expected: f64) -> Option<stats::count_test::CountTest> {
+    fn mixture(&self, expected: f64) -> Option<Mixture> {
+        if self.spec.share.is_none() {
+            return Some(Mixture::Ratios(self.ratios(expected)));
+        }
+        // The second arm is the one that is to have more events.
         let second = if self.spec.side == Side::Down { 1.0 - expected } else { expected };
-        stats::count_test::CountTest::new(second, self.spec.concentration)
+        let test = stats::count_test::CountTest::new(second, self.spec.concentration)?;
+        Some(Mixture::Shares { test, candidate: 0.0, control: 0.0, null: 0.0 })
+    }
+
+    /// Logarithms of ratios that are equally likely: half-Cauchy, as wide as the Beta prior of this concentration is about
+    /// the expected share.
+    fn ratios(&self, expected: f64) -> Vec<(f64, f64)> {
+        let scale = 1.0 / ((self.spec.concentration + 1.0) * expected * (1.0 - expected)).sqrt();
+        let half = (0..RATIOS).map(|place| {
+            let level = (place as f64 + 0.5) / RATIOS as f64;
+            (scale * libm::tan(std::f64::consts::FRAC_PI_2 * level)).min(FARTHEST)
+        });
+        let of_side = |ratio: f64| match self.spec.side {
+            Side::Up => vec![(ratio, 0.0)],
+            Side::Down => vec![(-ratio, 0.0)],
+            Side::Both => vec![(ratio, 0.0), (-ratio, 0.0)],
+        };
+        half.flat_map(of_side).collect()
     }
 
     fn stage_evidence(&self) -> f64 {
-        let Some(stage) = &self.stage else { return 0.0 };
-        let (first, second) = match self.spec.side {
-            Side::Down => (stage.candidate, stage.control),
-            Side::Up | Side::Both => (stage.control, stage.candidate),
-        };
-        let one_sided = if self.spec.side == Side::Both { 0.0 } else { stage.test.log_above(first, second) };
-        stage.test.log_marginal(first, second) + one_sided - stage.null
+        match self.stage.as_ref().map(|stage| &stage.mixture) {
+            None => 0.0,
+            Some(Mixture::Ratios(ratios)) => {
+                stats::mixture::log_mean(ratios.iter().map(|(_, evidence)| *evidence))
+            }
+            Some(Mixture::Shares { test, candidate, control, null }) => {
+                let (first, second) = match self.spec.side {
+                    Side::Down => (*candidate, *control),
+                    Side::Up | Side::Both => (*control, *candidate),
+                };
+                let one_sided =
+                    if self.spec.side == Side::Both { 0.0 } else { test.log_above(first, second) };
+                test.log_marginal(first, second) + one_sided - null
+            }
+        }
     }
 
     fn take(&mut self, candidate: Counts, control: Counts) {
@@ -180,15 +219,32 @@ impl Counting {
         let dispersion = self.spec.dispersion;
         let total = candidate.total + control.total;
         let Some(stage) = self.stage(expected, candidate.total, total) else { return };
-        let (worse, rest) = (candidate.bad / dispersion, control.bad / dispersion);
-        stage.candidate += worse;
-        stage.control += rest;
         stage.total += total;
         stage.of_candidate += candidate.total;
-        stage.null += worse * libm::log(expected) + rest * libm::log1p(-expected);
+        stage.mixture.take(candidate.bad / dispersion, control.bad / dispersion, expected);
         let evidence = self.settled + self.stage_evidence();
         if evidence > self.most {
             self.most = evidence;
+        }
+    }
+}
+
+impl Mixture {
+    /// Takes in bad events of both, of which the candidate was to have the expected share.
+    fn take(&mut self, worse: f64, rest: f64, expected: f64) {
+        match self {
+            Mixture::Shares { candidate, control, null, .. } => {
+                *candidate += worse;
+                *control += rest;
+                *null += worse * libm::log(expected) + rest * libm::log1p(-expected);
+            }
+            // Given that an event happened, it is the candidate's with the probability e r / (e r + 1 - e).
+            Mixture::Ratios(ratios) => {
+                for (ratio, evidence) in ratios {
+                    *evidence +=
+                        worse * *ratio - (worse + rest) * libm::log1p(expected * libm::expm1(*ratio));
+                }
+            }
         }
     }
 }

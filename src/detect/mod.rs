@@ -63,7 +63,8 @@ pub enum State {
 
 /// A detector at work.
 pub trait Detector: Send + Sync + Debug {
-    /// Takes in what is normal, before the first step; detectors that need no past ignore it.
+    /// Takes in what is normal, before the first step; detectors that need no past ignore it. For drift detectors it is what
+    /// came before: without it they can find only changes after the deploy.
     fn learn(&mut self, _sample: &Sample<'_>) {}
     /// Takes in what came since the evaluation before. A sample of another kind than [`Detect::reads`] says, or with a
     /// number that is not finite, changes nothing; where samples are the clock ([`seasonal`]), a value that is no number
@@ -218,6 +219,28 @@ mod tests {
         for card in DetectorSpec::CARDS {
             let spec: DetectorSpec = parse_typed(card.name, card.example).unwrap();
             assert_eq!(spec.as_dyn().check(), Ok(()), "{}", card.name);
+        }
+    }
+
+    /// The candidate is bad from its first request on; nothing changes but from what came before.
+    #[test]
+    fn drift_detectors_find_what_is_worse_than_the_past() {
+        use crate::detect::support::sample::Counts;
+        for text in ["adwin: {}", "page_hinkley: {}", "ddm: {}", "hddm_a: {}", "hddm_w: {}", "eddm: {}"] {
+            let spec: DetectorSpec = parse_typed("drift", text).unwrap();
+            let good = Sample::Counts(Counts { bad: 2.0, total: 200.0 });
+            let bad = Sample::Counts(Counts { bad: 60.0, total: 200.0 });
+            let mut alone = spec.as_dyn().start();
+            let mut taught = spec.as_dyn().start();
+            (0..40).for_each(|_| taught.learn(&good));
+            let alarms =
+                |detector: &mut Box<dyn Detector>| (0..30).any(|_| detector.step(&bad) == State::Alarm);
+            assert!(alarms(&mut taught), "{text}");
+            taught.reset();
+            assert!(alarms(&mut taught), "{text}: what was learned stays");
+            if text != "eddm: {}" && text != "ddm: {}" {
+                assert!(!alarms(&mut alone), "{text}: a constant share is no change");
+            }
         }
     }
 

@@ -145,6 +145,46 @@ pub const POLICIES: &[File] = files![
 pub const MODEL_POLICIES: &[File] =
     files!["policies/accuracy-with-enough-labels.yaml", "policies/model-error-p99-accuracy.yaml"];
 
+/// A policy for every detector, to compare them: they look at the same errors and answer times, and are played where they
+/// are named.
+pub const DETECTOR_POLICIES: &[File] = files![
+    "policies/detectors/adwin.yaml",
+    "policies/detectors/bernoulli-cusum.yaml",
+    "policies/detectors/bocpd.yaml",
+    "policies/detectors/burn-rate-counts.yaml",
+    "policies/detectors/confidence-sequence.yaml",
+    "policies/detectors/count-test.yaml",
+    "policies/detectors/cusum-whitened.yaml",
+    "policies/detectors/cusum.yaml",
+    "policies/detectors/ddm.yaml",
+    "policies/detectors/dead-mans-switch.yaml",
+    "policies/detectors/eddm.yaml",
+    "policies/detectors/ewma.yaml",
+    "policies/detectors/guard-or-difference.yaml",
+    "policies/detectors/hddm-a.yaml",
+    "policies/detectors/hddm-w.yaml",
+    "policies/detectors/kolmogorov-smirnov.yaml",
+    "policies/detectors/kswin.yaml",
+    "policies/detectors/mann-whitney.yaml",
+    "policies/detectors/mixture-sprt.yaml",
+    "policies/detectors/page-hinkley-values.yaml",
+    "policies/detectors/page-hinkley.yaml",
+    "policies/detectors/poisson-cusum.yaml",
+    "policies/detectors/poisson-sprt.yaml",
+    "policies/detectors/psi.yaml",
+    "policies/detectors/shewhart.yaml",
+    "policies/detectors/shiryaev-roberts.yaml",
+    "policies/detectors/sprt.yaml",
+    "policies/detectors/two-proportions-peeking.yaml",
+    "policies/detectors/two-proportions.yaml",
+    "policies/detectors/welch.yaml",
+];
+
+/// Every shipped policy.
+pub fn all_policies() -> impl Iterator<Item = &'static File> {
+    [POLICIES, MODEL_POLICIES, DETECTOR_POLICIES].into_iter().flatten()
+}
+
 /// The scenario of this name (`fault/crash-loop`), or of this stem if only one has it (`crash-loop`).
 pub fn scenario(name: &str) -> Option<&'static File> {
     find(&[SCENARIOS], name)
@@ -152,7 +192,7 @@ pub fn scenario(name: &str) -> Option<&'static File> {
 
 /// The policy of this name (`policies/five-xx`), or of this stem if only one has it (`five-xx`).
 pub fn policy(name: &str) -> Option<&'static File> {
-    find(&[POLICIES, MODEL_POLICIES], name)
+    find(&[POLICIES, MODEL_POLICIES, DETECTOR_POLICIES], name)
 }
 
 fn find(lists: &[&'static [File]], name: &str) -> Option<&'static File> {

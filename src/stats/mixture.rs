@@ -214,6 +214,16 @@ impl Mixture for BetaBinomial {
     }
 }
 
+/// The logarithm of the mean of what has these logarithms: the evidence of a mixture of equal parts. Minus infinity of none.
+pub fn log_mean(logs: impl Iterator<Item = f64> + Clone) -> f64 {
+    let greatest = logs.clone().fold(f64::NEG_INFINITY, f64::max);
+    if !greatest.is_finite() {
+        return greatest;
+    }
+    let (sum, count) = logs.fold((0.0, 0.0), |(sum, n), log| (sum + libm::exp(log - greatest), n + 1.0));
+    greatest + libm::log(sum / count)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

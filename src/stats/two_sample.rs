@@ -5,7 +5,7 @@
 //! releases; see [`super::group_sequential`].
 
 use super::estimate::student_t_tail;
-use crate::rng::normal_cdf;
+use crate::rng::{normal_cdf, normal_quantile};
 
 /// The mean and spread of values, kept up to date one by one (Welford 1962).
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

@@ -20,7 +20,7 @@ use crate::rollback::check::CheckSpec;
 use crate::rollback::defect::DefectSpec;
 use crate::rollback::target::TargetSpec;
 use crate::scenario;
-use crate::scenario::embedded::{File, MODEL_POLICIES, POLICIES, SCENARIOS};
+use crate::scenario::embedded::{self, File, SCENARIOS};
 use crate::scenario::noise::{PRESETS, Preset};
 use crate::strategy::StrategySpec;
 use crate::telemetry::dialect::Dialect;
@@ -100,7 +100,7 @@ fn noise_item(preset: &Preset) -> Item {
 
 /// Shipped policies by their summary or the comment they open with, then the reference policies.
 fn policies() -> Vec<Item> {
-    let shipped = POLICIES.iter().chain(MODEL_POLICIES).map(|file| {
+    let shipped = embedded::all_policies().map(|file| {
         let key = parse_documents(file.path, file.text).ok();
         let summary = key.and_then(|all| all.first()?.get("summary")?.as_str().map(str::to_owned));
         item(file.name(), &summary.unwrap_or_else(|| opening(file.text)))

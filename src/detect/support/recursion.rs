@@ -84,6 +84,13 @@ impl<R: Recursion> OnEvents<R> {
 }
 
 impl<R: Recursion> Detector for OnEvents<R> {
+    /// A drift detector knows what is normal from what came before: the past is nothing but earlier events, and whatever it
+    /// makes of them is no alarm.
+    fn learn(&mut self, sample: &Sample<'_>) {
+        self.step(sample);
+        self.fresh = self.now.clone();
+    }
+
     fn step(&mut self, sample: &Sample<'_>) -> State {
         match (self.input, *sample) {
             (Input::Value, Sample::Value(value)) if value.is_finite() => self.now.take(value),

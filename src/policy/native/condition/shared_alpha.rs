@@ -6,6 +6,7 @@
 
 use super::{Answer, Detecting};
 use crate::policy::Observation;
+use crate::stats::mixture::log_mean;
 
 /// Detectors that share one probability of a false alarm.
 #[derive(Clone, Debug)]
@@ -42,12 +43,6 @@ impl SharedAlpha {
 
     /// The logarithm of the mean; what has seen nothing yet has the evidence 1.
     fn log_mean_evidence(&self) -> f64 {
-        let logs: Vec<f64> = self.detectors.iter().map(|d| d.evidence().unwrap_or(0.0)).collect();
-        let greatest = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        if !greatest.is_finite() {
-            return greatest;
-        }
-        let sum: f64 = logs.iter().map(|log| libm::exp(log - greatest)).sum();
-        greatest + libm::log(sum / logs.len() as f64)
+        log_mean(self.detectors.iter().map(|detecting| detecting.evidence().unwrap_or(0.0)))
     }
 }
