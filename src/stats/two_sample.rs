@@ -85,10 +85,12 @@ pub fn welch(first: &Moments, second: &Moments) -> Option<Comparison> {
     if !(square > 0.0 && square.is_finite()) {
         return None;
     }
-    let freedom = square * square / (a * a / (first.count - 1.0) + b * b / (second.count - 1.0));
+    // By shares of the whole variance: its square may be beyond what a number holds.
+    let (ours, theirs) = (a / square, b / square);
+    let freedom = 1.0 / (ours * ours / (first.count - 1.0) + theirs * theirs / (second.count - 1.0));
     let difference = first.mean - second.mean;
     let statistic = difference / square.sqrt();
-    Some(Comparison {
+    (!statistic.is_nan()).then(|| Comparison {
         difference,
         statistic,
         freedom,
@@ -142,6 +144,14 @@ mod tests {
         assert!((found.p_greater + found.p_less - 1.0).abs() < 1e-12);
         assert_eq!(welch(&moments(&[1.0]), &second), None);
         assert_eq!(welch(&moments(&[1.0; 4]), &moments(&[2.0; 4])), None);
+    }
+
+    #[test]
+    fn very_large_values_have_a_test_or_none() {
+        let (large, small) = (moments(&[1e150, 3e150]), moments(&[1.0, 2.0]));
+        let found = welch(&large, &small).unwrap();
+        assert!((found.freedom - 1.0).abs() < 1e-12 && (found.statistic - 2.0).abs() < 1e-12, "{found:?}");
+        assert_eq!(welch(&moments(&[1e308, -1e308, 1e308]), &small), None);
     }
 
     #[test]

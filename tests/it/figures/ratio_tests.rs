@@ -5,6 +5,7 @@ use backout::detect::sprt::Sprt;
 use backout::detect::support::ratio_test::AtTruncation;
 use backout::detect::{Counts, Detect, Sample, State};
 use backout::quantity::Ratio;
+use backout::rng::Key;
 
 use super::table::Table;
 
@@ -83,6 +84,40 @@ fn exact_errors_and_sample_sizes_of_the_sprt() {
         let (found, length) = exact(&design(design_of, None), &[1.0 - p, p]);
         table.exact(&format!("{design_of:?} at {p:.5}: P(reject)"), reject, found, 0.51e-4);
         table.exact(&format!("{design_of:?} at {p:.5}: requests"), mean, length, 0.051);
+    }
+    table.hold();
+}
+
+#[test]
+fn simulated_errors_and_sample_sizes_of_the_sprt() {
+    let mut table = Table::new("Bernoulli SPRT 0.01 against 0.05, simulated request by request");
+    let spec = design(DESIGNS[0], None);
+    let runs = 10_000u32;
+    for (p, reject, mean) in [(0.01, 0.0290, 85.1), (0.05, 0.8994, 71.0), (0.10, 0.9966, 28.9)] {
+        let mut stream = Key::root(31, "sprt").id((1000.0 * p) as u64).stream();
+        let mut detector = spec.start();
+        let (mut alarms, mut sum, mut squares) = (0u32, 0.0, 0.0);
+        for _ in 0..runs {
+            detector.reset();
+            let mut length = 0.0;
+            let state = loop {
+                length += 1.0;
+                let bad = f64::from(u8::from(stream.uniform() < p));
+                match detector.step(&Sample::Counts(Counts { bad, total: 1.0 })) {
+                    State::Quiet => {}
+                    state => break state,
+                }
+            };
+            alarms += u32::from(state == State::Alarm);
+            sum += length;
+            squares += length * length;
+        }
+        let n = f64::from(runs);
+        let (share, length) = (f64::from(alarms) / n, sum / n);
+        let error = (share * (1.0 - share) / n).sqrt();
+        table.simulated(&format!("{p}: P(reject)"), reject, (share, error), 0.5e-4);
+        let error = ((squares / n - length * length) / n).sqrt();
+        table.simulated(&format!("{p}: requests"), mean, (length, error), 0.05);
     }
     table.hold();
 }
