@@ -22,18 +22,20 @@ mod native_tree;
 mod placeholder;
 mod prometheus;
 mod query_book;
+mod slo;
 mod unread;
 
 pub use assume::Answer;
 pub use flagger::hook_setting::{HookOpens, HookSetting, SETTINGS as HOOK_SETTINGS};
 pub use native::schema as native_schema;
-pub use prometheus::{ALERT_SETTINGS, AlertSetting};
+pub use prometheus::{ALERT_SETTINGS, AlertSetting, RECEIVERS_OF};
 
 use std::collections::BTreeMap;
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::document::Reader;
 use crate::policy::loaded::Loaded;
+use crate::rules::GroupDef;
 use crate::telemetry::naming::{LabelRole, MetricBinding};
 use crate::time::SimDuration;
 use bundle::Bundle;
@@ -60,6 +62,11 @@ pub const FORMATS: &[Format] = &[
         name: "prometheus",
         summary: "Prometheus alerts and recording rules, plain or as PrometheusRule; alerts page unless said otherwise",
         recognised_by: "groups:, or apiVersion: monitoring.coreos.com/v1, kind: PrometheusRule",
+    },
+    Format {
+        name: "slo",
+        summary: "service level objectives of Sloth and OpenSLO, played as the burn-rate rules that are generated from them",
+        recognised_by: "version: prometheus/v1 and slos:, or apiVersion: openslo/v1 or openslo/v1alpha",
     },
     Format {
         name: "flagger",
@@ -146,6 +153,7 @@ pub fn load(sources: &[SourceText<'_>], options: &ImportOptions) -> Result<Vec<L
         Ok(policies) => loaded.extend(policies),
         Err(found) => problems.extend(found),
     }
+    loaded.extend(slo::load(&bundle.objectives, options, &mut problems));
     for object in &bundle.canaries {
         match flagger::load(object, &bundle, options) {
             Ok(policy) => loaded.push(policy),
@@ -173,6 +181,19 @@ pub fn load(sources: &[SourceText<'_>], options: &ImportOptions) -> Result<Vec<L
         policy.naming.label_roles.extend(options.label_roles.iter().cloned());
     }
     Ok(loaded)
+}
+
+/// The Prometheus rules that follow from files of service level objectives, as their generators make them; files of other
+/// formats have none.
+///
+/// # Errors
+/// As [`load`].
+pub fn rules_of_objectives(sources: &[SourceText<'_>]) -> Result<Vec<GroupDef>, Vec<Diagnostic>> {
+    let mut problems = Diagnostics::new();
+    let files = bundle::parse(sources, &mut problems);
+    let bundle = Bundle::sort(&files, &ImportOptions::default(), &mut problems);
+    let groups = slo::rules(&bundle.objectives, &mut problems);
+    if problems.has_errors() { Err(problems.into_iter().collect()) } else { Ok(groups) }
 }
 
 fn nothing_found(sources: &[SourceText<'_>], bundle: &Bundle<'_>) -> Diagnostic {

@@ -50,6 +50,7 @@ mod sampler_agreement;
 mod scenarios;
 mod shared;
 mod shipped;
+mod slo_files;
 mod slo_tables;
 mod source;
 mod stickiness;
