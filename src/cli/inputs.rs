@@ -187,6 +187,7 @@ pub(super) fn policy_sets(words: &[String], args: &PolicyArgs) -> Result<Vec<Pol
         return Err(Failure::Input(wrong));
     }
     check_webhooks(&options, loaded.iter().flat_map(|set| &set.policies))?;
+    check_alerts(&options, loaded.iter().flat_map(|set| &set.policies))?;
     name_apart(loaded.iter_mut().flat_map(|set| &mut set.policies));
     Ok(loaded)
 }
@@ -209,6 +210,30 @@ fn check_webhooks<'a>(
                 format!("webhooks: {}", known.join(", "))
             };
             Err(Failure::usage(format!("no webhook is called `{name}`"), help))
+        }
+    }
+}
+
+/// A setting for an alert that no file has would have no effect. Labels are not looked up: templates fill them in later.
+fn check_alerts<'a>(
+    options: &ImportOptions,
+    loaded: impl Iterator<Item = &'a Loaded>,
+) -> Result<(), Failure> {
+    let known: BTreeSet<String> = loaded
+        .flat_map(|policy| &policy.stand_ins)
+        .filter_map(|stand_in| stand_in.what.strip_prefix(import::RECEIVERS_OF).map(str::to_owned))
+        .collect();
+    let named = options.alerts.iter().map(|setting| setting.which.as_str());
+    match named.filter(|which| *which != "*" && !which.contains(':')).find(|which| !known.contains(*which)) {
+        None => Ok(()),
+        Some(name) => {
+            let names: Vec<&str> = known.iter().map(String::as_str).collect();
+            let help = match did_you_mean(name, &names) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None if known.is_empty() => "the files have no alerts".to_owned(),
+                None => format!("alerts: {}", names.join(", ")),
+            };
+            Err(Failure::usage(format!("no alert is called `{name}`"), help))
         }
     }
 }

@@ -22,6 +22,16 @@ pub(super) struct Object<'a> {
     pub(super) names_namespace: bool,
 }
 
+/// A document about service level objectives.
+pub(super) struct SloObject<'a> {
+    /// A cursor at the document.
+    pub(super) reader: Reader<'a>,
+    /// The file it is in.
+    pub(super) source: SourceText<'a>,
+    /// Whether it is a file of Sloth, and not of OpenSLO.
+    pub(super) is_sloth: bool,
+}
+
 /// What was found.
 #[derive(Default)]
 pub(super) struct Bundle<'a> {
@@ -30,6 +40,7 @@ pub(super) struct Bundle<'a> {
     pub(super) processes: Vec<SourceText<'a>>,
     /// Files with groups of Prometheus rules.
     pub(super) rules: Vec<SourceText<'a>>,
+<<<<<<< HEAD
     /// CloudFormation templates.
     pub(super) templates: Vec<Reader<'a>>,
     /// Kayenta's canary configurations.
@@ -38,6 +49,9 @@ pub(super) struct Bundle<'a> {
     pub(super) definitions: Vec<Object<'a>>,
     pub(super) value_templates: Vec<Object<'a>>,
     pub(super) keptn_analyses: Vec<Object<'a>>,
+=======
+    pub(super) objectives: Vec<SloObject<'a>>,
+>>>>>>> part-slo
     pub(super) canaries: Vec<Object<'a>>,
     pub(super) metric_templates: Vec<Object<'a>>,
     pub(super) alert_providers: Vec<Object<'a>>,
@@ -107,12 +121,17 @@ impl<'a> Bundle<'a> {
                 self.take_rules(source);
                 return Ok(());
             }
+<<<<<<< HEAD
             if kayenta::is_canary_config(&reader) {
                 self.canary_configs.push(reader);
                 return Ok(());
             }
             if cloudformation::is_template(&reader) {
                 self.templates.push(reader);
+=======
+            if reader.has("slos") {
+                self.objectives.push(SloObject { reader, source, is_sloth: true });
+>>>>>>> part-slo
                 return Ok(());
             }
             return Err(unknown_document(&reader));
@@ -134,6 +153,10 @@ impl<'a> Bundle<'a> {
             ("argoproj.io", "ClusterAnalysisTemplate") => &mut self.cluster_templates,
             ("argoproj.io", "AnalysisRun") => &mut self.analysis_runs,
             ("apps", "Deployment") => &mut self.deployments,
+            ("openslo", _) => {
+                self.objectives.push(SloObject { reader, source, is_sloth: false });
+                return Ok(());
+            }
             ("monitoring.coreos.com", "PrometheusRule") => {
                 self.take_rules(source);
                 return Ok(());
@@ -161,12 +184,17 @@ impl<'a> Bundle<'a> {
             &self.analysis_runs,
             &self.definitions,
         ];
+<<<<<<< HEAD
         self.native.is_empty()
             && self.processes.is_empty()
             && self.rules.is_empty()
             && self.canary_configs.is_empty()
             && self.templates.is_empty()
             && others.iter().all(|list| list.is_empty())
+=======
+        let texts = self.native.is_empty() && self.rules.is_empty() && self.objectives.is_empty();
+        texts && others.iter().all(|list| list.is_empty())
+>>>>>>> part-slo
     }
 }
 
@@ -200,6 +228,10 @@ fn passed_over(group: &str, version: &str, kind: &str, at: &Reader<'_>) -> Resul
         ("flagger.app" | "argoproj.io", _) => refuse(
             format!("`{kind}` of {version} is not read"),
             "give the Canary, Rollout or AnalysisTemplate it belongs to",
+        ),
+        ("pyrra.dev" | "sloth.slok.dev", _) => refuse(
+            format!("`{kind}` of {version} is not read"),
+            "give the rules that are generated from it, or Sloth's own file (`version: prometheus/v1`)",
         ),
         ("monitoring.coreos.com" | "metrics.keptn.sh" | "lifecycle.keptn.sh", _) => refuse(
             format!("`{kind}` of {version} is not read yet"),

@@ -29,6 +29,7 @@ mod process;
 mod prometheus;
 mod query_book;
 mod signals;
+mod slo;
 mod unread;
 
 pub use assume::Answer;
@@ -37,6 +38,7 @@ pub use kayenta::{CANARY_RUN_SETTINGS, CanaryRun};
 pub use native::schema as native_schema;
 pub use process::schema as process_schema;
 pub use prometheus::{ALERT_SETTINGS, AlertSetting};
+pub use prometheus::{ALERT_SETTINGS, AlertSetting, RECEIVERS_OF};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -45,6 +47,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::document::Reader;
 use crate::policy::loaded::Loaded;
 use crate::policy::process::Launcher;
+use crate::rules::GroupDef;
 use crate::telemetry::naming::{LabelRole, MetricBinding};
 use crate::time::SimDuration;
 use bundle::Bundle;
@@ -76,6 +79,11 @@ pub const FORMATS: &[Format] = &[
         name: "prometheus",
         summary: "Prometheus alerts and recording rules, plain or as PrometheusRule; alerts page unless said otherwise",
         recognised_by: "groups:, or apiVersion: monitoring.coreos.com/v1, kind: PrometheusRule",
+    },
+    Format {
+        name: "slo",
+        summary: "service level objectives of Sloth and OpenSLO, played as the burn-rate rules that are generated from them",
+        recognised_by: "version: prometheus/v1 and slos:, or apiVersion: openslo/v1 or openslo/v1alpha",
     },
     Format {
         name: "flagger",
@@ -204,6 +212,7 @@ pub fn load(sources: &[SourceText<'_>], options: &ImportOptions) -> Result<Vec<L
             Err(found) => problems.extend(found),
         }
     }
+    loaded.extend(slo::load(&bundle.objectives, options, &mut problems));
     for object in &bundle.canaries {
         match flagger::load(object, &bundle, options) {
             Ok(policy) => loaded.push(policy),
@@ -231,6 +240,19 @@ pub fn load(sources: &[SourceText<'_>], options: &ImportOptions) -> Result<Vec<L
         policy.naming.label_roles.extend(options.label_roles.iter().cloned());
     }
     Ok(loaded)
+}
+
+/// The Prometheus rules that follow from files of service level objectives, as their generators make them; files of other
+/// formats have none.
+///
+/// # Errors
+/// As [`load`].
+pub fn rules_of_objectives(sources: &[SourceText<'_>]) -> Result<Vec<GroupDef>, Vec<Diagnostic>> {
+    let mut problems = Diagnostics::new();
+    let files = bundle::parse(sources, &mut problems);
+    let bundle = Bundle::sort(&files, &ImportOptions::default(), &mut problems);
+    let groups = slo::rules(&bundle.objectives, &mut problems);
+    if problems.has_errors() { Err(problems.into_iter().collect()) } else { Ok(groups) }
 }
 
 fn nothing_found(sources: &[SourceText<'_>], bundle: &Bundle<'_>) -> Diagnostic {

@@ -28,8 +28,8 @@ pub const MAX_SESSION: f64 = 10_000.0;
 pub const MAX_FAN_OUT: f64 = 1000.0;
 /// Most users behind one source.
 pub const MAX_USERS: u64 = 1_000_000_000;
-/// Longest warm-up, horizon or watch.
-pub const MAX_SPAN: SimDuration = SimDuration::from_secs(7 * 86_400);
+/// Longest warm-up, horizon or watch: a month's budget and its history.
+pub const MAX_SPAN: SimDuration = SimDuration::from_secs(40 * 86_400);
 /// Longest mean service time.
 pub const MAX_SERVICE_TIME: SimDuration = SimDuration::from_mins(10);
 /// Most scrapes of one replication.

@@ -59,6 +59,7 @@ mod scenarios;
 mod shared;
 mod shipped;
 mod sizes;
+mod slo_files;
 mod slo_tables;
 mod source;
 mod stickiness;

@@ -115,6 +115,58 @@ fn windows_over_records_are_full_at_the_deploy() {
     }
 }
 
+const ALL_5XX: &str = "sum(rate(http_requests_total{role=\"candidate\",code=~\"5..\"}[1m]))";
+const ALL: &str = "sum(rate(http_requests_total{role=\"candidate\"}[1m]))";
+
+#[test]
+fn one_expression_may_read_records_and_scrapes() {
+    let whole = rules(&alert("High", &format!("{RATIO} > 0.1"), "        for: 1m\n"));
+    let record = format!("      - record: candidate:errors:rate1m\n        expr: {ALL_5XX}\n");
+    let mixed = format!("candidate:errors:rate1m / {ALL} > 0.1");
+    let mixed = rules(&(record.clone() + &alert("High", &mixed, "        for: 1m\n")));
+    // Over a window: the record's past and the scrapes' past are both there.
+    let inner = format!("(candidate:errors:rate1m / {ALL})[1m:15s]");
+    let window = rules(&(record + &alert("High", &format!("min_over_time({inner}) > 0.1"), "")));
+    let all = ["*=roll_back"];
+    let wanted = decided(&[("rules.yml", &whole)], &all);
+    assert_eq!(decided(&[("rules.yml", &mixed)], &all), wanted);
+    for (window, wanted) in decided(&[("rules.yml", &window)], &all).iter().zip(&wanted) {
+        assert!(window.abs_diff(*wanted) <= 15_000_000_000, "{window} {wanted}");
+    }
+}
+
+#[test]
+fn later_rules_see_what_fires_and_a_limit_fails_a_rule() {
+    let high = alert("High", &format!("{RATIO} > 0.1"), "");
+    let seen = "count(ALERTS{alertname=\"High\",alertstate=\"firing\"}) > 0";
+    let both = rules(&(high.clone() + &alert("Seen", seen, "")));
+    let of = |file: &str, setting: &str| decided(&[("rules.yml", file)], &[setting, "*=ignore"]);
+    assert_eq!(of(&both, "Seen=roll_back,after:0s"), of(&both, "High=roll_back,after:0s"));
+    // Four codes are more series than one.
+    let many = "count by (code) (http_requests_total{role=\"candidate\"}) > 0";
+    let fires = |text: &str| {
+        let settings = ["*=roll_back,after:0s"];
+        runs(&play(&policies(&[("rules.yml", text)], &settings), 1), false)[0].decision.is_some()
+    };
+    let free = rules(&alert("Many", many, ""));
+    assert!(fires(&free));
+    assert!(!fires(&free.replace("    interval: 15s\n", "    interval: 15s\n    limit: 1\n")));
+}
+
+#[test]
+fn an_offset_delays_what_queries_see() {
+    let text = rules(&alert("High", &format!("{RATIO} > 0.1"), ""));
+    let later = text.replace("    interval: 15s\n", "    interval: 15s\n    query_offset: 1m\n");
+    let record = format!("      - record: candidate:ratio\n        expr: {RATIO}\n");
+    let chained = rules(&(record + &alert("High", "candidate:ratio > 0.1", "")));
+    let chained = chained.replace("    interval: 15s\n", "    interval: 15s\n    query_offset: 1m\n");
+    let all = ["*=roll_back,after:0s"];
+    let plus: Vec<u64> =
+        decided(&[("rules.yml", &text)], &all).iter().map(|at| at + 60_000_000_000).collect();
+    assert_eq!(decided(&[("rules.yml", &later)], &all), plus);
+    assert_eq!(decided(&[("rules.yml", &chained)], &all), plus);
+}
+
 #[test]
 fn what_cannot_be_played_is_refused_with_its_place() {
     let record = "      - record: my:record\n        expr: sum(up)\n";

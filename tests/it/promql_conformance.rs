@@ -454,6 +454,48 @@ proptest! {
     }
 }
 
+/// What Prometheus' suite has no rows for, from the definitions.
+#[test]
+fn angles_and_shares_are_those_of_their_definitions() {
+    let store = small_store();
+    let value = |text: &str| {
+        let mut program = Program::new();
+        let query = program.add(text).expect(text);
+        match Evaluator::new().eval(&program, &store, query, 300_000).expect(text) {
+            Value::Vector(samples) => samples[0].value,
+            Value::Scalar(value) => value,
+            other => panic!("{other:?}"),
+        }
+    };
+    for (text, wanted) in [
+        ("sin(vector(pi() / 6))", 0.5),
+        ("cos(vector(pi() / 3))", 0.5),
+        ("tan(vector(pi() / 4))", 1.0),
+        ("asin(vector(0.5)) * 6", std::f64::consts::PI),
+        ("acos(vector(0.5)) * 3", std::f64::consts::PI),
+        ("atan(vector(1)) * 4", std::f64::consts::PI),
+        ("cosh(vector(1)) ^ 2 - sinh(vector(1)) ^ 2", 1.0),
+        ("tanh(asinh(vector(0.75)))", 0.6),
+        ("cosh(acosh(vector(3)))", 3.0),
+        ("tanh(atanh(vector(0.25)))", 0.25),
+        ("deg(vector(pi()))", 180.0),
+        ("rad(vector(180))", std::f64::consts::PI),
+        ("vector(1) atan2 vector(-1)", 0.75 * std::f64::consts::PI),
+        ("count(limitk(2, a_total))", 2.0),
+        ("count(limitk by (job) (1, a_total))", 2.0),
+        ("count(limit_ratio(0.4, a_total) or limit_ratio(-0.6, a_total))", 3.0),
+        ("count(limit_ratio(0.4, a_total) and limit_ratio(-0.6, a_total)) or vector(0)", 0.0),
+        ("start() == bool end()", 1.0),
+        ("count(b @ end() == b)", 2.0),
+    ] {
+        let found = value(text);
+        assert!(
+            runner::agree_within(1e-12, wanted, found) || (wanted - found).abs() < 1e-12,
+            "{text}: {found}"
+        );
+    }
+}
+
 #[test]
 fn what_is_not_supported_is_named_and_placed() {
     for (text, feature, offset) in [

@@ -29,6 +29,9 @@ const GROUP_WAIT: SimDuration = SimDuration::from_secs(30);
 /// What the rule engine writes itself.
 const OWN_SERIES: [&str; 2] = ["ALERTS", "ALERTS_FOR_STATE"];
 
+/// What the stand-in for the receivers of an alert is called, before the alert's name.
+pub const RECEIVERS_OF: &str = "receivers of alert ";
+
 /// The form of a setting, for messages.
 pub const ALERT_SETTINGS: &str = "NAME, LABEL:VALUE or `*`, then `=` and page, investigate, hold, roll_back, forward_fix, stop or ignore, then `,after:30s` if wanted";
 
@@ -98,7 +101,7 @@ pub(super) fn load(
     let mut loaded = Vec::new();
     for (index, file) in files.iter().enumerate() {
         if file.groups.iter().flat_map(|group| &group.rules).any(is_alert) {
-            loaded.extend(problems.keep(policy(file, with_records(index, &files), options)));
+            loaded.extend(problems.keep(of_groups(file.source, with_records(index, &files), options)));
         }
     }
     if loaded.is_empty()
@@ -153,7 +156,15 @@ struct Parts {
     stand_ins: Vec<StandIn>,
 }
 
-fn policy(file: &File<'_>, groups: Vec<GroupDef>, options: &ImportOptions) -> Result<Loaded, Diagnostic> {
+/// The policy that groups of rules are; `source` is the file they come from.
+///
+/// # Errors
+/// If a rule cannot be played, with its place.
+pub(super) fn of_groups(
+    source: SourceText<'_>,
+    groups: Vec<GroupDef>,
+    options: &ImportOptions,
+) -> Result<Loaded, Diagnostic> {
     let all = || groups.iter().flat_map(|group| &group.rules);
     let own = OWN_SERIES.iter().map(|name| (*name).to_owned());
     let mut parts = Parts {
@@ -165,20 +176,20 @@ fn policy(file: &File<'_>, groups: Vec<GroupDef>, options: &ImportOptions) -> Re
         reading: Vec::new(),
         stand_ins: Vec::new(),
     };
-    let source = Source::new(file.source.name, file.source.text);
+    let place = Source::new(source.name, source.text);
     let mut specs = Vec::new();
     for group in &groups {
-        specs.push(parts.group(group, source, options)?);
+        specs.push(parts.group(group, place, options)?);
     }
     // What looks far back over records must find them there.
     let members = specs.iter_mut().flat_map(|spec| &mut spec.members);
     members.zip(past::needed(&parts.looks)).for_each(|(member, past)| member.past = past);
     let alerts = all().filter(|rule| is_alert(rule)).count();
     let records = all().count() - alerts;
-    let name = stem(file.source.name).to_owned();
+    let name = stem(source.name).to_owned();
     Ok(Loaded {
         identity: format!("prometheus/{name}"),
-        source: file.source.name.to_owned(),
+        source: source.name.to_owned(),
         engine: Engine::Prometheus,
         summary: format!("{alerts} Prometheus alerts, {records} recording rules"),
         prototype: Box::new(Prometheus::new(Rules { groups: specs, program: parts.program })),
@@ -295,7 +306,7 @@ impl Parts {
         };
         self.reading.push(format!("Alert `{}`: {does} when `{expr}`{long}.", rule.name()));
         let line = rule.place.line as usize;
-        self.stand_ins.push(StandIn { what: format!("receivers of alert {}", rule.name()), line, setting });
+        self.stand_ins.push(StandIn { what: format!("{RECEIVERS_OF}{}", rule.name()), line, setting });
     }
 }
 
