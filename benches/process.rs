@@ -3,6 +3,12 @@
 //! A run is 1,000 observations of two metrics, with the session's beginning and end; the metrics are ready, so what is
 //! measured is the rendering, the way to the process and back, and the process itself.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "a program of its own, which reads a file and may have nothing to measure"
+)]
+
 use std::hint::black_box;
 use std::sync::Arc;
 
