@@ -40,7 +40,6 @@ pub(super) struct Bundle<'a> {
     pub(super) processes: Vec<SourceText<'a>>,
     /// Files with groups of Prometheus rules.
     pub(super) rules: Vec<SourceText<'a>>,
-<<<<<<< HEAD
     /// CloudFormation templates.
     pub(super) templates: Vec<Reader<'a>>,
     /// Kayenta's canary configurations.
@@ -49,9 +48,7 @@ pub(super) struct Bundle<'a> {
     pub(super) definitions: Vec<Object<'a>>,
     pub(super) value_templates: Vec<Object<'a>>,
     pub(super) keptn_analyses: Vec<Object<'a>>,
-=======
     pub(super) objectives: Vec<SloObject<'a>>,
->>>>>>> part-slo
     pub(super) canaries: Vec<Object<'a>>,
     pub(super) metric_templates: Vec<Object<'a>>,
     pub(super) alert_providers: Vec<Object<'a>>,
@@ -121,17 +118,16 @@ impl<'a> Bundle<'a> {
                 self.take_rules(source);
                 return Ok(());
             }
-<<<<<<< HEAD
             if kayenta::is_canary_config(&reader) {
                 self.canary_configs.push(reader);
                 return Ok(());
             }
             if cloudformation::is_template(&reader) {
                 self.templates.push(reader);
-=======
+                return Ok(());
+            }
             if reader.has("slos") {
                 self.objectives.push(SloObject { reader, source, is_sloth: true });
->>>>>>> part-slo
                 return Ok(());
             }
             return Err(unknown_document(&reader));
@@ -184,17 +180,13 @@ impl<'a> Bundle<'a> {
             &self.analysis_runs,
             &self.definitions,
         ];
-<<<<<<< HEAD
         self.native.is_empty()
             && self.processes.is_empty()
             && self.rules.is_empty()
+            && self.objectives.is_empty()
             && self.canary_configs.is_empty()
             && self.templates.is_empty()
             && others.iter().all(|list| list.is_empty())
-=======
-        let texts = self.native.is_empty() && self.rules.is_empty() && self.objectives.is_empty();
-        texts && others.iter().all(|list| list.is_empty())
->>>>>>> part-slo
     }
 }
 

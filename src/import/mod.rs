@@ -37,7 +37,6 @@ pub use flagger::hook_setting::{HookOpens, HookSetting, SETTINGS as HOOK_SETTING
 pub use kayenta::{CANARY_RUN_SETTINGS, CanaryRun};
 pub use native::schema as native_schema;
 pub use process::schema as process_schema;
-pub use prometheus::{ALERT_SETTINGS, AlertSetting};
 pub use prometheus::{ALERT_SETTINGS, AlertSetting, RECEIVERS_OF};
 
 use std::collections::BTreeMap;
