@@ -188,6 +188,7 @@ fn limits(failure: Option<Criterion>) -> Limits {
 /// The one operator of a criterion.
 fn criterion_of(at: &Reader<'_>) -> Result<Criterion, Diagnostic> {
     type Make = fn(f64) -> Criterion;
+    type Span = fn(f64, f64) -> Criterion;
     let bounds: [(&str, Make); 5] = [
         ("lessThan", Criterion::Below),
         ("lessThanOrEqual", Criterion::AtMost),
@@ -198,8 +199,7 @@ fn criterion_of(at: &Reader<'_>) -> Result<Criterion, Diagnostic> {
     if let Some((reader, make)) = bounds.iter().find_map(|(key, make)| Some((at.get(key)?, make))) {
         return Ok(make(quantity(&reader.required("fixedValue")?)?));
     }
-    let ranges: [(&str, fn(f64, f64) -> Criterion); 2] =
-        [("inRange", Criterion::Within), ("notInRange", Criterion::Outside)];
+    let ranges: [(&str, Span); 2] = [("inRange", Criterion::Within), ("notInRange", Criterion::Outside)];
     if let Some((reader, make)) = ranges.iter().find_map(|(key, make)| Some((at.get(key)?, make))) {
         let (low, high) =
             (quantity(&reader.required("lowBound")?)?, quantity(&reader.required("highBound")?)?);

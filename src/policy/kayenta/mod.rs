@@ -217,7 +217,7 @@ impl Kayenta {
         if is_last || scored.score <= run.marginal {
             self.next = SimTime::NEVER;
         } else {
-            self.due = self.due + run.interval;
+            self.due += run.interval;
             self.next = self.due;
         }
         let fails = if is_last { scored.score < run.pass } else { scored.score <= run.marginal };
