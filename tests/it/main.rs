@@ -40,6 +40,7 @@ mod noise_judges;
 mod noise_presets;
 mod overload;
 mod people;
+mod pitfalls;
 mod policy_files;
 mod process_policies;
 mod prometheus_rules;

@@ -219,8 +219,10 @@ fn expression(measure: Measure, statistic: &str, role: &str, period: u64) -> Opt
     let counted = |metric: &str, more: &str| {
         let comma = if role.is_empty() || more.is_empty() { "" } else { "," };
         let series = format!("{metric}{{{role}{comma}{more}}}");
-        // What is new since the period began counts from zero.
-        format!("clamp_min({series} - ({series} offset {period}s or {series} * 0), 0)")
+        // The last value on each side, whether or not the last scrape was lost; what was not there in the five minutes
+        // before counts from zero.
+        let now = format!("last_over_time({series}[{period}s])");
+        format!("clamp_min({now} - (last_over_time({series}[5m] offset {period}s) or {now} * 0), 0)")
     };
     let requests = format!("sum({})", counted("http_requests_total", ""));
     let errors = format!("sum({})", counted("http_requests_total", "code=~\"5..\""));
