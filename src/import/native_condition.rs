@@ -256,9 +256,8 @@ fn wanted(reads: Reads) -> (&'static str, &'static str) {
 
 /// A condition in words.
 pub(super) fn words(spec: &ConditionSpec) -> String {
-    let list = |parts: &[ConditionSpec], word: &str| {
-        parts.iter().map(|part| inner_words(part)).collect::<Vec<_>>().join(word)
-    };
+    let list =
+        |parts: &[ConditionSpec], word: &str| parts.iter().map(inner_words).collect::<Vec<_>>().join(word);
     match spec {
         ConditionSpec::Expr(text) => format!("`{}`", one_line(text)),
         ConditionSpec::Detect(spec) => detector_words(spec),

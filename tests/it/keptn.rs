@@ -89,7 +89,7 @@ fn an_analysis_says_its_time_frame_and_arguments() {
 fn mistakes_are_told_with_their_place() {
     for (from, to, place, fact) in [
         ("50m", "half", "k.yaml:8:45", "`half` is no quantity"),
-        ("greaterThan:", "moreThan:", "k.yaml:8:19", "there is no operator"),
+        ("greaterThan:", "moreThan:", "k.yaml:8:18", "there is no operator"),
         ("passPercentage: 90", "passPercentage: 900", "k.yaml:11:32", "between 0 and 100"),
         ("weight: 2", "weight: -2", "k.yaml:9:15", "not below zero"),
     ] {

@@ -9,8 +9,6 @@ pub struct Row {
     pub line: usize,
     /// Whether the expression uses only what the evaluator claims to have.
     pub in_core: bool,
-    /// Why not.
-    pub why_not: String,
 }
 
 /// Reads the table.
@@ -18,15 +16,13 @@ pub fn rows(csv: &str) -> Vec<Row> {
     let mut records = records(csv).into_iter();
     let header = records.next().expect("a header");
     let column = |name: &str| header.iter().position(|h| h == name).expect("a known column");
-    let (file, line, core, why) =
-        (column("file"), column("line"), column("in_core_subset"), column("why_not"));
+    let (file, line, core) = (column("file"), column("line"), column("in_core_subset"));
     records
         .filter(|fields| fields.len() == header.len())
         .map(|fields| Row {
             file: fields[file].clone(),
             line: fields[line].parse().expect("a line number"),
             in_core: fields[core] == "1",
-            why_not: fields[why].clone(),
         })
         .collect()
 }

@@ -9,8 +9,6 @@ use super::script::{Command, Eval, Expected, When};
 pub struct Outcome {
     pub line: usize,
     pub expr: String,
-    /// The query was refused at compile time.
-    pub refused: bool,
     /// `Ok` if the outcome is the expected one.
     pub verdict: Result<(), String>,
 }
@@ -38,12 +36,11 @@ pub fn play(commands: &[Command], options: Options) -> Vec<Outcome> {
             Command::Eval(eval) => {
                 let mut program = Program::with_options(options);
                 let compiled = program.add(&eval.expr);
-                let refused = compiled.is_err();
                 let result = compiled.map_err(|e| e.to_string()).and_then(|query| {
                     evaluate(&program, &store, query, eval.when).map_err(|e| e.to_string())
                 });
                 let verdict = compare(eval, result);
-                outcomes.push(Outcome { line: eval.line, expr: eval.expr.clone(), refused, verdict });
+                outcomes.push(Outcome { line: eval.line, expr: eval.expr.clone(), verdict });
             }
         }
     }
