@@ -6,7 +6,7 @@
 //!
 //! Traps: whatever a process does ends in a [`Breakdown`] and not in waiting: it may never read (writing has a deadline), never
 //! answer (so has reading), answer without a line break (lines have a longest length), or end. Killing is done by a
-//! [guard](guard) that also acts when this program is killed itself.
+//! guard that also acts when this program is killed itself.
 
 #[cfg(unix)]
 mod child;

@@ -1,6 +1,6 @@
 //! The messages between `backout` and a process, as types: what the published schema is made from, and how answers are read.
 //!
-//! What is sent is rendered by hand ([`super::wire`]), many thousand times a second; a test reads every kind of line back
+//! What is sent is rendered by hand (`wire.rs`), many thousand times a second; a test reads every kind of line back
 //! as the type it has here. Fields of answers that are not known are passed over, so that a process may say more.
 
 use std::borrow::Cow;

@@ -2,8 +2,8 @@
 //!
 //! Every metric goes through four steps (spinnaker/kayenta, `kayenta-judge`): values that are not there are taken out or
 //! become 0 ([`values`]); outliers may be taken out ([`values`]); what is left is compared by the interval of a rank test
-//! with a tolerance and by the size of the effect ([`classify`]); and the classifications of all metrics become one score
-//! ([`score`]).
+//! with a tolerance and by the size of the effect ([`classify()`]); and the classifications of all metrics become one score
+//! ([`score()`]).
 //!
 //! Traps: `nanStrategy: none`, the default, is *remove*; a metric whose judgement fails is left out of the score, so a
 //! group of nothing but errors counts 100; half of the metrics without data is a score of 0; and a control that is

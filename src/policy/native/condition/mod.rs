@@ -34,7 +34,7 @@ use crate::policy::{CheckOutcome, Observation, Start};
 use crate::promql::{Labels, Value};
 use crate::time::{SimDuration, SimTime};
 
-/// A condition at work; as it was loaded before its [start](Condition::start).
+/// A condition at work; as it was loaded before its start.
 #[derive(Clone, Debug)]
 pub enum Condition {
     /// A PromQL expression.
