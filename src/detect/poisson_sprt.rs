@@ -6,7 +6,6 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::sprt::check_truncation;
 use super::support::fields;
 use super::support::ratio_test::{AtTruncation, RatioTest};
 use super::{BadField, Detect, Detector, DetectorSpec, Reads};
@@ -26,7 +25,7 @@ pub struct PoissonSprt {
     #[serde(default = "fields::one_percent")]
     pub alpha: Ratio,
     /// Chance of accepting at `rate1`. 5 % if not given.
-    #[serde(default = "five_percent")]
+    #[serde(default = "fields::five_percent")]
     pub beta: Ratio,
     /// After so much exposure it is decided in any case, at the first evaluation with that much. Never if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -34,10 +33,6 @@ pub struct PoissonSprt {
     /// What is decided then. The likelier of both if not given.
     #[serde(default)]
     pub at_truncation: AtTruncation,
-}
-
-fn five_percent() -> Ratio {
-    Ratio::new(0.05).unwrap_or_default()
 }
 
 impl Entry for PoissonSprt {
@@ -59,11 +54,12 @@ impl Detect for PoissonSprt {
     }
 
     fn check(&self) -> Result<(), BadField> {
-        check_truncation(self.truncate_after)?;
-        self.test().map(drop).map_err(|error| {
-            let field = if error == stats::sprt::SprtError::Errors { "alpha" } else { "rate1" };
-            BadField::new(field, error.to_string(), "write `poisson_sprt: {rate0: 0.001, rate1: 0.01}`")
-        })
+        RatioTest::check(
+            self.test(),
+            self.truncate_after,
+            "rate1",
+            "poisson_sprt: {rate0: 0.001, rate1: 0.01}",
+        )
     }
 
     fn start(&self) -> Box<dyn Detector> {

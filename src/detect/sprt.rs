@@ -24,7 +24,7 @@ pub struct Sprt {
     #[serde(default = "fields::one_percent")]
     pub alpha: Ratio,
     /// Chance of accepting at `p1`. 5 % if not given.
-    #[serde(default = "five_percent")]
+    #[serde(default = "fields::five_percent")]
     pub beta: Ratio,
     /// After so many requests it is decided in any case, at the first evaluation with that many. Never if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -32,10 +32,6 @@ pub struct Sprt {
     /// What is decided then. The likelier of both if not given.
     #[serde(default)]
     pub at_truncation: AtTruncation,
-}
-
-fn five_percent() -> Ratio {
-    Ratio::new(0.05).unwrap_or_default()
 }
 
 impl Entry for Sprt {
@@ -58,11 +54,7 @@ impl Detect for Sprt {
     }
 
     fn check(&self) -> Result<(), BadField> {
-        check_truncation(self.truncate_after)?;
-        self.test().map(drop).map_err(|error| {
-            let field = if error == stats::sprt::SprtError::Errors { "alpha" } else { "p1" };
-            BadField::new(field, error.to_string(), "write `sprt: {p0: 0.1%, p1: 1%}`")
-        })
+        RatioTest::check(self.test(), self.truncate_after, "p1", "sprt: {p0: 0.1%, p1: 1%}")
     }
 
     fn start(&self) -> Box<dyn Detector> {
@@ -84,11 +76,4 @@ impl Detect for Sprt {
     fn pitfall(&self) -> &'static str {
         "between p0 and p1 it may run very long: truncate it; a background that changes makes p0 wrong"
     }
-}
-
-/// Whether a test can be cut off there.
-pub(super) fn check_truncation(after: Option<u64>) -> Result<(), BadField> {
-    let none = after == Some(0);
-    let fact = "a test that ends before it begins";
-    if none { Err(BadField::new("truncate_after", fact, "leave it out, or write 5000")) } else { Ok(()) }
 }

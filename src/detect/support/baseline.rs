@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::detect::BadField;
+use crate::stats::two_sample::Moments;
 
 /// What is normal.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -54,44 +55,44 @@ impl Baseline {
     }
 }
 
-/// A baseline that is being learned (Welford's recursion).
+/// A baseline that is known, or being learned.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Learner {
-    wanted: u32,
-    count: u32,
-    mean: f64,
-    squares: f64,
+pub enum Learner {
+    /// The mean and the standard deviation.
+    Known(f64, f64),
+    /// How many values are wanted, and what the ones so far are like.
+    Learning(u32, Moments),
 }
 
 impl Learner {
     /// One that knows what is given.
     pub fn new(baseline: Baseline) -> Self {
         match baseline {
-            Baseline::Known { mean, sd } => Learner { wanted: 0, count: 2, mean, squares: sd * sd },
-            Baseline::Learn(samples) => Learner { wanted: samples, count: 0, mean: 0.0, squares: 0.0 },
+            Baseline::Known { mean, sd } => Learner::Known(mean, sd),
+            Baseline::Learn(samples) => Learner::Learning(samples, Moments::default()),
         }
     }
 
     /// Takes in a value while more are wanted; whether it did.
     pub fn take(&mut self, value: f64) -> bool {
-        if self.count >= self.wanted || !value.is_finite() {
-            return false;
+        match self {
+            Learner::Learning(wanted, seen) if seen.count() < f64::from(*wanted) && value.is_finite() => {
+                seen.take(value);
+                true
+            }
+            _ => false,
         }
-        self.count += 1;
-        let from_mean = value - self.mean;
-        self.mean += from_mean / f64::from(self.count);
-        self.squares += from_mean * (value - self.mean);
-        true
     }
 
     /// The value in standard deviations from the mean; `None` while it is being learned, and where all that was learned
     /// was one number.
     pub fn score(&self, value: f64) -> Option<f64> {
-        if self.count < self.wanted {
-            return None;
-        }
-        let sd = (self.squares / f64::from(self.count - 1)).sqrt();
-        let score = (value - self.mean) / sd;
+        let (mean, sd) = match self {
+            Learner::Known(mean, sd) => (*mean, *sd),
+            Learner::Learning(wanted, seen) if seen.count() < f64::from(*wanted) => return None,
+            Learner::Learning(_, seen) => (seen.mean(), seen.variance()?.sqrt()),
+        };
+        let score = (value - mean) / sd;
         score.is_finite().then_some(score)
     }
 }

@@ -8,6 +8,11 @@ pub fn one_percent() -> Ratio {
     Ratio::ONE_PERCENT
 }
 
+/// One bad release in twenty that a test accepts.
+pub fn five_percent() -> Ratio {
+    Ratio::new(0.05).unwrap_or_default()
+}
+
 /// An error probability: strictly between 0 and 1.
 ///
 /// # Errors

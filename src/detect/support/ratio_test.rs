@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::detect::{Detector, Sample, State};
-use crate::stats::sprt::{Conclusion, Sprt};
+use crate::detect::{BadField, Detector, Sample, State};
+use crate::stats::sprt::{Conclusion, Sprt, SprtError};
 
 /// What is decided where a test that has not ended is cut off.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -30,6 +30,27 @@ pub struct RatioTest {
 }
 
 impl RatioTest {
+    /// Whether the parameters make a test that ends after it begins; `unacceptable` is the field of the hypothesis that must
+    /// be caught, `example` a detector that could stand here.
+    ///
+    /// # Errors
+    /// The first field that does not fit.
+    pub fn check(
+        test: Result<Sprt, SprtError>,
+        truncation: Option<u64>,
+        unacceptable: &'static str,
+        example: &str,
+    ) -> Result<(), BadField> {
+        if truncation == Some(0) {
+            let fact = "a test that ends before it begins";
+            return Err(BadField::new("truncate_after", fact, "leave it out, or write 5000"));
+        }
+        test.map(drop).map_err(|error| {
+            let field = if error == SprtError::Errors { "alpha" } else { unacceptable };
+            BadField::new(field, error.to_string(), format!("write `{example}`"))
+        })
+    }
+
     /// A test that is cut off at the first look with so much exposure.
     pub fn new(test: Option<Sprt>, truncation: Option<u64>, at_truncation: AtTruncation) -> Self {
         RatioTest { test, truncation: truncation.map(|after| after as f64), at_truncation }

@@ -77,7 +77,7 @@ pub struct Chaos {
     pub reading: Vec<String>,
 }
 
-/// Whose file it is, how it is read, and keys that are known to have no effect.
+/// Whose file it is, and how it is read.
 struct Tool {
     name: &'static str,
     is_one: fn(&Reader<'_>) -> bool,
@@ -91,11 +91,6 @@ const TOOLS: &[Tool] = &[
     Tool { name: "AWS FIS", is_one: aws_fis::is_one, read: aws_fis::read },
     Tool { name: "Chaos Toolkit", is_one: chaos_toolkit::is_one, read: chaos_toolkit::read },
 ];
-
-/// Formats that are read, for messages.
-pub fn tools() -> impl Iterator<Item = &'static str> {
-    TOOLS.iter().map(|tool| tool.name)
-}
 
 /// What the files do, in their order.
 ///
@@ -128,7 +123,7 @@ fn load_one(text: SourceText<'_>, options: &ChaosOptions, services: &Services) -
         collector.unread(unread::list(&root, NOTES));
     }
     let Some(tool) = known else {
-        let tools: Vec<&str> = tools().collect();
+        let tools: Vec<&str> = TOOLS.iter().map(|tool| tool.name).collect();
         let fact = format!("no chaos in {}", text.name);
         return Err(Diagnostic::error(fact).with_help(format!("files of {} are read", tools.join(", "))));
     };

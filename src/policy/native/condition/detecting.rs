@@ -65,8 +65,9 @@ impl Detecting {
         &self.def
     }
 
+    /// A rollout begins. The trigger starts from a copy of what was loaded, so nothing has been seen yet, and what a kind
+    /// computes from its parameters (limits of many looks) is not computed again in every replication.
     pub(super) fn start(&mut self, start: &Start, every: SimDuration) {
-        *self = Detecting::new(DetectDef::clone(&self.def));
         self.learns = self.def.learn.map(|_| (start.deploy_at, every));
     }
 
