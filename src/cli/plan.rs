@@ -3,10 +3,16 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use super::args::{RolloutFrom, Twin};
+use super::args::{Global, RolloutFrom, StudyArgs, Twin};
+use super::exit::Failure;
+use super::ui::Ui;
+use super::{chaos, doubts, files, inputs};
 use crate::diagnostic::Diagnostics;
 use crate::policy::loaded::Loaded;
+use crate::replication::prepared::PrepareOptions;
 use crate::scenario::Scenario;
+use crate::score::ScenarioMeta;
+use crate::study::{Replications, Study, StudyError, scenario_meta};
 
 /// A scenario with the word that names it in replay commands.
 #[derive(Clone, Debug)]
@@ -17,7 +23,7 @@ pub struct PlannedScenario {
     pub source: String,
 }
 
-/// What `score` plays.
+/// What a study plays.
 pub struct StudyPlan {
     /// The scenarios, in order.
     pub scenarios: Vec<PlannedScenario>,
@@ -35,6 +41,102 @@ pub struct StudyPlan {
     pub rollout: RolloutFrom,
     /// Whether a query that can never find a series is played anyway.
     pub allow_missing: bool,
+}
+
+impl StudyPlan {
+    /// Reads everything that is asked for: policy files (the shipped policies if there are none) and scenarios.
+    ///
+    /// # Errors
+    /// When a file cannot be read, or is wrong.
+    pub(super) fn read(
+        global: &Global,
+        named: &[String],
+        args: &StudyArgs,
+        ui: &Ui,
+    ) -> Result<Self, Failure> {
+        files::check_stdin_once(named.iter().chain(&args.scenario))?;
+        let scenarios = chaos::apply(inputs::scenarios(&args.scenario, &args.quick, ui)?, &args.chaos, ui)?;
+        let scenarios = inputs::at_fidelity(scenarios, args.play)?;
+        let sets = inputs::policy_sets(named, &args.policy)?;
+        // Nobody who names no file has to be told about ours.
+        let findings = if named.is_empty() {
+            Diagnostics::new()
+        } else {
+            doubts::find(&sets, &scenarios, &args.policy)?
+        };
+        Ok(StudyPlan {
+            scenarios,
+            policies: sets.into_iter().flat_map(|set| set.policies).collect(),
+            findings,
+            seed: global.seed,
+            replications: args.replications,
+            jobs: jobs(global),
+            rollout: args.policy.rollout,
+            allow_missing: args.policy.allow_missing_series,
+        })
+    }
+
+    /// Binds every policy to every scenario, and says what rules found in the files.
+    ///
+    /// # Errors
+    /// When a query can never match; at its place in the file, where a rule knows it.
+    pub(super) fn bind(&self, ui: &Ui) -> Result<Study, Failure> {
+        let study = self.with_seed(self.seed).map_err(|failure| self.placed(failure))?;
+        ui.warn(&self.findings);
+        Ok(study)
+    }
+
+    /// The same with other randomness.
+    ///
+    /// # Errors
+    /// When a query can never match.
+    pub(super) fn with_seed(&self, seed: u64) -> Result<Study, Failure> {
+        let scenarios: Vec<Arc<Scenario>> =
+            self.scenarios.iter().map(|planned| Arc::clone(&planned.scenario)).collect();
+        let prepare = PrepareOptions {
+            allow_missing: self.allow_missing,
+            scenario_rollout: self.rollout == RolloutFrom::Scenario,
+        };
+        let study = Study::new(&scenarios, &self.policies, seed, prepare).map_err(study_failed)?;
+        Ok(study.with_jobs(self.jobs).with_replications(self.replications()))
+    }
+
+    /// What the scores need to know of the scenarios.
+    pub(super) fn scenario_metas(&self) -> Vec<ScenarioMeta> {
+        self.scenarios.iter().map(|planned| scenario_meta(&planned.scenario, &planned.source)).collect()
+    }
+
+    /// How often each scenario is played: as often as was asked for, or as suits their number.
+    pub(super) fn replications(&self) -> Replications {
+        let flow = self.scenarios.iter().filter(|planned| planned.scenario.is_flow()).count();
+        self.replications
+            .map_or_else(|| Replications::of_many(flow), |n| Replications { flow: n, request: n })
+    }
+
+    /// Errors about queries, where the rules know their places.
+    fn placed(&self, failure: Failure) -> Failure {
+        match failure {
+            Failure::Input(errors) => Failure::Input(doubts::placed(errors, &self.findings)),
+            other => other,
+        }
+    }
+}
+
+/// Threads to use.
+pub(super) fn jobs(global: &Global) -> NonZeroUsize {
+    global.jobs.unwrap_or_else(|| std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN))
+}
+
+/// Queries that cannot be asked are the fault of the files; threads that do not start are not.
+pub(super) fn study_failed(error: StudyError) -> Failure {
+    match error {
+        StudyError::Binding(found) => {
+            let mut all = Diagnostics::new();
+            all.extend(found);
+            Failure::Input(all)
+        }
+        StudyError::Threads(_) | StudyError::Records(_) => Failure::Unexpected(error.to_string()),
+    }
 }
 
 /// What `run` plays.

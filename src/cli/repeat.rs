@@ -2,7 +2,9 @@
 
 use std::ffi::OsString;
 
-use super::args::{ChaosArgs, DEFAULT_SEED, FidelityArg, PlayArgs, PolicyArgs, QuickArgs, RolloutFrom};
+use super::args::{
+    ChaosArgs, DEFAULT_SEED, FidelityArg, PlayArgs, PolicyArgs, QuickArgs, RolloutFrom, StudyArgs,
+};
 
 /// How the program was started.
 pub(super) struct Invocation {
@@ -27,6 +29,11 @@ impl Invocation {
         }
         command
     }
+}
+
+/// The options that change what is played, beside the files and how often.
+pub(super) fn study_options(args: &StudyArgs) -> String {
+    options(args.play, &args.policy, &args.quick) + &chaos(&args.chaos)
 }
 
 /// The options that change what a policy file and a quick scenario mean, to be repeated in replay commands.

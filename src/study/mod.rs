@@ -60,6 +60,15 @@ impl Replications {
     }
 }
 
+/// One replication of a study: all that is to be said to play it again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Job {
+    /// Index of the scenario.
+    pub scenario: usize,
+    /// Number of the replication, from 0.
+    pub replication: u32,
+}
+
 /// How far a study is: replications done and replications in all.
 #[derive(Debug, Default)]
 pub struct Progress {
@@ -173,14 +182,15 @@ impl Study {
         void::troubles(&self.scenarios, &self.policies)
     }
 
-    fn plan(&self) -> Vec<(usize, u32)> {
+    /// Everything that is to be played: scenario by scenario, each from replication 0 on.
+    pub fn plan(&self) -> Vec<Job> {
         let count = |p: &Prepared| {
             if p.scenario.is_flow() { self.replications.flow } else { self.replications.request }
         };
         self.scenarios
             .iter()
             .enumerate()
-            .flat_map(|(index, p)| (0..count(p)).map(move |replication| (index, replication)))
+            .flat_map(|(scenario, p)| (0..count(p)).map(move |replication| Job { scenario, replication }))
             .collect()
     }
 
@@ -194,13 +204,21 @@ impl Study {
     /// # Errors
     /// When the threads cannot be started.
     pub fn play(&self, progress: &Progress) -> Result<Vec<ReplicationRecord>, StudyError> {
-        let one = |&(index, replication): &(usize, u32)| {
-            let record = replicate(&self.scenarios[index], replication, self.options);
+        self.play_jobs(&self.plan(), progress)
+    }
+
+    /// Plays these; records come in their order. What one of them gives does not depend on the others.
+    ///
+    /// # Errors
+    /// When the threads cannot be started.
+    pub fn play_jobs(&self, jobs: &[Job], progress: &Progress) -> Result<Vec<ReplicationRecord>, StudyError> {
+        let one = |job: &Job| {
+            let record = replicate(&self.scenarios[job.scenario], job.replication, self.options);
             progress.done.fetch_add(1, Ordering::Relaxed);
             record
         };
         let pool = rayon::ThreadPoolBuilder::new().num_threads(self.jobs.get()).build()?;
-        Ok(pool.install(|| self.plan().par_iter().map(one).collect()))
+        Ok(pool.install(|| jobs.par_iter().map(one).collect()))
     }
 }
 

@@ -12,8 +12,6 @@ mod size;
 mod test;
 mod validate;
 
-use std::num::NonZeroUsize;
-
 use super::args::{Args, Command, Global};
 use super::exit::Failure;
 use super::repeat::Invocation;
@@ -55,11 +53,6 @@ fn silent() -> Failure {
 /// Where the result goes.
 fn sink(global: &Global) -> Result<Sink, Failure> {
     Sink::open(global.out.as_deref())
-}
-
-/// Threads to use.
-fn jobs(global: &Global) -> NonZeroUsize {
-    global.jobs.unwrap_or_else(|| std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN))
 }
 
 /// A value as JSON with a final line break.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::super::args::{Global, RolloutFrom, Run};
 use super::super::exit::Failure;
-use super::super::plan::RunPlan;
+use super::super::plan::{RunPlan, study_failed};
 use super::super::ui::Ui;
 use super::super::{chaos, files, inputs, repeat};
 use super::score;
@@ -106,8 +106,8 @@ fn play(plan: &RunPlan, policies: &[Loaded]) -> Result<(ReplicationRecord, Study
         allow_missing: plan.allow_missing,
         scenario_rollout: plan.rollout == RolloutFrom::Scenario,
     };
-    let study = Study::new(&[Arc::clone(&plan.scenario)], policies, plan.seed, prepare)
-        .map_err(score::study_failed)?;
+    let study =
+        Study::new(&[Arc::clone(&plan.scenario)], policies, plan.seed, prepare).map_err(study_failed)?;
     let prepared = study.prepared().first();
     let prepared = prepared.ok_or_else(|| Failure::Unexpected("no scenario was prepared".to_owned()))?;
     let record = replicate(prepared, plan.replication, Options { timeline: true, ..Options::default() });

@@ -1,29 +1,23 @@
 //! `backout score`: policies over scenarios, to a scorecard.
 
-use std::sync::Arc;
-
-use super::super::args::{Global, RolloutFrom, SCORE_FORMATS, Score};
+use super::super::args::{Global, SCORE_FORMATS, Score};
 use super::super::exit::Failure;
-use super::super::plan::StudyPlan;
+use super::super::plan::{StudyPlan, study_failed};
+use super::super::progress;
 use super::super::repeat::{self, Invocation};
 use super::super::ui::Ui;
-use super::super::{chaos, doubts, files, inputs, progress};
-use crate::diagnostic::Diagnostics;
 use crate::policy::process::Trouble;
-use crate::replication::prepared::PrepareOptions;
 use crate::replication::record::ReplicationRecord;
 use crate::report::{self, Report, Screen, VoidRow};
-use crate::scenario::Scenario;
 use crate::score::{CostWeights, Input, PolicyMeta, ScenarioMeta, scorecard};
-use crate::study::{Progress, Replications, Study, StudyError, scenario_meta, without};
+use crate::study::{Progress, Replications, without};
 
 pub(super) fn run(global: &Global, score: &Score, ui: &Ui, invocation: &Invocation) -> Result<(), Failure> {
     let format = super::format(global, &SCORE_FORMATS)?;
     let sink = super::sink(global)?;
-    let plan = plan(global, score, ui)?;
+    let plan = StudyPlan::read(global, &score.files, &score.study, ui)?;
     let Played { records, mut policies, troubles } = play(&plan, ui)?;
-    let scenarios: Vec<ScenarioMeta> =
-        plan.scenarios.iter().map(|planned| scenario_meta(&planned.scenario, &planned.source)).collect();
+    let scenarios = plan.scenario_metas();
     let weights = CostWeights::default();
     let void = void_rows(plan.seed, &scenarios, &policies, troubles);
     policies.retain(|policy| void.iter().all(|row| row.policy != policy.name));
@@ -31,7 +25,7 @@ pub(super) fn run(global: &Global, score: &Score, ui: &Ui, invocation: &Invocati
     let card = scorecard(&input).map_err(|error| Failure::Unexpected(error.to_string()))?;
     let command = invocation.with_seed(plan.seed);
     let mut report = Report::new(&command, plan.seed, scenarios, policies, card);
-    let options = repeat::options(score.play, &score.policy, &score.quick) + &repeat::chaos(&score.chaos);
+    let options = repeat::study_options(&score.study);
     report.replays.iter_mut().for_each(|replay| replay.command.push_str(&options));
     report.void = void;
     report.void.iter_mut().for_each(|row| row.command.push_str(&options));
@@ -54,42 +48,9 @@ struct Played {
     troubles: Vec<(String, Trouble)>,
 }
 
-fn plan(global: &Global, score: &Score, ui: &Ui) -> Result<StudyPlan, Failure> {
-    files::check_stdin_once(score.files.iter().chain(&score.scenario))?;
-    let scenarios = chaos::apply(inputs::scenarios(&score.scenario, &score.quick, ui)?, &score.chaos, ui)?;
-    let scenarios = inputs::at_fidelity(scenarios, score.play)?;
-    let sets = inputs::policy_sets(&score.files, &score.policy)?;
-    // Nobody who names no file has to be told about ours.
-    let findings = if score.files.is_empty() {
-        Diagnostics::new()
-    } else {
-        doubts::find(&sets, &scenarios, &score.policy)?
-    };
-    Ok(StudyPlan {
-        scenarios,
-        policies: sets.into_iter().flat_map(|set| set.policies).collect(),
-        findings,
-        seed: global.seed,
-        replications: score.replications,
-        jobs: super::jobs(global),
-        rollout: score.policy.rollout,
-        allow_missing: score.policy.allow_missing_series,
-    })
-}
-
 /// Plays the study.
 fn play(plan: &StudyPlan, ui: &Ui) -> Result<Played, Failure> {
-    let scenarios: Vec<Arc<Scenario>> =
-        plan.scenarios.iter().map(|planned| Arc::clone(&planned.scenario)).collect();
-    let prepare = PrepareOptions {
-        allow_missing: plan.allow_missing,
-        scenario_rollout: plan.rollout == RolloutFrom::Scenario,
-    };
-    let study = Study::new(&scenarios, &plan.policies, plan.seed, prepare)
-        .map_err(|error| placed(study_failed(error), &plan.findings))?
-        .with_jobs(plan.jobs)
-        .with_replications(replications(plan));
-    ui.warn(&plan.findings);
+    let study = plan.bind(ui)?;
     let policies = study.policy_metas().to_vec();
     let done = Progress::default();
     let records = progress::with_bar(ui, study.total(), || done.done(), || study.play(&done));
@@ -113,37 +74,11 @@ pub(super) fn void_rows(
     troubles.into_iter().map(row).collect()
 }
 
-/// Queries that cannot be asked are the fault of the files; threads that do not start are not.
-pub(super) fn study_failed(error: StudyError) -> Failure {
-    match error {
-        StudyError::Binding(found) => {
-            let mut all = Diagnostics::new();
-            all.extend(found);
-            Failure::Input(all)
-        }
-        StudyError::Threads(_) | StudyError::Records(_) => Failure::Unexpected(error.to_string()),
-    }
-}
-
-/// Errors about queries, where the rules know their places.
-fn placed(failure: Failure, findings: &Diagnostics) -> Failure {
-    match failure {
-        Failure::Input(errors) => Failure::Input(doubts::placed(errors, findings)),
-        other => other,
-    }
-}
-
-/// How often each scenario is played: as often as was asked for, or as suits their number.
-fn replications(plan: &StudyPlan) -> Replications {
-    let flow = plan.scenarios.iter().filter(|planned| planned.scenario.is_flow()).count();
-    plan.replications.map_or_else(|| Replications::of_many(flow), |n| Replications { flow: n, request: n })
-}
-
 /// What a reader of the scores should doubt.
 fn to_doubt(plan: &StudyPlan) -> Vec<String> {
     let mut doubts = Vec::new();
     let some = |flow: bool| plan.scenarios.iter().filter(|p| p.scenario.is_flow() == flow).count();
-    let Replications { flow, request } = replications(plan);
+    let Replications { flow, request } = plan.replications();
     for (count, files, kind) in [(flow, some(true), ""), (request, some(false), " at request level")] {
         if files > 0 && count < 100 {
             let noun = if files == 1 { "scenario" } else { "scenarios" };

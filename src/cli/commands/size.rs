@@ -2,10 +2,9 @@
 
 use super::super::args::{EffectArg, Global, RolloutFrom, Size};
 use super::super::exit::Failure;
-use super::super::plan::PlannedScenario;
+use super::super::plan::{PlannedScenario, jobs, study_failed};
 use super::super::ui::Ui;
 use super::super::{files, inputs, progress};
-use super::score::study_failed;
 use crate::replication::prepared::PrepareOptions;
 use crate::report::sizing::{Sizing, text};
 use crate::scenario::Scenario;
@@ -37,7 +36,7 @@ pub(super) fn run(global: &Global, size: &Size, ui: &Ui) -> Result<(), Failure> 
         power: demands.power,
         seed: global.seed,
         replications: size.replications.unwrap_or(if planned.scenario.is_flow() { FLOW } else { REQUEST }),
-        jobs: super::jobs(global),
+        jobs: jobs(global),
         prepare: PrepareOptions {
             allow_missing: size.policy.allow_missing_series,
             scenario_rollout: size.policy.rollout == RolloutFrom::Scenario,
