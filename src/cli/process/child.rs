@@ -17,6 +17,8 @@ use crate::policy::process::{Breakdown, Line, Order};
 
 /// The longest line that is read.
 const LONGEST: usize = 65_536;
+/// How long an answer is looked for before the thread goes to sleep.
+const LOOK: Duration = Duration::from_micros(100);
 /// How long a process that is not needed any more may take to end by itself.
 const GRACE: Duration = Duration::from_millis(300);
 /// How long a process that stopped talking has to come to its end by itself.
@@ -44,6 +46,32 @@ struct Talk {
     /// What was read beyond a line.
     rest: Vec<u8>,
     chunk: Vec<u8>,
+    patience: Patience,
+}
+
+/// Whether it is worth looking for an answer before going to sleep: as long as answers come while one looks, and now and
+/// then to see whether they do again.
+#[derive(Debug, Default)]
+struct Patience {
+    /// Answers in a row that did not come while somebody looked, or were not looked for.
+    missed: u32,
+}
+
+impl Patience {
+    /// Misses after which only one answer in so many is looked for.
+    const MISSES: u32 = 16;
+
+    fn looks(&mut self) -> bool {
+        let is_time = self.missed < Self::MISSES || self.missed.is_multiple_of(4 * Self::MISSES);
+        if !is_time {
+            self.missed = self.missed.wrapping_add(1);
+        }
+        is_time
+    }
+
+    fn saw(&mut self, seen: bool) {
+        self.missed = if seen { 0 } else { self.missed.wrapping_add(1) };
+    }
 }
 
 /// The process itself; dropped in this order, so that the guard is through before the process is waited for.
@@ -79,7 +107,13 @@ impl Child {
             None => Arc::default(),
         };
         let socket = ours.try_clone().map_err(failed)?;
-        let talk = Talk { socket: ours, posted: Vec::new(), rest: Vec::new(), chunk: vec![0; 8192] };
+        let talk = Talk {
+            socket: ours,
+            posted: Vec::new(),
+            rest: Vec::new(),
+            chunk: vec![0; 8192],
+            patience: Patience::default(),
+        };
         let (talk, life) = (Mutex::new(talk), Mutex::new(life));
         let child = Child { talk, life, tail, answer_within: order.answer_within, socket };
         child.greet(order)?;
@@ -263,6 +297,30 @@ impl Talk {
         Ok(())
     }
 
+    /// Reads what is there, looking again for a moment before going to sleep: to be woken takes longer than most answers do.
+    fn read(&mut self) -> std::io::Result<usize> {
+        if !self.patience.looks() {
+            return self.socket.read(&mut self.chunk);
+        }
+        self.socket.set_nonblocking(true)?;
+        let began = Instant::now();
+        let seen = loop {
+            match self.socket.read(&mut self.chunk) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock && began.elapsed() < LOOK => {
+                    std::thread::yield_now();
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break None,
+                done => break Some(done),
+            }
+        };
+        self.socket.set_nonblocking(false)?;
+        self.patience.saw(seen.is_some());
+        match seen {
+            Some(done) => done,
+            None => self.socket.read(&mut self.chunk),
+        }
+    }
+
     fn hear(
         &mut self,
         answer: &mut Vec<u8>,
@@ -271,7 +329,7 @@ impl Talk {
         is_pressed: &mut bool,
     ) -> Result<(), Broken> {
         loop {
-            let count = match self.socket.read(&mut self.chunk) {
+            let count = match self.read() {
                 Ok(0) => return Err(Broken::Ended),
                 Ok(count) => count,
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
@@ -337,4 +395,28 @@ fn program_path(program: &str, folder: &Path) -> std::io::Result<PathBuf> {
 
 fn space(words: &str) -> String {
     if words.is_empty() { String::new() } else { format!(" {words}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Patience;
+
+    #[test]
+    fn nobody_looks_for_answers_that_never_come_soon_but_now_and_then() {
+        let mut patience = Patience::default();
+        let mut looked = |soon: bool| {
+            let looks = patience.looks();
+            if looks {
+                patience.saw(soon);
+            }
+            looks
+        };
+        let slow: Vec<bool> = (0..1_000).map(|_| looked(false)).collect();
+        assert!(slow[..16].iter().all(|looks| *looks));
+        let later = slow[16..].iter().filter(|looks| **looks).count();
+        assert!((10..20).contains(&later), "{later} of 984");
+        // The next look finds an answer, and from then on all are looked for.
+        while !looked(true) {}
+        assert!((0..100).all(|_| looked(true)));
+    }
 }
