@@ -181,6 +181,10 @@ pub fn wrong_changes(
     bad: &mut [RunRecord],
     healthy: &[RunRecord],
 ) {
+    let circumstances = prepared.scenario.circumstances();
+    if !circumstances.iter().any(|(_, _, member)| member.is_other_change()) {
+        return;
+    }
     let both = bad.iter().zip(healthy).enumerate();
     let mut open: Vec<usize> = both
         .filter(|(_, (bad, healthy))| {
@@ -188,7 +192,7 @@ pub fn wrong_changes(
         })
         .map(|(index, _)| index)
         .collect();
-    let all = prepared.scenario.circumstances().into_iter().enumerate();
+    let all = circumstances.into_iter().enumerate();
     for (without, (path, name, _)) in all.filter(|(_, (_, _, member))| member.is_other_change()) {
         if open.is_empty() {
             return;

@@ -10,10 +10,9 @@ use crate::world::tally::{Counts, Minute, Tally};
 use super::baseline::Baseline;
 use super::branch::{Branch, Rider};
 use super::play::Finished;
-use super::prepared::PlayerSpec;
 use super::record::{
     BranchEnd, CheckSummary, Course, DataRecord, DecidedBy, DecisionKind, DecisionRecord, MetastableRecord,
-    NoticeRecord, RollbackOutcome, RollbackRecord, RollbackStep, RunRecord, Told,
+    NoticeRecord, Player, RollbackOutcome, RollbackRecord, RollbackStep, RunRecord, Told,
 };
 use super::useless::is_useless;
 use super::way_back::Rollback;
@@ -128,10 +127,10 @@ impl<'a> Fate<'a> {
     }
 
     /// The records of everybody on the branch, at their places among the players; miss and false causes are left open.
-    pub fn record(&self, players: &[PlayerSpec], runs: &mut [Option<RunRecord>]) {
+    pub fn record(&self, who: &[Player], runs: &mut [Option<RunRecord>]) {
         let mut put = |index: usize, decision: Option<DecisionRecord>, course: &Arc<Course>| {
-            let (Some(run), Some(player)) = (runs.get_mut(index), players.get(index)) else { return };
-            let (player, course) = (player.player.clone(), Arc::clone(course));
+            let (Some(run), Some(player)) = (runs.get_mut(index), who.get(index)) else { return };
+            let (player, course) = (player.clone(), Arc::clone(course));
             *run = Some(RunRecord { player, decision, miss: None, false_cause: None, blames: None, course });
         };
         for rider in &self.finished.branch.riders {

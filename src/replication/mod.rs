@@ -16,6 +16,7 @@ pub mod draw;
 pub mod finish;
 pub mod ledger;
 pub mod metastable;
+pub mod name;
 pub mod panel;
 pub mod person;
 pub mod play;
@@ -412,12 +413,11 @@ impl Tree<'_> {
         runs.resize_with(plan.players.len(), || None);
         for one in finished {
             let metastable = self.judge.as_ref().and_then(|judge| judge.of(one, bad));
-            Fate::of(one, &twin, metastable).record(&plan.players, &mut runs);
+            Fate::of(one, &twin, metastable).record(&plan.who, &mut runs);
         }
-        // Collecting would let the list grow step by step, as nobody knows that all of them are there.
-        let mut played = Vec::with_capacity(runs.len());
-        played.extend(runs.into_iter().flatten());
-        played
+        // In place: what `flatten` gives is collected into a list that grows step by step.
+        #[allow(clippy::filter_map_identity, reason = "see above")]
+        runs.into_iter().filter_map(|run| run).collect()
     }
 }
 

@@ -13,7 +13,7 @@ use super::acting::{Act, Acting, join, part};
 use super::branch::{Branch, Rider};
 use super::person;
 use super::prepared::{PlayerSpec, Prepared, RolloutPlan};
-use super::record::{BranchEnd, DecidedBy, DecisionKind, DecisionRecord, Lane, NoticeRecord, Player};
+use super::record::{BranchEnd, DecidedBy, DecisionKind, DecisionRecord, Lane, NoticeRecord};
 use super::setting::Setting;
 use super::station::{Answers, Spare, is_cut_off};
 use super::sweep::{Instant, Party};
@@ -523,7 +523,7 @@ fn is_lost(stage: &Stage<'_>, rider: &Rider, now: SimTime) -> bool {
     let key = || stage.setting.key.purpose(Purpose::Delivery).entity(&stage.players[rider.player].name);
     share > 0.0
         && !stage.players[rider.player].needs_truth
-        && matches!(stage.players[rider.player].player, Player::Policy(_))
+        && stage.players[rider.player].reference.is_none()
         && key().id(now.as_nanos()).uniform() < share
 }
 

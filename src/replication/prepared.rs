@@ -14,6 +14,7 @@ use crate::telemetry::instrument::{Instrument, Needs};
 use crate::time::SimDuration;
 use crate::world::Level;
 
+use super::name::Name;
 use super::panel::{BoundSelector, Known, Panel, PanelError, PanelInput, Reads};
 use super::question::Questions;
 use super::record::{Player, Reference};
@@ -56,6 +57,8 @@ pub struct RolloutPlan {
     pub apart: bool,
     /// Reference players first, in the order of [`Reference`], then policies.
     pub players: Vec<PlayerSpec>,
+    /// Who they are in records, in the same order.
+    pub who: Vec<Player>,
     /// What they read.
     pub reads: Reads,
     /// Who of them can be accounted for together.
@@ -66,8 +69,8 @@ pub struct RolloutPlan {
 pub struct PlayerSpec {
     /// Name, for keyed draws.
     pub name: String,
-    /// Who it is in records.
-    pub player: Player,
+    /// Which reference policy it is, if it is one.
+    pub reference: Option<Reference>,
     /// The policy before its start.
     pub prototype: Box<dyn Policy>,
     /// How it rolls back.
@@ -133,6 +136,7 @@ impl Prepared {
         for plan in &mut rollouts {
             plan.reads = panel.reads(plan.players.iter().filter_map(|player| player.asks_as));
             plan.sweep = SweepPlan::new(&plan.players, &panel);
+            plan.who = who(&plan.players);
         }
         let needs = panel.needs().clone();
         let level = level(&scenario, &needs);
@@ -228,6 +232,7 @@ fn plan_of(label: String, strategy: StrategySpec, scenario: &Scenario) -> Rollou
         apart: strategy.as_dyn().has_own_workload(),
         strategy,
         players,
+        who: Vec::new(),
         reads: Reads::default(),
         sweep: SweepPlan::default(),
     }
@@ -240,11 +245,21 @@ fn procedure(policy: Option<&Loaded>, strategy: &StrategySpec, scenario: &Scenar
     own.or(scenario_s).unwrap_or_else(|| ProcedureSpec::default_for(strategy))
 }
 
+/// Who players are in records.
+fn who(players: &[PlayerSpec]) -> Vec<Player> {
+    let names = Name::table(players.iter().map(|player| player.name.as_str()));
+    let one = |(player, name): (&PlayerSpec, Name)| match player.reference {
+        Some(reference) => Player::Reference(reference),
+        None => Player::Policy(name),
+    };
+    players.iter().zip(names).map(one).collect()
+}
+
 fn references(procedure: ProcedureSpec) -> Vec<PlayerSpec> {
     use reference::Reference as Kind;
     let make = |kind: Kind, reference: Reference| PlayerSpec {
         name: kind.name().to_owned(),
-        player: Player::Reference(reference),
+        reference: Some(reference),
         prototype: kind.policy(),
         procedure: procedure.clone(),
         needs_truth: kind == Kind::Oracle,
@@ -272,7 +287,7 @@ fn player(
 ) -> PlayerSpec {
     PlayerSpec {
         name: policy.name.clone(),
-        player: Player::Policy(policy.name.as_str().into()),
+        reference: None,
         prototype: policy.prototype.clone(),
         procedure,
         needs_truth: policy.needs_truth,

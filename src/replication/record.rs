@@ -17,6 +17,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::name::Name;
 use super::stored::StoredRun;
 
 pub use crate::policy::Severity;
@@ -142,7 +143,7 @@ pub enum Player {
     /// A reference policy.
     Reference(Reference),
     /// A policy of the study, by name.
-    Policy(Arc<str>),
+    Policy(Name),
 }
 
 /// What happened under one player in one twin.

@@ -1,7 +1,5 @@
 //! The scorecard: all scores of all players, pooled and per scenario file.
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 
 use super::blame::{Blame, blame};
@@ -17,6 +15,7 @@ use super::recovery::{PromotionDelay, Rollbacks, promotion_delay, rollbacks, tim
 use super::stratum::{ScoreError, Stratum, Who, gather};
 use super::times::Times;
 use super::why::{Why, why};
+use crate::replication::name::Name;
 use crate::replication::record::{Fidelity, Player, Reference, ReplicationRecord};
 
 /// Version of the scorecard's serialised form.
@@ -173,14 +172,14 @@ pub fn scorecard(input: &Input<'_>) -> Result<Scorecard, ScoreError> {
     }
     for meta in input.policies {
         let mut played = false;
-        let name: Arc<str> = meta.name.as_str().into();
-        let who = Who::Policy(Arc::clone(&name));
+        let name = Name::from(meta.name.as_str());
+        let who = Who::Policy(name.clone());
         // Thousands of policies: each looks at its own keys only.
         let own = players.range((who.clone(), String::new())..).take_while(|((other, _), _)| *other == who);
         for ((_, rollout), strata) in own {
             played = true;
             policies.push((rows.len(), strata.iter().collect()));
-            let player = Player::Policy(Arc::clone(&name));
+            let player = Player::Policy(name.clone());
             add(input, (player, rollout, Some(meta)), strata, &mut rows, &mut files);
         }
         if !played {

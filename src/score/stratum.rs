@@ -4,10 +4,10 @@
 //! different rollouts are different players; the same name does not make them comparable.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use super::case::{Case, Frames, case};
 use super::meta::{ScenarioMeta, pool_shares};
+use crate::replication::name::Name;
 use crate::replication::record::{Player, Reference, ReplicationRecord, RolloutRecord, RunRecord};
 
 /// Why records cannot be scored.
@@ -39,7 +39,7 @@ pub enum Who {
     /// A reference player.
     Reference(Reference),
     /// A policy, by name.
-    Policy(Arc<str>),
+    Policy(Name),
 }
 
 impl From<&Player> for Who {
