@@ -7,6 +7,7 @@
 
 pub mod csv;
 pub mod findings;
+pub mod html;
 pub mod json;
 pub mod markdown;
 pub mod sizing;
@@ -46,7 +47,7 @@ pub struct Output {
 }
 
 /// Every output there is, in the order of lists.
-pub const OUTPUTS: &[Output] = &[text::OUTPUT, json::OUTPUT, markdown::OUTPUT, csv::OUTPUT];
+pub const OUTPUTS: &[Output] = &[text::OUTPUT, json::OUTPUT, markdown::OUTPUT, csv::OUTPUT, html::OUTPUT];
 
 /// The output of this name.
 pub fn output(name: &str) -> Option<&'static Output> {

@@ -85,10 +85,10 @@ pub struct Global {
 }
 
 /// The forms of a score.
-pub const SCORE_FORMATS: [&str; 4] = ["text", "json", "markdown", "csv"];
+pub const SCORE_FORMATS: [&str; 5] = ["text", "json", "markdown", "csv", "html"];
 
 /// Every form a result can have; a command says which of them it knows.
-pub const FORMATS: [&str; 6] = ["text", "json", "markdown", "csv", "sarif", "github"];
+pub const FORMATS: [&str; 7] = ["text", "json", "markdown", "csv", "html", "sarif", "github"];
 
 /// When to colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -77,7 +77,7 @@ pub fn efficacy_with_interval(estimate: &Estimate) -> String {
 }
 
 /// A number without a fraction.
-fn whole(x: f64) -> String {
+pub fn whole(x: f64) -> String {
     if x.abs() < 9_999.5 {
         let rounded = x.round();
         return format!("{}", if rounded == 0.0 { 0.0 } else { rounded });

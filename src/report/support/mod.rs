@@ -8,4 +8,5 @@ pub mod paint;
 pub mod ranking;
 pub mod sparkline;
 pub mod table;
+pub mod verdict;
 pub mod void;
