@@ -2,6 +2,7 @@
 //! several commands share.
 
 mod files;
+mod gate;
 mod init;
 mod list;
 mod play;
@@ -20,6 +21,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Parser, Subcommand, ValueEnum};
 
 pub use files::{Explain, Lint, Validate};
+pub use gate::GateArgs;
 pub use init::Init;
 pub use list::{Completions, List, ListKind, Schema, SchemaKind};
 pub use play::{ChaosArgs, FidelityArg, PlayArgs, Twin};
@@ -88,7 +90,7 @@ pub struct Global {
 pub const SCORE_FORMATS: [&str; 4] = ["text", "json", "markdown", "csv"];
 
 /// Every form a result can have; a command says which of them it knows.
-pub const FORMATS: [&str; 6] = ["text", "json", "markdown", "csv", "sarif", "github"];
+pub const FORMATS: [&str; 7] = ["text", "json", "markdown", "csv", "sarif", "github", "junit"];
 
 /// When to colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -117,6 +119,7 @@ impl Colour {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Score(Score),
+    Gate(GateArgs),
     Run(Run),
     Size(Size),
     Explain(Explain),
