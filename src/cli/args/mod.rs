@@ -1,6 +1,7 @@
 //! The command line as it is written; nothing is looked up here. One file per command, and one per group of options that
 //! several commands share.
 
+mod compare;
 mod files;
 mod gate;
 mod init;
@@ -20,6 +21,7 @@ use std::path::PathBuf;
 use clap::builder::PossibleValuesParser;
 use clap::{Parser, Subcommand, ValueEnum};
 
+pub use compare::Compare;
 pub use files::{Explain, Lint, Validate};
 pub use gate::GateArgs;
 pub use init::Init;
@@ -119,6 +121,7 @@ impl Colour {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Score(Score),
+    Compare(Compare),
     Gate(GateArgs),
     Run(Run),
     Size(Size),
