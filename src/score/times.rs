@@ -85,9 +85,7 @@ fn limited(
         _ => pooled_limits(used, curve, level, confidence),
     };
     match reach(curve, level) {
-        Some(seconds) => {
-            Estimate::new(seconds, low.map(|l| l.min(seconds)), high.map(|h| h.max(seconds)), n)
-        }
+        Some(seconds) => Estimate::new(seconds, low.map(|l| l.min(seconds)), high.map(|h| h.max(seconds)), n),
         None => Estimate { low, ..Estimate::absent(Note::BeyondFollowUp, n) },
     }
 }

@@ -18,11 +18,11 @@ use crate::report::gate::{GateReport, findings, junit, markdown, text};
 use crate::report::{self, Screen};
 use crate::scenario::embedded;
 use crate::score::CostWeights;
+use crate::study::Progress;
 use crate::study::gate::drills::{self, Day};
 use crate::study::gate::file::matches;
 use crate::study::gate::session::{Session, SessionError};
 use crate::study::gate::{Gate, Verdict, file};
-use crate::study::Progress;
 
 /// The forms of a gate.
 const FORMATS: [&str; 6] = ["text", "json", "markdown", "junit", "sarif", "github"];

@@ -15,7 +15,9 @@ pub fn render(report: &CompareReport) -> String {
             report.scenarios.len(),
             report.seed
         ));
-        text.push_str("| figure | base | new | difference (95 %) | | scenarios |\n|---|--:|--:|--:|---|---|\n");
+        text.push_str(
+            "| figure | base | new | difference (95 %) | | scenarios |\n|---|--:|--:|--:|---|---|\n",
+        );
         for figure in &comparison.figures {
             let cells = [
                 figure.figure.replace('_', "\\_"),

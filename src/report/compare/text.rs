@@ -35,7 +35,12 @@ fn tone(standing: Standing) -> Tone {
 }
 
 fn one(report: &CompareReport, comparison: &Comparison, width: usize, lines: &mut Vec<String>) {
-    let headline = format!("{} (new) against {} (base): {}", comparison.new, comparison.base, comparison.overall.sentence());
+    let headline = format!(
+        "{} (new) against {} (base): {}",
+        comparison.new,
+        comparison.base,
+        comparison.overall.sentence()
+    );
     lines.extend(wrap(&headline, width, "", "  "));
     lines.push(format!("{} scenarios, seed {}", report.scenarios.len(), report.seed));
     lines.push(String::new());
@@ -47,14 +52,16 @@ fn one(report: &CompareReport, comparison: &Comparison, width: usize, lines: &mu
     };
     lines.push(row(["mean over scenarios", "base", "new", "difference (95 %)"]).trim_end().to_owned());
     for figure in &comparison.figures {
-        let cells = [value(figure, &figure.base), value(figure, &figure.new), delta(figure, &figure.difference)];
+        let cells =
+            [value(figure, &figure.base), value(figure, &figure.new), delta(figure, &figure.difference)];
         let [base, new, difference] = &cells;
         let standing = paint(word(figure.standing), tone(figure.standing), report.screen.colour);
         lines.push(row([&figure.figure, base, new, difference]) + &standing);
         if let Some(median) = figure.median.filter(|median| !median.value.is_nan()) {
             lines.push(row(["  median", "", "", &delta(figure, &median)]).trim_end().to_owned());
         }
-        let changed: Vec<_> = figure.scenarios.iter().filter(|s| s.standing != Standing::WithinNoise).collect();
+        let changed: Vec<_> =
+            figure.scenarios.iter().filter(|s| s.standing != Standing::WithinNoise).collect();
         if !changed.is_empty() {
             lines.extend(wrap(&figure.tally.sentence(), width, "  ", "    "));
         }
@@ -73,7 +80,12 @@ fn one(report: &CompareReport, comparison: &Comparison, width: usize, lines: &mu
     }
 }
 
-fn disagreement(comparison: &Comparison, replay: Option<&[String; 2]>, width: usize, lines: &mut Vec<String>) {
+fn disagreement(
+    comparison: &Comparison,
+    replay: Option<&[String; 2]>,
+    width: usize,
+    lines: &mut Vec<String>,
+) {
     let found = &comparison.disagreements;
     lines.push(String::new());
     let text = format!(
@@ -85,7 +97,12 @@ fn disagreement(comparison: &Comparison, replay: Option<&[String; 2]>, width: us
     let twin = if first.healthy { "good" } else { "bad" };
     lines.push(format!("first: {}, replication {}, the {twin} release", first.scenario, first.replication));
     for (side, decided) in [("base", &first.base), ("new", &first.new)] {
-        lines.extend(wrap(&decision(decided.as_ref()), width, &format!("  {} ", pad(side, 4, false)), "       "));
+        lines.extend(wrap(
+            &decision(decided.as_ref()),
+            width,
+            &format!("  {} ", pad(side, 4, false)),
+            "       ",
+        ));
     }
     lines.extend(replay.iter().flat_map(|commands| commands.iter()).map(|command| format!("  {command}")));
 }
@@ -98,7 +115,8 @@ fn robustness(report: &CompareReport, width: usize, lines: &mut Vec<String>) {
             .filter(|(_, _, holds)| !holds)
             .map(|(figure, standing, _)| format!("{figure} is {}", word(*standing)))
             .collect();
-        let text = if moved.is_empty() { "every figure stands as it does".to_owned() } else { moved.join(", ") };
+        let text =
+            if moved.is_empty() { "every figure stands as it does".to_owned() } else { moved.join(", ") };
         let first = format!("{} with {}: ", robust.policy, robust.variant);
         lines.extend(wrap(&text, width, &first, "    "));
     }

@@ -142,7 +142,8 @@ pub fn word(verdict: Verdict) -> &'static str {
 /// What a ruling says: score, value, interval, the worst scenario.
 pub fn sentence(ruling: &Ruling) -> String {
     let policy = ruling.policy.as_ref().map(|name| format!("{name}: ")).unwrap_or_default();
-    let level = ruling.level.map(|level| format!(" ({:.3} % at this look)", level * 100.0)).unwrap_or_default();
+    let level =
+        ruling.level.map(|level| format!(" ({:.3} % at this look)", level * 100.0)).unwrap_or_default();
     let worst = match &ruling.worst {
         Some(worst) if ruling.scenarios > 1 || ruling.verdict != Verdict::Pass => {
             format!("; worst in {}: {}", worst.scenario, worst_words(ruling, worst.value))

@@ -43,9 +43,14 @@ pub(crate) fn sample() -> GateReport {
         looks_planned: 4,
     };
     let scenarios = vec![ScenarioMeta::named("fault/x"), ScenarioMeta::named("fault/y")];
-    let policies = vec![PolicyMeta { name: "a|<b>".into(), source: "p.yaml".into(), ..PolicyMeta::default() }];
-    let mut report =
-        GateReport::new((&gate, outcome), (7, "backout gate g.yaml p.yaml --seed 7", ""), scenarios, policies);
+    let policies =
+        vec![PolicyMeta { name: "a|<b>".into(), source: "p.yaml".into(), ..PolicyMeta::default() }];
+    let mut report = GateReport::new(
+        (&gate, outcome),
+        (7, "backout gate g.yaml p.yaml --seed 7", ""),
+        scenarios,
+        policies,
+    );
     report.as_of = "2026-11-21".to_owned();
     report.version = "0.0.0".to_owned();
     report
@@ -65,7 +70,9 @@ fn a_comment_keeps_its_table_and_its_limit() {
     let text = markdown::render(&report);
     let bars = |line: &str| line.replace("\\|", "").matches('|').count();
     assert!(text.lines().filter(|line| line.starts_with('|')).all(|line| bars(line) == 4), "{text}");
-    assert!(text.contains("**FAIL** | `missed_rate <= 5% at 95%`") && text.contains("worst in fault/x: 20 %"));
+    assert!(
+        text.contains("**FAIL** | `missed_rate <= 5% at 95%`") && text.contains("worst in fault/x: 20 %")
+    );
     let one = report.outcome.rulings[0].clone();
     report.outcome.rulings = vec![one; 10_000];
     let long = markdown::render(&report);
@@ -77,8 +84,15 @@ fn annotations_point_to_clauses_the_failed_ones_first() {
     let text = findings::render_github(&sample());
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines.len(), 2);
-    assert!(lines[0].starts_with("::error file=g.yaml,line=4,col=5,title=gate-failed::missed_rate <= 5%25 at 95%25: "));
-    assert!(lines[0].contains("fault/x") && lines[0].contains("%0Areplay: backout run scenarios/fault/x.yaml p.yaml"));
+    assert!(
+        lines[0].starts_with(
+            "::error file=g.yaml,line=4,col=5,title=gate-failed::missed_rate <= 5%25 at 95%25: "
+        )
+    );
+    assert!(
+        lines[0].contains("fault/x")
+            && lines[0].contains("%0Areplay: backout run scenarios/fault/x.yaml p.yaml")
+    );
     assert!(lines[1].starts_with("::warning file=g.yaml,line=6,col=5,title=gate-inconclusive::"));
     let log = findings::render_sarif(&sample());
     assert_eq!(log["runs"][0]["results"][0]["ruleId"], "gate-failed");
@@ -88,7 +102,9 @@ fn annotations_point_to_clauses_the_failed_ones_first() {
 #[test]
 fn junit_escapes_and_counts() {
     let text = junit::render(&sample());
-    assert!(text.contains("name=\"a|&lt;b&gt;\"") && text.contains("tests=\"3\" failures=\"1\" errors=\"1\""));
+    assert!(
+        text.contains("name=\"a|&lt;b&gt;\"") && text.contains("tests=\"3\" failures=\"1\" errors=\"1\"")
+    );
     assert!(text.contains("name=\"missed_rate &lt;= 5% at 95%\"") && text.contains("type=\"inconclusive\""));
     assert!(text.contains("timestamp=\"2026-11-21T00:00:00\""));
 }

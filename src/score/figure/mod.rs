@@ -144,7 +144,9 @@ pub const FIGURES: &[Figure] = &[
     amount("users_harmed", "users with a harmed request per bad release", |c, _| Some(c.users)),
     Figure {
         unit: Unit::Share,
-        ..amount("error_budget", "share of the 30-day error budget a bad release spends", |c, _| c.error_budget)
+        ..amount("error_budget", "share of the 30-day error budget a bad release spends", |c, _| {
+            c.error_budget
+        })
     },
     amount("rows_lost", "rows lost or corrupted per bad release", |c, _| Some(c.rows as f64)),
     Figure {
@@ -153,7 +155,9 @@ pub const FIGURES: &[Figure] = &[
     },
     time("rollback_time", "decision to capacity and traffic restored", |c| of_rollback(c, |r| r.time)),
     time("drain_time", "decision to the last request of the candidate", |c| of_rollback(c, |r| r.drained)),
-    time("verify_time", "decision to somebody having checked that it helped", |c| of_rollback(c, |r| r.verified)),
+    time("verify_time", "decision to somebody having checked that it helped", |c| {
+        of_rollback(c, |r| r.verified)
+    }),
     time("time_to_notify", "decision to somebody having been told", |c| c.rollback.and_then(|r| r.told)),
     time("time_to_recover", "first harm to recovery", |c| c.recovery),
     time("promotion_delay", "deploy of a healthy release to all traffic", |c| match c.promotion {
@@ -212,11 +216,7 @@ const fn share(
     Figure { name, summary, unit: Unit::Share, better, kind: Kind::Share(of) }
 }
 
-const fn amount(
-    name: &'static str,
-    summary: &'static str,
-    of: fn(&Case, &Context) -> Option<f64>,
-) -> Figure {
+const fn amount(name: &'static str, summary: &'static str, of: fn(&Case, &Context) -> Option<f64>) -> Figure {
     Figure { name, summary, unit: Unit::Count, better: Better::Lower, kind: Kind::Mean(of) }
 }
 

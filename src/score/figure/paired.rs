@@ -263,7 +263,11 @@ fn ratio_difference(
     };
     let v = value(total);
     let estimate = Estimate { value: v, low: v - half, high: v + half, n: n as u64 };
-    if half.is_finite() { scaled(estimate, 100.0) } else { Estimate { value: 100.0 * v, n: n as u64, ..Estimate::UNKNOWN } }
+    if half.is_finite() {
+        scaled(estimate, 100.0)
+    } else {
+        Estimate { value: 100.0 * v, n: n as u64, ..Estimate::UNKNOWN }
+    }
 }
 
 /// The two-sided probability of a difference at least this large in one scenario if there were none: McNemar's exact test of

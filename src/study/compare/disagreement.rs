@@ -76,7 +76,8 @@ pub fn disagreements(base: Side<'_>, new: Side<'_>, scenarios: &[ScenarioMeta]) 
         }
         let Some(other) = old.get(at).filter(|other| order(other) == order(record)) else { continue };
         for healthy in [false, true] {
-            let (Some(a), Some(b)) = (run(other, base.policy, healthy), run(record, new.policy, healthy)) else {
+            let (Some(a), Some(b)) = (run(other, base.policy, healthy), run(record, new.policy, healthy))
+            else {
                 continue;
             };
             found.worlds += 1;

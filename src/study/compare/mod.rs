@@ -17,11 +17,11 @@ use serde::Serialize;
 
 use crate::replication::record::ReplicationRecord;
 use crate::rng::Key;
+use crate::score::ScenarioMeta;
 use crate::score::cost::KINDS;
 use crate::score::figure::paired::{Paired, difference, holm, p_value, pair};
 use crate::score::figure::{Better, CONFIDENCE, Figure, Kind, Stat, Summary, figure, level};
 use crate::score::stratum::{ScoreError, Stratum, Who, gather};
-use crate::score::ScenarioMeta;
 use crate::stats::Estimate;
 
 pub use disagreement::{Decided, Disagreement, Disagreements, disagreements};
@@ -86,7 +86,10 @@ impl Tally {
     pub fn sentence(&self) -> String {
         let noun = if self.better == 1 { "scenario" } else { "scenarios" };
         let mixed = if self.mixed > 0 { format!(", {} mixed", self.mixed) } else { String::new() };
-        format!("{} {noun} better, {} worse{mixed}, {} within noise", self.better, self.worse, self.within_noise)
+        format!(
+            "{} {noun} better, {} worse{mixed}, {} within noise",
+            self.better, self.worse, self.within_noise
+        )
     }
 }
 
@@ -200,8 +203,7 @@ fn one(
     let p: Vec<f64> = paired.iter().map(|s| p_value(figure, s, prices)).collect();
     let rows = paired.iter().zip(&p).zip(holm(&p, ALPHA)).map(|((stratum, p), real)| {
         let difference = difference(figure, stat, &[stratum], prices, (CONFIDENCE, key));
-        let standing =
-            if real { direction(figure.better, difference.value) } else { Standing::WithinNoise };
+        let standing = if real { direction(figure.better, difference.value) } else { Standing::WithinNoise };
         let scenario = scenarios.get(stratum.scenario).map_or(String::new(), |meta| meta.name.clone());
         ScenarioDifference { scenario, difference, p: *p, standing }
     });
@@ -247,7 +249,8 @@ fn overall(figures: &[FigureComparison], scenarios: usize) -> Tally {
     let standing = |scenario: usize| {
         let (mut better, mut worse) = (false, false);
         for (number, compared) in figures.iter().enumerate() {
-            let (Some(row), Some(figure)) = (compared.scenarios.get(scenario), figure(&compared.figure)) else {
+            let (Some(row), Some(figure)) = (compared.scenarios.get(scenario), figure(&compared.figure))
+            else {
                 continue;
             };
             if real.get(number * scenarios + scenario).copied().unwrap_or(false) {

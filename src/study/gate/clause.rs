@@ -111,7 +111,15 @@ impl Word<'_> {
 
 /// Words and operators; an operator needs no blanks around it.
 fn words(text: &str) -> Vec<Word<'_>> {
-    let kind = |c: char| if c.is_whitespace() { 0 } else if "<>=!".contains(c) { 1 } else { 2 };
+    let kind = |c: char| {
+        if c.is_whitespace() {
+            0
+        } else if "<>=!".contains(c) {
+            1
+        } else {
+            2
+        }
+    };
     let mut found: Vec<Word<'_>> = Vec::new();
     let mut open: Option<(usize, u8)> = None;
     for (at, c) in text.char_indices().chain([(text.len(), ' ')]) {
@@ -214,7 +222,11 @@ fn score(word: Word<'_>) -> Result<Score, Wrong> {
         names.push(DAYS_SINCE_DRILL);
         let meant = crate::diagnostic::did_you_mean(name, &names);
         let help = meant.map(|meant| format!("did you mean `{meant}`? ")).unwrap_or_default();
-        let fact = if name.is_empty() { "the score is missing".to_owned() } else { format!("there is no score `{name}`") };
+        let fact = if name.is_empty() {
+            "the score is missing".to_owned()
+        } else {
+            format!("there is no score `{name}`")
+        };
         return Err(word.wrong(fact, format!("{help}scores: {}", names.join(", "))));
     };
     let mut stat = Stat { summary: figure.default_summary(), worst: false };
@@ -232,12 +244,13 @@ fn score(word: Word<'_>) -> Result<Score, Wrong> {
         match summary.filter(|summary| figure.allows(*summary)) {
             Some(summary) => stat.summary = summary,
             None => {
-                let known: Vec<&str> = [("mean", Summary::Mean), ("p50, p95 (p1 to p99)", Summary::Percentile(50))]
-                    .into_iter()
-                    .filter(|(_, summary)| figure.allows(*summary))
-                    .map(|(name, _)| name)
-                    .chain(["worst"])
-                    .collect();
+                let known: Vec<&str> =
+                    [("mean", Summary::Mean), ("p50, p95 (p1 to p99)", Summary::Percentile(50))]
+                        .into_iter()
+                        .filter(|(_, summary)| figure.allows(*summary))
+                        .map(|(name, _)| name)
+                        .chain(["worst"])
+                        .collect();
                 let fact = format!("`{}` has no `{part}`", figure.name);
                 return Err(word.wrong(fact, format!("it has {}", known.join(", "))));
             }
@@ -261,7 +274,8 @@ fn level_of(word: Word<'_>) -> Result<f64, Wrong> {
     let percent = word.text.strip_suffix('%').and_then(|text| text.trim().parse::<f64>().ok());
     match percent {
         Some(percent) if percent > 50.0 && percent < 100.0 => Ok(percent / 100.0),
-        _ => Err(word.wrong("`at` is followed by a level", "write a percentage between 50% and 100%, like `at 95%`")),
+        _ => Err(word
+            .wrong("`at` is followed by a level", "write a percentage between 50% and 100%, like `at 95%`")),
     }
 }
 
@@ -285,7 +299,11 @@ fn value(word: Word<'_>, score: Score) -> Result<f64, Wrong> {
         Some(Unit::Count) => number(""),
     };
     found.ok_or_else(|| {
-        let fact = if text.is_empty() { "the value is missing".to_owned() } else { format!("`{text}` is no value of this score") };
+        let fact = if text.is_empty() {
+            "the value is missing".to_owned()
+        } else {
+            format!("`{text}` is no value of this score")
+        };
         let help = match unit {
             None => "write a number of days, like `90d`",
             Some(Unit::Seconds) => "write a time with its unit, like `3m` or `90s`",
@@ -318,7 +336,10 @@ mod tests {
         let one = parse("missed_rate <= 5% at 95%");
         assert_eq!((one.op, one.limit, one.vs_base, one.confidence), (Op::AtMost, 0.05, false, Some(0.95)));
         let two = parse("detection_time.p95 < 3m at 99.5 %");
-        assert_eq!((two.limit, two.confidence, two.score_name()), (180.0, Some(0.995), "detection_time.p95".into()));
+        assert_eq!(
+            (two.limit, two.confidence, two.score_name()),
+            (180.0, Some(0.995), "detection_time.p95".into())
+        );
         let three = parse("false_rollback_rate<=1 % vs base");
         assert_eq!((three.limit, three.vs_base, three.confidence), (0.01, true, None));
         assert_eq!(parse("detection_time <= -30s vs base at 90%").limit, -30.0);

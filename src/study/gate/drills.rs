@@ -76,9 +76,9 @@ pub fn last(source: Source<'_>, as_of: Day) -> Result<Option<Day>, Diagnostic> {
             continue;
         }
         let drill: Drill = serde_json::from_str(line).map_err(|error| {
-            source
-                .error(place, format!("this line is no drill: {error}"))
-                .with_help("write one object a line, like `{\"date\": \"2026-11-21\", \"outcome\": \"passed\"}`")
+            source.error(place, format!("this line is no drill: {error}")).with_help(
+                "write one object a line, like `{\"date\": \"2026-11-21\", \"outcome\": \"passed\"}`",
+            )
         })?;
         let day: Day = drill.date.parse().map_err(|fact: String| source.error(place, fact))?;
         if day > as_of {
@@ -110,7 +110,8 @@ mod tests {
     #[test]
     fn the_last_drill_counts_whatever_the_order() {
         let history = |text: &str| last(Source::new("d.jsonl", text), day("2026-11-21"));
-        let text = "{\"date\":\"2026-10-01\"}\n\n{\"date\":\"2026-09-01\",\"outcome\":\"failed\",\"took\":\"9m\"}\n";
+        let text =
+            "{\"date\":\"2026-10-01\"}\n\n{\"date\":\"2026-09-01\",\"outcome\":\"failed\",\"took\":\"9m\"}\n";
         assert_eq!(history(text).unwrap(), Some(day("2026-10-01")));
         assert_eq!(history("").unwrap(), None);
         let wrong = history("{\"date\":\"2026-10-01\"}\nyesterday\n").unwrap_err();

@@ -124,10 +124,15 @@ fn at(text: &Reader<'_>, wrong: &Wrong) -> Diagnostic {
 fn patterns(reader: &Reader<'_>) -> Result<Vec<Pattern>, Diagnostic> {
     let one = |reader: &Reader<'_>| {
         let text = reader.str()?;
-        Pattern::new(text)
-            .map_err(|error| reader.diagnostic_at(format!("`{text}` is no pattern: {error}"), "write like `fault/*`"))
+        Pattern::new(text).map_err(|error| {
+            reader.diagnostic_at(format!("`{text}` is no pattern: {error}"), "write like `fault/*`")
+        })
     };
-    if reader.peek().as_str().is_some() { Ok(vec![one(reader)?]) } else { reader.seq()?.iter().map(one).collect() }
+    if reader.peek().as_str().is_some() {
+        Ok(vec![one(reader)?])
+    } else {
+        reader.seq()?.iter().map(one).collect()
+    }
 }
 
 /// The JSON schema of gate files.
@@ -211,7 +216,11 @@ mod tests {
             {"clause": "detection_time.p95.worst < 3m vs base", "scenarios": ["fault/*"]},
         ]});
         assert!(schema.is_valid(&gate));
-        for wrong in [json!({"format": 1}), json!({"format": 1, "clauses": ["mised < 1"]}), json!({"format": 1, "clauses": [], "x": 1})] {
+        for wrong in [
+            json!({"format": 1}),
+            json!({"format": 1, "clauses": ["mised < 1"]}),
+            json!({"format": 1, "clauses": [], "x": 1}),
+        ] {
             assert!(!schema.is_valid(&wrong), "{wrong}");
         }
     }

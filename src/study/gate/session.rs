@@ -125,9 +125,9 @@ impl Session<'_> {
             let until = |vs_base: bool| -> Vec<(usize, u32)> {
                 let wanted = |scenario: usize| {
                     let name = self.scenarios.get(scenario).map_or("", |meta| meta.name.as_str());
-                    open.iter().filter_map(|(number, _)| clauses.get(*number)).any(|placed| {
-                        (!vs_base || placed.clause.vs_base) && matches(&placed.scenarios, name)
-                    })
+                    open.iter()
+                        .filter_map(|(number, _)| clauses.get(*number))
+                        .any(|placed| (!vs_base || placed.clause.vs_base) && matches(&placed.scenarios, name))
                 };
                 let upto = |n: u32| libm::ceil(f64::from(n) * share) as u32;
                 planned.iter().filter(|(s, _)| wanted(**s)).map(|(s, n)| (*s, upto(*n))).collect()
