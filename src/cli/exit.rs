@@ -44,6 +44,10 @@ pub enum Failure {
     Void,
     /// Unit tests failed, which the result has said.
     Tests,
+    /// A gate failed, which the result has said.
+    Gate,
+    /// A gate could not be decided, which the result has said.
+    GateOpen,
     /// Output could not be written.
     Output(String),
     /// Whoever reads the output has gone; nothing is said.
@@ -72,6 +76,8 @@ impl Failure {
             Failure::Usage(_) => USAGE,
             Failure::Input(_) => INVALID_INPUT,
             Failure::Void => POLICY_VOID,
+            Failure::Gate => GATE_FAILED,
+            Failure::GateOpen => GATE_INCONCLUSIVE,
             Failure::Output(_) => OUTPUT_FAILED,
             Failure::BrokenPipe => OK,
             Failure::Tests | Failure::Unexpected(_) => UNEXPECTED,
@@ -97,5 +103,6 @@ mod tests {
         assert_eq!(Failure::Unexpected(String::new()).exit_code(), 1);
         assert_eq!(Failure::BrokenPipe.exit_code(), 0);
         assert_eq!(Failure::Void.exit_code(), 11);
+        assert_eq!((Failure::Gate.exit_code(), Failure::GateOpen.exit_code()), (20, 21));
     }
 }

@@ -19,6 +19,7 @@ pub(super) struct Text {
 pub(super) enum Shipped {
     Scenarios,
     Policies,
+    Gates,
     /// Both: what the file is follows from its keys.
     Any,
     /// None: the word is a path.
@@ -30,6 +31,7 @@ impl Shipped {
         match self {
             Shipped::Scenarios => embedded::scenario(word),
             Shipped::Policies => embedded::policy(word),
+            Shipped::Gates => embedded::gate(word),
             Shipped::Any => embedded::scenario(word).or_else(|| embedded::policy(word)),
             Shipped::None => None,
         }
@@ -41,6 +43,7 @@ impl Shipped {
         match self {
             Shipped::Scenarios => scenarios.collect(),
             Shipped::Policies => policies.collect(),
+            Shipped::Gates => embedded::GATES.iter().map(File::name).collect(),
             Shipped::Any => scenarios.chain(policies).collect(),
             Shipped::None => Vec::new(),
         }
@@ -106,11 +109,12 @@ fn missing(word: &str, shipped: Shipped) -> Diagnostic {
         Shipped::Scenarios => {
             embedded::policy(word).map(|_| format!("`{word}` is a policy: name it without `--scenario`"))
         }
-        Shipped::Any | Shipped::None => None,
+        Shipped::Gates | Shipped::Any | Shipped::None => None,
     };
     let (kind, list) = match shipped {
         Shipped::Scenarios => ("no file and no shipped scenario", "`backout list scenarios` shows them"),
         Shipped::Policies => ("no file and no shipped policy", "`backout list policies` shows them"),
+        Shipped::Gates => ("no file and no shipped gate", "gates: rollback-goals, rollback-test"),
         Shipped::Any => ("no file and nothing shipped that is called", "`backout list` shows what there is"),
         Shipped::None => ("no file", "check the path"),
     };

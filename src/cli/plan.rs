@@ -57,6 +57,19 @@ impl StudyPlan {
         files::check_stdin_once(named.iter().chain(&args.scenario))?;
         let scenarios = chaos::apply(inputs::scenarios(&args.scenario, &args.quick, ui)?, &args.chaos, ui)?;
         let scenarios = inputs::at_fidelity(scenarios, args.play)?;
+        Self::with_scenarios(scenarios, global, named, args)
+    }
+
+    /// Reads policy files beside scenarios that are known already.
+    ///
+    /// # Errors
+    /// When a file cannot be read, or is wrong.
+    pub(super) fn with_scenarios(
+        scenarios: Vec<PlannedScenario>,
+        global: &Global,
+        named: &[String],
+        args: &StudyArgs,
+    ) -> Result<Self, Failure> {
         let sets = inputs::policy_sets(named, &args.policy)?;
         // Nobody who names no file has to be told about ours.
         let findings = if named.is_empty() {

@@ -54,7 +54,9 @@ impl Ui {
     /// Why the command failed; never silenced.
     pub(super) fn failure(&self, failure: &Failure) {
         let text = match failure {
-            Failure::BrokenPipe | Failure::Tests | Failure::Void => return,
+            Failure::BrokenPipe | Failure::Tests | Failure::Void | Failure::Gate | Failure::GateOpen => {
+                return;
+            }
             Failure::Usage(finding) => finding.render(self.stderr_colour),
             Failure::Input(findings) => findings.render(self.stderr_colour),
             Failure::Output(fact) => Diagnostic::error(fact.as_str())

@@ -65,7 +65,7 @@ fn line(report: &Report, row: &Row, emphasis: &str) -> String {
 }
 
 /// Text that Markdown takes as text; code between backticks stays code, except that a bar would end a cell.
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let paired = text.matches('`').count().is_multiple_of(2);
     let mut code = false;

@@ -5,8 +5,10 @@
 //!
 //! The stable contract is `json` and `csv`; `text` and `markdown` are for people and may change.
 
+pub mod compare;
 pub mod csv;
 pub mod findings;
+pub mod gate;
 pub mod html;
 pub mod json;
 pub mod markdown;

@@ -189,6 +189,9 @@ pub const DETECTOR_POLICIES: &[File] = files![
     "policies/detectors/welch.yaml",
 ];
 
+/// The gates.
+pub const GATES: &[File] = files!["gates/rollback-goals.yaml", "gates/rollback-test.yaml"];
+
 /// Every shipped policy.
 pub fn all_policies() -> impl Iterator<Item = &'static File> {
     [POLICIES, MODEL_POLICIES, DETECTOR_POLICIES].into_iter().flatten()
@@ -202,6 +205,11 @@ pub fn scenario(name: &str) -> Option<&'static File> {
 /// The policy of this name (`policies/five-xx`), or of this stem if only one has it (`five-xx`).
 pub fn policy(name: &str) -> Option<&'static File> {
     find(&[POLICIES, MODEL_POLICIES, DETECTOR_POLICIES], name)
+}
+
+/// The gate of this name (`gates/rollback-goals`), or of this stem (`rollback-goals`).
+pub fn gate(name: &str) -> Option<&'static File> {
+    find(&[GATES], name)
 }
 
 fn find(lists: &[&'static [File]], name: &str) -> Option<&'static File> {

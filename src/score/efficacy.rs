@@ -70,7 +70,7 @@ fn savings(own: &Components, frame: &Frame, prices: &Prices) -> Option<(f64, f64
 }
 
 /// Saved by the player and by the best known per release at the base rate, in one replication.
-fn mixed_savings(case: &Case, base_rate: f64, prices: &Prices) -> Option<(f64, f64)> {
+pub fn mixed_savings(case: &Case, base_rate: f64, prices: &Prices) -> Option<(f64, f64)> {
     let (bad, bad_best) = savings(&case.bad.0, &case.bad.1, prices)?;
     let (healthy, healthy_best) = savings(&case.healthy.0, &case.healthy.1, prices)?;
     let mix = |bad: f64, healthy: f64| base_rate * bad + (1.0 - base_rate) * healthy;

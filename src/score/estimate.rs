@@ -179,6 +179,11 @@ pub struct Pairs {
 
 /// `sum_s w_s mean_s(numerator) / sum_s w_s mean_s(denominator)` with a stratified jackknife interval.
 pub fn ratio(strata: &[Pairs]) -> Estimate {
+    ratio_at(strata, CONFIDENCE)
+}
+
+/// As [`ratio`], with an interval of this level.
+pub fn ratio_at(strata: &[Pairs], confidence: f64) -> Estimate {
     let used: Vec<&Pairs> = strata.iter().filter(|s| !s.values.is_empty() && s.weight > 0.0).collect();
     let n: usize = used.iter().map(|s| s.values.len()).sum();
     let mean = |s: &Pairs| {
@@ -196,7 +201,7 @@ pub fn ratio(strata: &[Pairs]) -> Estimate {
         return Estimate::new(value, None, None, n as u64);
     }
     let variance: f64 = used.iter().zip(&means).map(|(s, m)| left_out_variance(s, *m, total)).sum();
-    let half = student_t_quantile(0.5 + CONFIDENCE / 2.0, (n - used.len()) as f64) * variance.sqrt();
+    let half = student_t_quantile(0.5 + confidence / 2.0, (n - used.len()) as f64) * variance.sqrt();
     Estimate::new(value, Some(value - half), Some(value + half), n as u64)
 }
 
@@ -213,11 +218,16 @@ fn left_out_variance(stratum: &Pairs, mean: (f64, f64), total: (f64, f64)) -> f6
 
 /// The weighted mean of values given per stratum, weights normalised over strata that have any.
 pub fn mean(strata: &[(f64, Vec<f64>)]) -> Estimate {
+    mean_at(strata, CONFIDENCE)
+}
+
+/// As [`mean`], with an interval of this level.
+pub fn mean_at(strata: &[(f64, Vec<f64>)], confidence: f64) -> Estimate {
     let pairs: Vec<Pairs> = strata
         .iter()
         .map(|(weight, values)| Pairs { weight: *weight, values: values.iter().map(|v| (*v, 1.0)).collect() })
         .collect();
-    ratio(&pairs)
+    ratio_at(&pairs, confidence)
 }
 
 fn square(x: f64) -> f64 {

@@ -14,6 +14,7 @@ mod coverage;
 pub mod detection;
 pub mod efficacy;
 pub mod estimate;
+pub mod figure;
 pub mod impact;
 pub mod meta;
 pub mod metastable;

@@ -55,21 +55,39 @@ pub fn times(strata: &[(f64, Vec<Timed>)]) -> Times {
         .fold(None, |max: Option<f64>, s| Some(max.map_or(s, |m| m.max(s))));
     let n = all().count() as u64;
     let curve = curve(&used);
-    let at = |level: f64| {
-        let value = reach(&curve, level);
-        let (low, high) = match used[..] {
-            [] => return Estimate::absent(Note::NoObservations, 0),
-            [(_, times)] => own_limits(times, level),
-            _ => pooled_limits(&used, &curve, level),
-        };
-        match value {
-            Some(seconds) => {
-                Estimate::new(seconds, low.map(|l| l.min(seconds)), high.map(|h| h.max(seconds)), n)
-            }
-            None => Estimate { low, ..Estimate::absent(Note::BeyondFollowUp, n) },
-        }
-    };
+    let at = |level: f64| limited(&used, &curve, n, (level, CONFIDENCE));
     Times { median: at(0.5), p95: at(0.95), censored: censored.count() as u64, followed }
+}
+
+/// One quantile over strata of `(weight, times)`, with an interval of this level of confidence.
+pub fn quantile_at(strata: &[(f64, Vec<Timed>)], level: f64, confidence: f64) -> Estimate {
+    let used: Vec<&(f64, Vec<Timed>)> = strata.iter().filter(|(w, t)| *w > 0.0 && !t.is_empty()).collect();
+    let n = used.iter().map(|(_, times)| times.len() as u64).sum();
+    limited(&used, &curve(&used), n, (level, confidence))
+}
+
+/// The quantile `level` alone, without an interval; `None` when it lies beyond the follow-up, or nothing was observed.
+pub fn quantile_of(strata: &[(f64, Vec<Timed>)], level: f64) -> Option<f64> {
+    let used: Vec<&(f64, Vec<Timed>)> = strata.iter().filter(|(w, t)| *w > 0.0 && !t.is_empty()).collect();
+    reach(&curve(&used), level)
+}
+
+/// A quantile of a curve with its limits.
+fn limited(
+    used: &[&(f64, Vec<Timed>)],
+    curve: &[Point],
+    n: u64,
+    (level, confidence): (f64, f64),
+) -> Estimate {
+    let (low, high) = match used[..] {
+        [] => return Estimate::absent(Note::NoObservations, 0),
+        [(_, times)] => own_limits(times, level, confidence),
+        _ => pooled_limits(used, curve, level, confidence),
+    };
+    match reach(curve, level) {
+        Some(seconds) => Estimate::new(seconds, low.map(|l| l.min(seconds)), high.map(|h| h.max(seconds)), n),
+        None => Estimate { low, ..Estimate::absent(Note::BeyondFollowUp, n) },
+    }
 }
 
 /// The first time by which the share ended reaches `level`.
@@ -79,22 +97,27 @@ fn reach(curve: &[Point], level: f64) -> Option<f64> {
 }
 
 /// Limits of a quantile of one file.
-fn own_limits(times: &[Timed], level: f64) -> (Option<f64>, Option<f64>) {
+fn own_limits(times: &[Timed], level: f64, confidence: f64) -> (Option<f64>, Option<f64>) {
     let limits = if times.iter().all(|t| t.ended) {
         let seconds: Vec<f64> = times.iter().map(|t| t.seconds).collect();
-        quantile::interval(&seconds, level, CONFIDENCE)
+        quantile::interval(&seconds, level, confidence)
     } else {
         let lifetime = |t: &Timed| Lifetime { time: t.seconds, event: t.ended };
-        KaplanMeier::new(&times.iter().map(lifetime).collect::<Vec<_>>()).quantile(level, CONFIDENCE)
+        KaplanMeier::new(&times.iter().map(lifetime).collect::<Vec<_>>()).quantile(level, confidence)
     };
     (Some(limits.low).filter(|l| l.is_finite()), Some(limits.high).filter(|h| h.is_finite()))
 }
 
 /// Limits of a quantile pooled over files.
-fn pooled_limits(used: &[&(f64, Vec<Timed>)], curve: &[Point], level: f64) -> (Option<f64>, Option<f64>) {
+fn pooled_limits(
+    used: &[&(f64, Vec<Timed>)],
+    curve: &[Point],
+    level: f64,
+    confidence: f64,
+) -> (Option<f64>, Option<f64>) {
     let total: f64 = used.iter().map(|(w, _)| w).sum();
     let n = 1.0 / used.iter().map(|(w, t)| (w / total) * (w / total) / t.len() as f64).sum::<f64>();
-    let tail = (1.0 - CONFIDENCE) / 2.0;
+    let tail = (1.0 - confidence) / 2.0;
     let z2 = normal_quantile(tail) * normal_quantile(tail);
     let centre = (level + z2 / (2.0 * n)) / (1.0 + z2 / n);
     let half = (z2 * level * (1.0 - level) / n + z2 * z2 / (4.0 * n * n)).sqrt() / (1.0 + z2 / n);

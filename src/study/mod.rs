@@ -3,6 +3,8 @@
 //! Traps: a replication is a pure function of (scenario, players, seed, number); threads only decide when it is
 //! played. Results are collected by index, so no number depends on how many threads there are.
 
+pub mod compare;
+pub mod gate;
 mod meta;
 pub mod sizing;
 mod void;

@@ -60,8 +60,10 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 13] = [
     "score",
+    "compare",
+    "gate",
     "size",
     "run",
     "explain",

@@ -51,7 +51,7 @@ fn files_below(folder: &Path, prefix: &str, found: &mut BTreeMap<String, String>
 fn the_binary_holds_exactly_the_files_of_the_folder() {
     let mut files = BTreeMap::new();
     files_below(&root().join("scenarios"), "", &mut files);
-    let all = || embedded::SCENARIOS.iter().chain(embedded::all_policies());
+    let all = || embedded::SCENARIOS.iter().chain(embedded::all_policies()).chain(embedded::GATES);
     let embedded: BTreeMap<String, String> =
         all().map(|file| (file.path.to_owned(), file.text.to_owned())).collect();
     assert_eq!(embedded.len(), all().count(), "a file is listed twice");

@@ -66,6 +66,8 @@ pub enum SchemaKind {
     ProcessFile,
     /// The messages between backout and such a process, one JSON object a line.
     Process,
+    /// Gate files.
+    Gate,
     /// Records of replications, as `run --format json` prints them.
     Record,
 }

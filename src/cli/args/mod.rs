@@ -1,7 +1,9 @@
 //! The command line as it is written; nothing is looked up here. One file per command, and one per group of options that
 //! several commands share.
 
+mod compare;
 mod files;
+mod gate;
 mod init;
 mod list;
 mod play;
@@ -19,7 +21,9 @@ use std::path::PathBuf;
 use clap::builder::PossibleValuesParser;
 use clap::{Parser, Subcommand, ValueEnum};
 
+pub use compare::Compare;
 pub use files::{Explain, Lint, Validate};
+pub use gate::GateArgs;
 pub use init::Init;
 pub use list::{Completions, List, ListKind, Schema, SchemaKind};
 pub use play::{ChaosArgs, FidelityArg, PlayArgs, Twin};
@@ -88,7 +92,7 @@ pub struct Global {
 pub const SCORE_FORMATS: [&str; 5] = ["text", "json", "markdown", "csv", "html"];
 
 /// Every form a result can have; a command says which of them it knows.
-pub const FORMATS: [&str; 7] = ["text", "json", "markdown", "csv", "html", "sarif", "github"];
+pub const FORMATS: [&str; 8] = ["text", "json", "markdown", "csv", "html", "sarif", "github", "junit"];
 
 /// When to colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -117,6 +121,8 @@ impl Colour {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Score(Score),
+    Compare(Compare),
+    Gate(GateArgs),
     Run(Run),
     Size(Size),
     Explain(Explain),

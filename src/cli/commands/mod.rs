@@ -1,7 +1,9 @@
 //! The commands, one file each.
 
+mod compare;
 mod completions;
 mod explain;
+mod gate;
 mod init;
 mod lint;
 mod list;
@@ -22,6 +24,8 @@ pub(super) fn dispatch(args: Args, ui: &Ui, invocation: &Invocation) -> Result<(
     let global = &args.global;
     match args.command {
         Command::Score(score) => score::run(global, &score, ui, invocation),
+        Command::Compare(args) => compare::run(global, &args, ui, invocation),
+        Command::Gate(args) => gate::run(global, &args, ui, invocation),
         Command::Size(size) => size::run(global, &size, ui),
         Command::Run(run) => run::run(global, &run, ui),
         Command::Explain(explain) => explain::run(global, &explain, ui),
