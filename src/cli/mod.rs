@@ -18,6 +18,8 @@ pub mod plan;
 pub mod process;
 mod progress;
 mod repeat;
+mod results;
+mod store;
 mod ui;
 
 use std::process::ExitCode;
