@@ -22,12 +22,21 @@ pub(super) fn apply(
     args: &ChaosArgs,
     ui: &Ui,
 ) -> Result<Vec<PlannedScenario>, Failure> {
-    if args.chaos.is_empty() {
+    apply_texts(planned, &texts(args)?, args, ui)
+}
+
+/// As [`apply`], with the texts of the files at hand.
+pub(super) fn apply_texts(
+    planned: Vec<PlannedScenario>,
+    texts: &[Text],
+    args: &ChaosArgs,
+    ui: &Ui,
+) -> Result<Vec<PlannedScenario>, Failure> {
+    if texts.is_empty() {
         return Ok(planned);
     }
-    let texts = texts(args)?;
     let with = |(index, planned): (usize, PlannedScenario)| {
-        let chaos = load(&texts, args, &planned.scenario)?;
+        let chaos = load(texts, args, &planned.scenario)?;
         if index == 0 {
             chaos.iter().filter(|one| !one.unsupported.is_empty()).for_each(|one| ui.warn(&partly(one)));
         }
@@ -44,7 +53,8 @@ pub(super) fn told(args: &ChaosArgs, scenario: &Scenario) -> Result<Vec<Chaos>, 
     load(&texts(args)?, args, scenario)
 }
 
-fn texts(args: &ChaosArgs) -> Result<Vec<Text>, Failure> {
+/// The texts of the files.
+pub(super) fn texts(args: &ChaosArgs) -> Result<Vec<Text>, Failure> {
     files::check_stdin_once(&args.chaos)?;
     args.chaos.iter().map(|word| files::read(word, Shipped::None)).collect()
 }

@@ -14,12 +14,18 @@ pub const USAGE: u8 = 2;
 pub const INVALID_INPUT: u8 = 10;
 /// The process of a policy failed: its row is void, the others stand.
 pub const POLICY_VOID: u8 = 11;
+/// Replications or shards are missing: whoever plays them and asks again gets the result.
+pub const UNFINISHED: u8 = 12;
+/// A run store is in use by another process: try again when that has ended.
+pub const BUSY: u8 = 13;
 /// A gate failed.
 pub const GATE_FAILED: u8 = 20;
 /// A gate could not be decided: an interval holds the limit.
 pub const GATE_INCONCLUSIVE: u8 = 21;
 /// Output could not be written.
 pub const OUTPUT_FAILED: u8 = 30;
+/// Somebody ended the run (128 + the number of SIGINT, as shells have it); what was finished is kept in its store.
+pub const INTERRUPTED: u8 = 130;
 
 /// Every code with its meaning, for the help text and the reference.
 pub const CODES: &[(u8, &str)] = &[
@@ -28,9 +34,12 @@ pub const CODES: &[(u8, &str)] = &[
     (USAGE, "wrong command line"),
     (INVALID_INPUT, "a scenario or policy is missing or invalid"),
     (POLICY_VOID, "the process of a policy failed: its row is void, the others stand"),
+    (UNFINISHED, "replications or shards are missing"),
+    (BUSY, "a run store is in use by another process"),
     (GATE_FAILED, "a gate failed"),
     (GATE_INCONCLUSIVE, "a gate is inconclusive: more replications are needed"),
     (OUTPUT_FAILED, "output could not be written"),
+    (INTERRUPTED, "interrupted; what was finished is in the run store"),
 ];
 
 /// Why a command failed.
@@ -48,6 +57,12 @@ pub enum Failure {
     Gate,
     /// A gate could not be decided, which the result has said.
     GateOpen,
+    /// Something is missing that can be had by playing it.
+    Unfinished(Box<Diagnostic>),
+    /// Somebody else is writing.
+    Busy(Box<Diagnostic>),
+    /// Somebody ended it.
+    Interrupted(Box<Diagnostic>),
     /// Output could not be written.
     Output(String),
     /// Whoever reads the output has gone; nothing is said.
@@ -78,6 +93,9 @@ impl Failure {
             Failure::Void => POLICY_VOID,
             Failure::Gate => GATE_FAILED,
             Failure::GateOpen => GATE_INCONCLUSIVE,
+            Failure::Unfinished(_) => UNFINISHED,
+            Failure::Busy(_) => BUSY,
+            Failure::Interrupted(_) => INTERRUPTED,
             Failure::Output(_) => OUTPUT_FAILED,
             Failure::BrokenPipe => OK,
             Failure::Tests | Failure::Unexpected(_) => UNEXPECTED,
@@ -92,7 +110,7 @@ mod tests {
     #[test]
     fn codes_are_distinct_and_documented_in_order() {
         let codes: Vec<u8> = CODES.iter().map(|(code, _)| *code).collect();
-        assert_eq!(codes, [0, 1, 2, 10, 11, 20, 21, 30]);
+        assert_eq!(codes, [0, 1, 2, 10, 11, 12, 13, 20, 21, 30, 130]);
     }
 
     #[test]

@@ -2,13 +2,15 @@
 
 use std::io::Read as _;
 
+use serde::{Deserialize, Serialize};
+
 use super::exit::Failure;
 use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::document::{decode, limits};
 use crate::scenario::embedded::{self, File};
 
 /// A text with the name under which messages mention it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Text {
     pub(super) name: String,
     pub(super) text: String,

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::args::{FidelityArg, PlayArgs, PolicyArgs, QuickArgs};
 use super::exit::Failure;
 use super::files::{self, Shipped, Text};
@@ -24,15 +26,27 @@ pub(super) fn scenarios(
     quick: &QuickArgs,
     ui: &Ui,
 ) -> Result<Vec<PlannedScenario>, Failure> {
-    let numbers = quick_of(quick)?;
-    let named = words.iter().map(|word| files::read(word, Shipped::Scenarios));
-    let mut texts: Vec<Text> = named.collect::<Result<_, _>>()?;
-    if texts.is_empty() && numbers.is_none() {
-        texts = embedded::SCENARIOS.iter().map(files::of_shipped).collect();
+    scenarios_of(&scenario_texts(words, quick)?, quick, ui)
+}
+
+/// The texts of the scenarios named; of all that ship, if there are neither names nor numbers.
+pub(super) fn scenario_texts(words: &[String], quick: &QuickArgs) -> Result<Vec<Text>, Failure> {
+    if words.is_empty() && !quick.is_given() {
+        return Ok(embedded::SCENARIOS.iter().map(files::of_shipped).collect());
     }
+    words.iter().map(|word| files::read(word, Shipped::Scenarios)).collect()
+}
+
+/// The scenarios of these texts and of the numbers.
+pub(super) fn scenarios_of(
+    texts: &[Text],
+    quick: &QuickArgs,
+    ui: &Ui,
+) -> Result<Vec<PlannedScenario>, Failure> {
+    let numbers = quick_of(quick)?;
     let mut planned = Vec::new();
     let mut wrong = Diagnostics::new();
-    for text in &texts {
+    for text in texts {
         match resolve(text, ui) {
             Ok(one) => planned.push(one),
             Err(findings) => wrong.extend(findings),
@@ -159,21 +173,37 @@ pub(super) fn policies(words: &[String], args: &PolicyArgs) -> Result<Vec<Loaded
 
 /// As [`policies`], with the texts.
 pub(super) fn policy_sets(words: &[String], args: &PolicyArgs) -> Result<Vec<PolicySet>, Failure> {
-    let options = import_options(args)?;
-    let (mut own, mut sets): (Vec<Text>, Vec<Vec<Text>>) = (Vec::new(), Vec::new());
-    for word in words {
-        let text = files::read(word, Shipped::Policies)?;
-        if embedded::policy(word).is_some_and(|file| file.text == text.text) {
-            sets.push(vec![text]);
-        } else {
-            own.push(text);
-        }
-    }
-    if !own.is_empty() {
-        sets.insert(0, own);
-    }
+    policy_sets_of(policy_texts(words)?, args)
+}
+
+/// The text of a policy file, and whether it is one of ours.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct PolicyText {
+    pub(super) shipped: bool,
+    pub(super) file: Text,
+}
+
+/// The texts of the policies named, or of all that ship.
+pub(super) fn policy_texts(words: &[String]) -> Result<Vec<PolicyText>, Failure> {
     if words.is_empty() {
-        sets = embedded::POLICIES.iter().map(|file| vec![files::of_shipped(file)]).collect();
+        let shipped = |file| PolicyText { shipped: true, file: files::of_shipped(file) };
+        return Ok(embedded::POLICIES.iter().map(shipped).collect());
+    }
+    let read = |word: &String| {
+        let file = files::read(word, Shipped::Policies)?;
+        let shipped = embedded::policy(word).is_some_and(|known| known.text == file.text);
+        Ok(PolicyText { shipped, file })
+    };
+    words.iter().map(read).collect()
+}
+
+/// The policies in these texts: the user's own together, each shipped one for itself.
+pub(super) fn policy_sets_of(texts: Vec<PolicyText>, args: &PolicyArgs) -> Result<Vec<PolicySet>, Failure> {
+    let options = import_options(args)?;
+    let (shipped, own): (Vec<PolicyText>, Vec<PolicyText>) = texts.into_iter().partition(|text| text.shipped);
+    let mut sets: Vec<Vec<Text>> = shipped.into_iter().map(|text| vec![text.file]).collect();
+    if !own.is_empty() {
+        sets.insert(0, own.into_iter().map(|text| text.file).collect());
     }
     let mut loaded = Vec::new();
     let mut wrong = Diagnostics::new();

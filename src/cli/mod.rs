@@ -18,7 +18,9 @@ pub mod plan;
 pub mod process;
 mod progress;
 mod repeat;
+mod results;
 mod sides;
+mod store;
 mod ui;
 
 use std::process::ExitCode;

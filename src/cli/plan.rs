@@ -3,8 +3,12 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::args::{Global, RolloutFrom, StudyArgs, Twin};
 use super::exit::Failure;
+use super::files::Text;
+use super::inputs::PolicyText;
 use super::ui::Ui;
 use super::{chaos, doubts, files, inputs};
 use crate::diagnostic::Diagnostics;
@@ -23,6 +27,35 @@ pub struct PlannedScenario {
     pub source: String,
 }
 
+/// The texts of a study: with them and its options it is played anywhere.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StudyTexts {
+    /// Whether policies were named; those that are played by default are not doubted.
+    pub(super) named: bool,
+    /// Policy files.
+    pub(super) policies: Vec<PolicyText>,
+    /// Scenario files.
+    pub(super) scenarios: Vec<Text>,
+    /// Files of chaos tools.
+    pub(super) chaos: Vec<Text>,
+}
+
+impl StudyTexts {
+    /// Reads the files: the shipped ones where none is named.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub(super) fn read(named: &[String], args: &StudyArgs) -> Result<Self, Failure> {
+        files::check_stdin_once(named.iter().chain(&args.scenario).chain(&args.chaos.chaos))?;
+        Ok(StudyTexts {
+            scenarios: inputs::scenario_texts(&args.scenario, &args.quick)?,
+            chaos: chaos::texts(&args.chaos)?,
+            named: !named.is_empty(),
+            policies: inputs::policy_texts(named)?,
+        })
+    }
+}
+
 /// What a study plays.
 pub struct StudyPlan {
     /// The scenarios, in order.
@@ -33,14 +66,16 @@ pub struct StudyPlan {
     pub findings: Diagnostics,
     /// Seed of all randomness.
     pub seed: u64,
-    /// Replications of each scenario; the default depends on its fidelity.
-    pub replications: Option<u32>,
+    /// Replications of each scenario; the default depends on their number and fidelity.
+    pub replications: Option<Replications>,
     /// Threads.
     pub jobs: NonZeroUsize,
     /// Whose rollout is played.
     pub rollout: RolloutFrom,
     /// Whether a query that can never find a series is played anyway.
     pub allow_missing: bool,
+    /// The texts all of this was made of.
+    pub(super) texts: StudyTexts,
 }
 
 impl StudyPlan {
@@ -54,10 +89,24 @@ impl StudyPlan {
         args: &StudyArgs,
         ui: &Ui,
     ) -> Result<Self, Failure> {
-        files::check_stdin_once(named.iter().chain(&args.scenario))?;
-        let scenarios = chaos::apply(inputs::scenarios(&args.scenario, &args.quick, ui)?, &args.chaos, ui)?;
+        Self::of(StudyTexts::read(named, args)?, global.seed, jobs(global), args, ui)
+    }
+
+    /// The same from texts that were read before, here or on another machine.
+    ///
+    /// # Errors
+    /// When a text is wrong.
+    pub(super) fn of(
+        texts: StudyTexts,
+        seed: u64,
+        jobs: NonZeroUsize,
+        args: &StudyArgs,
+        ui: &Ui,
+    ) -> Result<Self, Failure> {
+        let scenarios = inputs::scenarios_of(&texts.scenarios, &args.quick, ui)?;
+        let scenarios = chaos::apply_texts(scenarios, &texts.chaos, &args.chaos, ui)?;
         let scenarios = inputs::at_fidelity(scenarios, args.play)?;
-        Self::with_scenarios(scenarios, global, named, args)
+        Self::made_of(scenarios, texts, (seed, jobs), args)
     }
 
     /// Reads policy files beside scenarios that are known already.
@@ -70,20 +119,30 @@ impl StudyPlan {
         named: &[String],
         args: &StudyArgs,
     ) -> Result<Self, Failure> {
-        let sets = inputs::policy_sets(named, &args.policy)?;
+        let policies = inputs::policy_texts(named)?;
+        let texts =
+            StudyTexts { named: !named.is_empty(), policies, scenarios: Vec::new(), chaos: Vec::new() };
+        Self::made_of(scenarios, texts, (global.seed, jobs(global)), args)
+    }
+
+    fn made_of(
+        scenarios: Vec<PlannedScenario>,
+        texts: StudyTexts,
+        (seed, jobs): (u64, NonZeroUsize),
+        args: &StudyArgs,
+    ) -> Result<Self, Failure> {
+        let sets = inputs::policy_sets_of(texts.policies.clone(), &args.policy)?;
         // Nobody who names no file has to be told about ours.
-        let findings = if named.is_empty() {
-            Diagnostics::new()
-        } else {
-            doubts::find(&sets, &scenarios, &args.policy)?
-        };
+        let findings =
+            if !texts.named { Diagnostics::new() } else { doubts::find(&sets, &scenarios, &args.policy)? };
         Ok(StudyPlan {
             scenarios,
             policies: sets.into_iter().flat_map(|set| set.policies).collect(),
             findings,
-            seed: global.seed,
-            replications: args.replications,
-            jobs: jobs(global),
+            seed,
+            texts,
+            replications: args.replications.map(|n| Replications { flow: n, request: n }),
+            jobs,
             rollout: args.policy.rollout,
             allow_missing: args.policy.allow_missing_series,
         })
@@ -122,8 +181,7 @@ impl StudyPlan {
     /// How often each scenario is played: as often as was asked for, or as suits their number.
     pub(super) fn replications(&self) -> Replications {
         let flow = self.scenarios.iter().filter(|planned| planned.scenario.is_flow()).count();
-        self.replications
-            .map_or_else(|| Replications::of_many(flow), |n| Replications { flow: n, request: n })
+        self.replications.unwrap_or_else(|| Replications::of_many(flow))
     }
 
     /// Errors about queries, where the rules know their places.

@@ -16,20 +16,43 @@ impl Invocation {
         Invocation { words: words.iter().skip(1).map(|word| word.to_string_lossy().into_owned()).collect() }
     }
 
-    /// The same command with its seed written out, whatever the environment holds then.
+    /// The command that gives the same result anywhere: `score` for the parts of a study (`plan`), without the options
+    /// that say where and how it is played, kept and shown, and with its seed written out, whatever the environment holds
+    /// then. So a report says the same whether it was played at once, in parts, or read from a store.
     pub(super) fn with_seed(&self, seed: u64) -> String {
         let mut command = "backout".to_owned();
-        for word in &self.words {
+        let mut words = self.words.iter();
+        let (mut says_seed, mut has_command) = (false, false);
+        while let Some(word) = words.next() {
+            let name = word.split_once('=').map_or(word.as_str(), |(name, _)| name);
+            if ELSEWHERE_WITH_VALUE.contains(&name) {
+                // The value is the next word, unless it stands in this one.
+                if name == word {
+                    words.next();
+                }
+                continue;
+            }
+            if ELSEWHERE.contains(&name) {
+                continue;
+            }
+            let said = if word == "plan" && !has_command { "score" } else { word };
+            has_command |= said == "score";
+            says_seed |= name == "--seed";
             command.push(' ');
-            command.push_str(&quoted(word));
+            command.push_str(&quoted(said));
         }
-        let says_seed = self.words.iter().any(|word| word == "--seed" || word.starts_with("--seed="));
         if !says_seed {
             command.push_str(&format!(" --seed {seed}"));
         }
         command
     }
 }
+
+/// Options that change nothing of a result but where it is made, kept and shown, with a value.
+const ELSEWHERE_WITH_VALUE: [&str; 8] =
+    ["--jobs", "--format", "--out", "--color", "--store", "--events", "--shards", "--kubernetes"];
+/// The same without one.
+const ELSEWHERE: [&str; 3] = ["--quiet", "-q", "--no-estimate"];
 
 /// The options that change what is played, beside the files and how often.
 pub(super) fn study_options(args: &StudyArgs) -> String {
@@ -113,6 +136,21 @@ mod tests {
         assert_eq!(plain.with_seed(7), "backout score 'a b.yaml' --seed 7");
         let seeded = invocation(&["backout", "score", "--seed=9"]);
         assert_eq!(seeded.with_seed(9), "backout score --seed=9");
+    }
+
+    #[test]
+    fn where_it_is_played_and_kept_is_not_part_of_it() {
+        let same = "backout score a.yaml -s fault/crash-loop -n 20 --seed 7";
+        for words in [
+            "score a.yaml -s fault/crash-loop -n 20",
+            "score a.yaml --store=night -s fault/crash-loop --format json -n 20 --out plan -q",
+            "plan a.yaml --shards 7 -s fault/crash-loop -n 20 --no-estimate --out plan.json",
+            "--jobs 2 plan a.yaml -s fault/crash-loop -n 20 --shards=2 --seed 7",
+        ] {
+            let words: Vec<&str> = std::iter::once("backout").chain(words.split(' ')).collect();
+            assert_eq!(invocation(&words).with_seed(7), same);
+        }
+        assert_eq!(invocation(&["backout", "score", "plan"]).with_seed(7), "backout score plan --seed 7");
     }
 
     #[test]

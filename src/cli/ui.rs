@@ -57,7 +57,10 @@ impl Ui {
             Failure::BrokenPipe | Failure::Tests | Failure::Void | Failure::Gate | Failure::GateOpen => {
                 return;
             }
-            Failure::Usage(finding) => finding.render(self.stderr_colour),
+            Failure::Usage(finding)
+            | Failure::Unfinished(finding)
+            | Failure::Busy(finding)
+            | Failure::Interrupted(finding) => finding.render(self.stderr_colour),
             Failure::Input(findings) => findings.render(self.stderr_colour),
             Failure::Output(fact) => Diagnostic::error(fact.as_str())
                 .with_help("check the path, its permissions and the space that is left")

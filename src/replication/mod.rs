@@ -13,6 +13,7 @@ pub mod baseline;
 pub mod blame;
 pub mod branch;
 pub mod draw;
+mod extended;
 pub mod finish;
 pub mod ledger;
 pub mod metastable;

@@ -427,8 +427,12 @@ pub struct CheckSummary {
     /// Longest run of bad evaluations after the onset.
     pub longest_bad: u32,
     /// Lowest value after the onset (NaN never counts).
+    #[serde(with = "super::extended")]
+    #[schemars(with = "Option<super::extended::Extended>")]
     pub lowest: Option<f64>,
     /// Highest value after the onset.
+    #[serde(with = "super::extended")]
+    #[schemars(with = "Option<super::extended::Extended>")]
     pub highest: Option<f64>,
 }
 

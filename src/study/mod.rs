@@ -5,6 +5,7 @@
 
 pub mod compare;
 pub mod gate;
+pub mod journal;
 mod meta;
 pub mod sizing;
 mod void;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use crate::diagnostic::Diagnostic;
 use crate::policy::loaded::Loaded;
@@ -37,7 +39,7 @@ pub struct Study {
 }
 
 /// How often each scenario is played.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Replications {
     /// Scenarios at flow level.
     pub flow: u32,
@@ -214,13 +216,36 @@ impl Study {
     /// # Errors
     /// When the threads cannot be started.
     pub fn play_jobs(&self, jobs: &[Job], progress: &Progress) -> Result<Vec<ReplicationRecord>, StudyError> {
-        let one = |job: &Job| {
-            let record = replicate(&self.scenarios[job.scenario], job.replication, self.options);
-            progress.done.fetch_add(1, Ordering::Relaxed);
-            record
-        };
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(self.jobs.get()).build()?;
-        Ok(pool.install(|| jobs.par_iter().map(one).collect()))
+        let pool = self.threads()?;
+        Ok(pool.install(|| jobs.par_iter().map(|job| self.play_one(*job, progress)).collect()))
+    }
+
+    /// Plays these and hands each over as soon as it is finished, in no order that means anything: the job says which it
+    /// is. After the first `false` nothing more is begun.
+    ///
+    /// # Errors
+    /// When the threads cannot be started.
+    pub fn play_each(
+        &self,
+        jobs: &[Job],
+        progress: &Progress,
+        finished: impl Fn(Job, ReplicationRecord) -> bool + Sync,
+    ) -> Result<(), StudyError> {
+        let one = |job: &Job| finished(*job, self.play_one(*job, progress)).then_some(());
+        let pool = self.threads()?;
+        // Whoever takes them has said why when it wants no more.
+        let _ = pool.install(|| jobs.par_iter().try_for_each(one));
+        Ok(())
+    }
+
+    fn play_one(&self, job: Job, progress: &Progress) -> ReplicationRecord {
+        let record = replicate(&self.scenarios[job.scenario], job.replication, self.options);
+        progress.done.fetch_add(1, Ordering::Relaxed);
+        record
+    }
+
+    fn threads(&self) -> Result<rayon::ThreadPool, StudyError> {
+        Ok(rayon::ThreadPoolBuilder::new().num_threads(self.jobs.get()).build()?)
     }
 }
 

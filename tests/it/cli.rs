@@ -6,40 +6,40 @@ use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
 
 /// A folder with nothing in it, and the program to run there.
-struct Folder(TempDir);
+pub struct Folder(TempDir);
 
 impl Folder {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Folder(tempfile::tempdir().unwrap())
     }
 
-    fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         self.0.path()
     }
 
-    fn file(&self, name: &str, content: impl AsRef<[u8]>) -> &Self {
+    pub fn file(&self, name: &str, content: impl AsRef<[u8]>) -> &Self {
         std::fs::write(self.path().join(name), content).unwrap();
         self
     }
 
-    fn read(&self, name: &str) -> String {
+    pub fn read(&self, name: &str) -> String {
         std::fs::read_to_string(self.path().join(name)).unwrap()
     }
 
-    fn command(&self, words: &[&str]) -> Command {
+    pub fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_backout"));
         command.args(words).current_dir(self.path()).env_clear().stdin(Stdio::null());
         command
     }
 
     #[must_use]
-    fn run(&self, words: &[&str]) -> Output {
+    pub fn run(&self, words: &[&str]) -> Output {
         self.command(words).output().unwrap()
     }
 
     /// Runs and expects this exit code; gives stdout and stderr.
     #[track_caller]
-    fn expect(&self, code: i32, words: &[&str]) -> (String, String) {
+    pub fn expect(&self, code: i32, words: &[&str]) -> (String, String) {
         let output = self.run(words);
         let (out, err) = (text(&output.stdout), text(&output.stderr));
         assert_eq!(output.status.code(), Some(code), "{words:?}\nstdout: {out}\nstderr: {err}");
@@ -47,7 +47,7 @@ impl Folder {
     }
 
     /// Runs with this on stdin.
-    fn pipe(&self, words: &[&str], input: &str) -> Output {
+    pub fn pipe(&self, words: &[&str], input: &str) -> Output {
         let mut command = self.command(words);
         let mut child =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -60,10 +60,14 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 17] = [
     "score",
     "compare",
     "gate",
+    "report",
+    "plan",
+    "work",
+    "merge",
     "size",
     "run",
     "explain",

@@ -6,14 +6,18 @@ mod files;
 mod gate;
 mod init;
 mod list;
+mod merge;
+mod plan;
 mod play;
 mod policy;
+mod report;
 mod run;
 mod score;
 mod service;
 mod size;
 mod study;
 mod test;
+mod work;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -26,14 +30,18 @@ pub use files::{Explain, Lint, Validate};
 pub use gate::GateArgs;
 pub use init::Init;
 pub use list::{Completions, List, ListKind, Schema, SchemaKind};
+pub use merge::Merge;
+pub use plan::Plan;
 pub use play::{ChaosArgs, FidelityArg, PlayArgs, Twin};
 pub use policy::{PolicyArgs, RolloutFrom};
+pub use report::Report;
 pub use run::Run;
 pub use score::Score;
 pub use service::QuickArgs;
 pub use size::{EffectArg, Size};
 pub use study::StudyArgs;
 pub use test::{TestKind, TestRules, Tests};
+pub use work::Work;
 
 /// The seed of every run that is given none: a constant, so that two people who type the same see the same.
 pub const DEFAULT_SEED: u64 = 20_261_121;
@@ -47,8 +55,9 @@ Examples:
   backout explain canary.yaml
   backout list
 
-Exit codes: 0 ok, 1 unexpected, 2 usage, 10 invalid scenario or policy, 20 gate failed,
-21 gate inconclusive, 30 output could not be written.";
+Exit codes: 0 ok, 1 unexpected, 2 usage, 10 invalid scenario or policy, 11 void policy,
+12 replications or shards missing, 13 run store in use, 20 gate failed, 21 gate inconclusive,
+30 output could not be written, 130 interrupted.";
 
 /// If this release is bad, does the rollback trigger fire in time, and how often does it fire for nothing?
 ///
@@ -123,6 +132,10 @@ pub enum Command {
     Score(Score),
     Compare(Compare),
     Gate(GateArgs),
+    Report(Report),
+    Plan(Plan),
+    Work(Work),
+    Merge(Merge),
     Run(Run),
     Size(Size),
     Explain(Explain),

@@ -1,11 +1,13 @@
 //! How requests are played, and what chaos happens meanwhile.
 
 use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
 
 use crate::time::SimDuration;
 
 /// How requests are played.
-#[derive(Clone, Copy, Debug, Default, clap::Args)]
+#[derive(Clone, Copy, Debug, Default, clap::Args, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct PlayArgs {
     /// auto: counts per scrape window where no queue couples the requests, each request an event elsewhere
     #[arg(long, value_name = "LEVEL", default_value = "auto")]
@@ -13,7 +15,8 @@ pub struct PlayArgs {
 }
 
 /// The level of detail.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum FidelityArg {
     /// As the scenario says, and where it says nothing, as it allows.
     #[default]
@@ -25,7 +28,8 @@ pub enum FidelityArg {
 }
 
 /// Chaos of the user's own files, on top of what the scenarios say.
-#[derive(Clone, Debug, Default, clap::Args)]
+#[derive(Clone, Debug, Default, clap::Args, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 #[command(next_help_heading = "Chaos from files of other tools")]
 pub struct ChaosArgs {
     /// A file of Chaos Mesh, Litmus, Chaos Toolkit, AWS FIS or Istio: what it does happens in every scenario; may be repeated

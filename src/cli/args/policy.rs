@@ -1,9 +1,11 @@
 //! How policy files are read.
 
 use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
 
 /// How policy files are read.
-#[derive(Clone, Debug, Default, clap::Args)]
+#[derive(Clone, Debug, Default, clap::Args, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 #[command(next_help_heading = "How policy files are read")]
 pub struct PolicyArgs {
     /// What a name of the house means: METRIC=SIGNAL, label.LABEL=STABLE/CANDIDATE, service=NAME, namespace=NAME or provider.METRIC=ANSWER
@@ -30,7 +32,8 @@ pub struct PolicyArgs {
 }
 
 /// Whose rollout is played.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum RolloutFrom {
     /// The policy file's own, where it brings one.
     #[default]

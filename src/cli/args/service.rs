@@ -1,10 +1,13 @@
 //! A service in numbers.
 
+use serde::{Deserialize, Serialize};
+
 use crate::quantity::{Rate, Ratio};
 use crate::time::SimDuration;
 
 /// What is known of a service, instead of a scenario file.
-#[derive(Clone, Debug, Default, clap::Args)]
+#[derive(Clone, Debug, Default, clap::Args, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 #[command(next_help_heading = "A service in numbers, instead of scenario files")]
 pub struct QuickArgs {
     /// Mean arrival rate, like 300/s

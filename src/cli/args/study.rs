@@ -1,9 +1,12 @@
 //! What is played, beside the policy files: the options of every command that plays a study.
 
+use serde::{Deserialize, Serialize};
+
 use super::{ChaosArgs, PlayArgs, PolicyArgs, QuickArgs};
 
 /// Scenarios, how often and how they are played, and how policy files are read.
-#[derive(Clone, Debug, Default, clap::Args)]
+#[derive(Clone, Debug, Default, clap::Args, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct StudyArgs {
     /// A scenario file or the name of a shipped one; may be repeated [default: the shipped ones]
     #[arg(long, short, value_name = "SCENARIO")]

@@ -5,14 +5,19 @@ mod completions;
 mod explain;
 mod gate;
 mod init;
+mod kubernetes;
 mod lint;
 mod list;
+mod merge;
+mod plan;
+mod report;
 mod run;
 mod schema;
 mod score;
 mod size;
 mod test;
 mod validate;
+mod work;
 
 use super::args::{Args, Command, Global};
 use super::exit::Failure;
@@ -26,6 +31,10 @@ pub(super) fn dispatch(args: Args, ui: &Ui, invocation: &Invocation) -> Result<(
         Command::Score(score) => score::run(global, &score, ui, invocation),
         Command::Compare(args) => compare::run(global, &args, ui, invocation),
         Command::Gate(args) => gate::run(global, &args, ui, invocation),
+        Command::Report(report) => report::run(global, &report),
+        Command::Plan(plan) => plan::run(global, &plan, ui, invocation),
+        Command::Work(work) => work::run(global, &work, ui),
+        Command::Merge(merge) => merge::run(global, &merge),
         Command::Size(size) => size::run(global, &size, ui),
         Command::Run(run) => run::run(global, &run, ui),
         Command::Explain(explain) => explain::run(global, &explain, ui),

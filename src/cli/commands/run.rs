@@ -6,8 +6,7 @@ use super::super::args::{Global, RolloutFrom, Run};
 use super::super::exit::Failure;
 use super::super::plan::{RunPlan, study_failed};
 use super::super::ui::Ui;
-use super::super::{chaos, files, inputs, repeat};
-use super::score;
+use super::super::{chaos, files, inputs, repeat, results};
 use crate::policy::loaded::Loaded;
 use crate::policy::process::Trouble;
 use crate::replication::prepared::PrepareOptions;
@@ -80,7 +79,7 @@ fn timelines(
 
 fn void_rows(plan: &RunPlan, source: &str, study: &Study, troubles: Vec<(String, Trouble)>) -> Vec<VoidRow> {
     let scenario = [scenario_meta(&plan.scenario, source)];
-    score::void_rows(plan.seed, &scenario, study.policy_metas(), troubles)
+    results::void_rows(plan.seed, &scenario, study.policy_metas(), troubles)
 }
 
 fn plan(global: &Global, run: &Run, ui: &Ui) -> Result<(RunPlan, String), Failure> {
