@@ -159,11 +159,20 @@ pub(super) fn policies(words: &[String], args: &PolicyArgs) -> Result<Vec<Loaded
 
 /// As [`policies`], with the texts.
 pub(super) fn policy_sets(words: &[String], args: &PolicyArgs) -> Result<Vec<PolicySet>, Failure> {
+    let read = |word: &String| Ok((word.clone(), files::read(word, Shipped::Policies)?));
+    policy_sets_of(words.iter().map(read).collect::<Result<_, Failure>>()?, args)
+}
+
+/// As [`policy_sets`], of texts that have been read, each with the word it is named by.
+pub(super) fn policy_sets_of(
+    read: Vec<(String, Text)>,
+    args: &PolicyArgs,
+) -> Result<Vec<PolicySet>, Failure> {
     let options = import_options(args)?;
+    let is_empty = read.is_empty();
     let (mut own, mut sets): (Vec<Text>, Vec<Vec<Text>>) = (Vec::new(), Vec::new());
-    for word in words {
-        let text = files::read(word, Shipped::Policies)?;
-        if embedded::policy(word).is_some_and(|file| file.text == text.text) {
+    for (word, text) in read {
+        if embedded::policy(&word).is_some_and(|file| file.text == text.text) {
             sets.push(vec![text]);
         } else {
             own.push(text);
@@ -172,7 +181,7 @@ pub(super) fn policy_sets(words: &[String], args: &PolicyArgs) -> Result<Vec<Pol
     if !own.is_empty() {
         sets.insert(0, own);
     }
-    if words.is_empty() {
+    if is_empty {
         sets = embedded::POLICIES.iter().map(|file| vec![files::of_shipped(file)]).collect();
     }
     let mut loaded = Vec::new();

@@ -22,6 +22,7 @@ mod faults;
 mod fidelity;
 mod figures;
 mod flagger_conformance;
+mod graphs;
 mod groups;
 mod incidents;
 mod infrastructure;
