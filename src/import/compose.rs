@@ -10,7 +10,8 @@
 //! the time a task must have run before the next is replaced. That is what Swarm does as long as tasks start; where they do
 //! not, Swarm goes on to the next task and the rolling update waits, which is said as a stand-in.
 //!
-//! If some service says `update_config`, those that do are policies; else all with `deploy:` are, under the defaults.
+//! If some service says `update_config`, those that do are policies; else all with `deploy:` are, under the defaults. Where
+//! the user names a service (`--bind service=NAME`), only that one is.
 
 use super::graph::{has_updates, is_compose};
 use super::unread::{self, Notes};
@@ -58,7 +59,9 @@ pub(super) fn load(root: &Reader<'_>, options: &ImportOptions) -> Result<Vec<Loa
     }
     if loaded.is_empty() && !has_updates(root) {
         let help = "only Swarm's `deploy:` is a policy; a scenario is made with `backout init FILE --from` this file";
-        return Err(root.diagnostic_at("no service of this compose file has `deploy:`", help).with_code("unknown_format"));
+        return Err(root
+            .diagnostic_at("no service of this compose file has `deploy:`", help)
+            .with_code("unknown_format"));
     }
     Ok(loaded)
 }
@@ -85,7 +88,10 @@ fn one(name: &str, at: &Reader<'_>) -> Result<Loaded, Diagnostic> {
     let pace_back = self::pace(back.as_ref())?;
     for key in ROLLBACK_WITHOUT {
         if let Some(key) = back.as_ref().and_then(|back| back.get(key)) {
-            unsupported.push(unread::unsupported(&key, "a rollback goes on task by task, without a watch of its own"));
+            unsupported.push(unread::unsupported(
+                &key,
+                "a rollback goes on task by task, without a watch of its own",
+            ));
         }
     }
     unsupported.extend(unread::list(at, NOTES));
@@ -115,7 +121,9 @@ fn one(name: &str, at: &Reader<'_>) -> Result<Loaded, Diagnostic> {
         stand_ins: vec![StandIn {
             what: "Swarm's updater".to_owned(),
             line: at_line,
-            setting: "a rolling update; where a task does not start it waits, and Swarm would go on to the next".to_owned(),
+            setting:
+                "a rolling update; where a task does not start it waits, and Swarm would go on to the next"
+                    .to_owned(),
         }],
         reading: reading(&pace, delay, &update),
     })
@@ -141,10 +149,12 @@ fn reading(pace: &Pace, delay: SimDuration, update: &Update) -> Vec<String> {
         Some(after) => format!(
             "A task runs once its health check passes, and ends after {after} of failures in a row; nothing looks at what it answers to others."
         ),
-        None => "There is no health check: a task runs as soon as its process does, whatever it answers.".to_owned(),
+        None => "There is no health check: a task runs as soon as its process does, whatever it answers."
+            .to_owned(),
     };
     vec![
-        "Only Docker Swarm reads this (`docker stack deploy`); `docker compose up` does none of it.".to_owned(),
+        "Only Docker Swarm reads this (`docker stack deploy`); `docker compose up` does none of it."
+            .to_owned(),
         format!("Tasks are replaced {at_once} at a time, {delay} apart; {order}."),
         watched,
         health,
@@ -157,6 +167,13 @@ const fn word(action: FailureAction) -> &'static str {
         FailureAction::Continue => "continue",
         FailureAction::Rollback => "rollback",
     }
+}
+
+/// The rollout that an `update_config` makes, if it can be read.
+pub(super) fn rollout(config: &Reader<'_>) -> Option<StrategySpec> {
+    let pace = pace(Some(config)).ok()?;
+    let delay = duration(Some(config), "delay", SimDuration::ZERO).ok()?;
+    Some(StrategySpec::Rolling(Rolling { bounds: bounds(&pace, delay) }))
 }
 
 fn bounds(pace: &Pace, delay: SimDuration) -> Bounds {
@@ -211,7 +228,10 @@ fn update(config: Option<&Reader<'_>>, service: &Reader<'_>) -> Result<Update, D
         Some(at) => {
             let ratio = at.f64()?;
             if !(0.0..=1.0).contains(&ratio) {
-                return Err(at.diagnostic_at("`max_failure_ratio` is not between 0 and 1", "write a share like `0.3`"));
+                return Err(at.diagnostic_at(
+                    "`max_failure_ratio` is not between 0 and 1",
+                    "write a share like `0.3`",
+                ));
             }
             ratio
         }

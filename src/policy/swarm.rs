@@ -126,7 +126,9 @@ impl Swarm {
                 reasons: vec![format!("update paused due to failure or early termination of {failed} tasks")],
             },
             FailureAction::Rollback => Verdict::RollBack {
-                reasons: vec![format!("update rolled back due to failure or early termination of {failed} tasks")],
+                reasons: vec![format!(
+                    "update rolled back due to failure or early termination of {failed} tasks"
+                )],
             },
         }
     }
@@ -200,8 +202,16 @@ mod tests {
 
     #[test]
     fn a_task_that_ends_within_monitor_has_failed_and_later_it_has_not() {
-        assert_eq!(failures(&mut watch(5, None), &[(0, 1, 0, 0), (8, 1, 1, 0), (13, 1, 0, 1)]), 1, "5 s is within");
-        assert_eq!(failures(&mut watch(5, None), &[(0, 1, 0, 0), (8, 1, 1, 0), (14, 1, 0, 1)]), 0, "6 s is not");
+        assert_eq!(
+            failures(&mut watch(5, None), &[(0, 1, 0, 0), (8, 1, 1, 0), (13, 1, 0, 1)]),
+            1,
+            "5 s is within"
+        );
+        assert_eq!(
+            failures(&mut watch(5, None), &[(0, 1, 0, 0), (8, 1, 1, 0), (14, 1, 0, 1)]),
+            0,
+            "6 s is not"
+        );
     }
 
     #[test]
@@ -209,7 +219,10 @@ mod tests {
         let looks = [(0, 1, 0, 0), (3, 1, 0, 1), (9, 1, 0, 2), (20, 1, 0, 3)];
         assert_eq!(failures(&mut watch(5, None), &looks), 1);
         // Its replacement becomes ready and ends again: that is no task of the update.
-        assert_eq!(failures(&mut watch(5, None), &[(0, 1, 0, 0), (3, 1, 0, 1), (9, 1, 1, 1), (10, 1, 0, 2)]), 1);
+        assert_eq!(
+            failures(&mut watch(5, None), &[(0, 1, 0, 0), (3, 1, 0, 1), (9, 1, 1, 1), (10, 1, 0, 2)]),
+            1
+        );
     }
 
     #[test]

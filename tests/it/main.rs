@@ -22,6 +22,8 @@ mod faults;
 mod fidelity;
 mod figures;
 mod flagger_conformance;
+mod graph_formats;
+mod graph_scenarios;
 mod graphs;
 mod groups;
 mod incidents;

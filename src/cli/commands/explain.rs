@@ -210,15 +210,23 @@ fn chaos_text(chaos: &Chaos) -> String {
 fn graph_text(graph: &Graph) -> String {
     let mut text = String::new();
     let _ = writeln!(text, "{} (services, {})", graph.sources.join(", "), graph.formats.join(", "));
-    let _ = writeln!(text, "\nmake a scenario of it with: backout init FILE --from {}", graph.sources.join(" --from "));
+    let _ = writeln!(
+        text,
+        "\nmake a scenario of it with: backout init FILE --from {}",
+        graph.sources.join(" --from ")
+    );
     let services = graph.services.iter().map(|(name, service)| {
         let pods = service.replicas.as_ref().map(|pods| format!(", {} pods", pods.value)).unwrap_or_default();
-        let rate = service.observed_rate.as_ref().map(|rate| format!(", {}/s", rate.value)).unwrap_or_default();
+        let rate =
+            service.observed_rate.as_ref().map(|rate| format!(", {}/s", rate.value)).unwrap_or_default();
         let errors =
             service.error_ratio.as_ref().map(|share| format!(", {} fail", share.value)).unwrap_or_default();
         let versions: Vec<&str> = service.versions.iter().map(|(version, _)| version.as_str()).collect();
-        let versions =
-            if versions.is_empty() { String::new() } else { format!(", versions {}", versions.join(" and ")) };
+        let versions = if versions.is_empty() {
+            String::new()
+        } else {
+            format!(", versions {}", versions.join(" and "))
+        };
         format!("{name}{pods}{rate}{errors}{versions}")
     });
     section(&mut text, "Services", &services.collect::<Vec<_>>());

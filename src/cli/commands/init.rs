@@ -94,7 +94,8 @@ fn of_graph(texts: &[Text], quick: &QuickArgs, variant: &Variant, ui: &Ui) -> Re
 /// What the user must hear about a graph, one line each.
 pub(super) fn notes(graph: &Graph) -> Vec<String> {
     let line = |note: &graph::Note| {
-        let place = if note.line == 0 { note.source.clone() } else { format!("{}:{}", note.source, note.line) };
+        let place =
+            if note.line == 0 { note.source.clone() } else { format!("{}:{}", note.source, note.line) };
         let about = match note.about {
             About::Guess => "a guess",
             About::LeftOut => "left out",

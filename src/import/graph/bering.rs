@@ -25,7 +25,9 @@ const NOTES: crate::import::unread::Notes = &[
 
 pub(super) fn is_one(root: &Reader<'_>) -> bool {
     let services = root.peek().get("services").map(|list| list.items()).unwrap_or_default();
-    root.peek().get("edges").is_some() && !services.is_empty() && services.iter().all(|one| one.get("id").is_some())
+    root.peek().get("edges").is_some()
+        && !services.is_empty()
+        && services.iter().all(|one| one.get("id").is_some())
 }
 
 pub(super) fn read(roots: &[Reader<'_>], into: &mut Collector<'_>) -> Result<(), Diagnostic> {
@@ -84,7 +86,8 @@ fn edge(at: &Reader<'_>, labels: &Labels, into: &mut Collector<'_>) -> Result<()
     let blocks = at.get("blocking").map_or(Ok(!is_async), |at| at.bool())?;
     if !blocks || is_async {
         at.whole();
-        let text = format!("`{caller}` -> `{called}` does not block: nobody waits for it, so it is no call here");
+        let text =
+            format!("`{caller}` -> `{called}` does not block: nobody waits for it, so it is no call here");
         into.note(About::LeftOut, line(at), text);
         return Ok(());
     }
@@ -121,7 +124,9 @@ fn observed(at: &Reader<'_>, called: &str, into: &mut Collector<'_>) -> Result<(
     }
     let value = format!("{{lognormal: {{p50: {p50}ms, p99: {p99}ms}}}}");
     service.service_time = Some(Known { value, from: format!("{}: calls included", from(at)) });
-    let text = format!("the observed latency of calls to `{called}` is taken for its own time; its calls are part of it");
+    let text = format!(
+        "the observed latency of calls to `{called}` is taken for its own time; its calls are part of it"
+    );
     into.note(About::Guess, line(at), text);
     Ok(())
 }

@@ -9,9 +9,12 @@
 //! nothing unless it is Swarm that looks.
 
 use super::names::{self, Labels};
-use super::{About, Collector, Edge, Entry, GraphService, HowOften, ProbeTimes, count, from, known, kubernetes, place};
+use super::{
+    About, Collector, Edge, Entry, GraphService, HowOften, ProbeTimes, count, from, known, kubernetes, place,
+};
 use crate::diagnostic::Diagnostic;
 use crate::document::{NodeValue, Reader};
+use crate::import::compose as policy;
 use crate::import::line;
 use crate::quantity::{Bytes, Cores};
 use crate::time::SimDuration;
@@ -24,10 +27,43 @@ const NOTES: crate::import::unread::Notes = &[
 
 /// Keys of a service without effect on traffic.
 const WITHOUT_EFFECT: &[&str] = &[
-    "image", "build", "container_name", "hostname", "restart", "logging", "volumes", "networks", "ports", "expose",
-    "command", "entrypoint", "environment", "labels", "user", "pid", "configs", "depends_on", "links", "cap_add",
-    "cap_drop", "working_dir", "env_file", "healthcheck", "deploy", "tty", "stdin_open", "privileged", "init",
-    "read_only", "tmpfs", "ulimits", "platform", "pull_policy", "security_opt", "extra_hosts", "dns",
+    "image",
+    "build",
+    "container_name",
+    "hostname",
+    "restart",
+    "logging",
+    "volumes",
+    "networks",
+    "ports",
+    "expose",
+    "command",
+    "entrypoint",
+    "environment",
+    "labels",
+    "user",
+    "pid",
+    "configs",
+    "depends_on",
+    "links",
+    "cap_add",
+    "cap_drop",
+    "working_dir",
+    "env_file",
+    "healthcheck",
+    "deploy",
+    "tty",
+    "stdin_open",
+    "privileged",
+    "init",
+    "read_only",
+    "tmpfs",
+    "ulimits",
+    "platform",
+    "pull_policy",
+    "security_opt",
+    "extra_hosts",
+    "dns",
 ];
 
 /// Keys that only services of a compose file have.
@@ -110,10 +146,16 @@ fn service(at: &Reader<'_>) -> Result<GraphService, Diagnostic> {
     if let Some(at) = at.get("stop_grace_period").filter(is_written) {
         service.termination_grace = known(at.duration_go()?, &at);
     }
+    if let Some(config) = at.at("deploy.update_config")
+        && let Some(rollout) = policy::rollout(&config)
+    {
+        service.rollout = known(rollout, &config);
+    }
     let limit = |path: &str, old: &str| at.at(path).or_else(|| at.get(old)).filter(is_written);
     if let Some(at) = limit("deploy.resources.limits.cpus", "cpus") {
         let cores: Result<Cores, _> = at.text()?.parse();
-        service.cpu_limit = known(cores.map_err(|wrong| at.diagnostic_at(wrong.to_string(), "write `cpus: '0.5'`"))?, &at);
+        service.cpu_limit =
+            known(cores.map_err(|wrong| at.diagnostic_at(wrong.to_string(), "write `cpus: '0.5'`"))?, &at);
     }
     if let Some(at) = limit("deploy.resources.limits.memory", "mem_limit") {
         service.memory_limit = known(memory(&at)?, &at);
@@ -136,10 +178,14 @@ fn memory(at: &Reader<'_>) -> Result<Bytes, Diagnostic> {
         Some('g') => (plain.trim_end_matches('g'), 30),
         _ => (plain, 0),
     };
-    let bytes = number.trim().parse().ok().filter(|n: &f64| n.is_finite() && (0.0..1e9).contains(n) || shift == 0);
+    let bytes =
+        number.trim().parse().ok().filter(|n: &f64| n.is_finite() && (0.0..1e9).contains(n) || shift == 0);
     let bytes = bytes.map(|n: f64| n * f64::from(1u32 << shift)).filter(|bytes| (1.0..9e15).contains(bytes));
     bytes.map(|bytes| Bytes::new(bytes as u64)).ok_or_else(|| {
-        at.diagnostic_at(format!("`{}` is no amount of memory", at.peek().raw), "write it like `512m` or `1g`")
+        at.diagnostic_at(
+            format!("`{}` is no amount of memory", at.peek().raw),
+            "write it like `512m` or `1g`",
+        )
     })
 }
 
@@ -148,7 +194,8 @@ fn health(check: &Reader<'_>) -> Result<Option<ProbeTimes>, Diagnostic> {
     let off = check.get("disable").is_some_and(|at| at.bool().unwrap_or(false));
     let test = check.get("test");
     let none = test.is_some_and(|test| {
-        test.peek().as_str() == Some("NONE") || test.peek().items().first().and_then(|n| n.as_str()) == Some("NONE")
+        test.peek().as_str() == Some("NONE")
+            || test.peek().items().first().and_then(|n| n.as_str()) == Some("NONE")
     });
     if off || none {
         return Ok(None);
@@ -185,8 +232,10 @@ fn called<'n>(at: &Reader<'_>, names: &[&'n str]) -> Result<Vec<(&'n str, String
     }
     for value in values {
         let text = value.peek().raw.as_str();
-        let text = text.split_once('=').map_or(text, |(_, value)| value);
-        for host in names::hosts(text, names.iter().copied()) {
+        // In the form of a list `NAME=value`; a name alone is taken from the shell.
+        let is_listed = value.path().ends_with(']');
+        let text = if is_listed { text.split_once('=').map(|(_, value)| value) } else { Some(text) };
+        for host in names::hosts(text.unwrap_or_default(), names.iter().copied()) {
             add(host, from(&value));
         }
     }
@@ -251,7 +300,10 @@ fn published(
         let Some(ports) = at.get("ports").filter(|_| !is_called) else { continue };
         let calls = into.graph.edges.iter().any(|edge| edge.from == label);
         let why = format!("{}: a published port, and nobody calls it", from(&ports));
-        open.push((calls, Entry { name: format!("users-of-{label}"), to: label.to_owned(), rate: None, why }));
+        open.push((
+            calls,
+            Entry { name: format!("users-of-{label}"), to: label.to_owned(), rate: None, why },
+        ));
     }
     // What calls others is rather an entry than a tool with a page of its own.
     let some_call = open.iter().any(|(calls, _)| *calls);

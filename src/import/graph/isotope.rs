@@ -4,7 +4,9 @@
 //! `defaults:` fill in what a service leaves out. Where no service is an entry point, those that nobody calls are.
 
 use super::names::Labels;
-use super::{About, Collector, Edge, Entry, GraphService, HowOften, Known, count, from, has_items_with, known, place};
+use super::{
+    About, Collector, Edge, Entry, GraphService, HowOften, Known, count, from, has_items_with, known, place,
+};
 use crate::diagnostic::Diagnostic;
 use crate::document::{NodeValue, Reader};
 use crate::import::line;
@@ -97,7 +99,9 @@ fn command(
     let is_long = matches!(call.peek().value, NodeValue::Map(_));
     let to = if is_long { call.required("service")? } else { call.clone() };
     let Some(label) = labels.get(to.text()?) else {
-        return Err(to.diagnostic_at(format!("there is no service `{}`", to.peek().raw), "name one of `services`"));
+        return Err(
+            to.diagnostic_at(format!("there is no service `{}`", to.peek().raw), "name one of `services`")
+        );
     };
     let often = match call.get("probability").filter(|_| is_long) {
         Some(at) => f64::from(count(&at, 0)?.min(100)) / 100.0,

@@ -67,7 +67,8 @@ fn one(root: &Reader<'_>, into: &mut Collector<'_>) -> Result<(), Diagnostic> {
         edge(&item.required("data")?, &boxes, into)?;
     }
     rest(into);
-    let text = "no latencies: the times services take are stand-ins (ask Kiali for response times, or measure)";
+    let text =
+        "no latencies: the times services take are stand-ins (ask Kiali for response times, or measure)";
     if !into.graph.services.values().any(|service| service.service_time.is_some()) {
         into.note(About::LeftOut, 0, text);
     }
@@ -177,7 +178,9 @@ fn service(nodes: &[&KNode<'_>], into: &mut Collector<'_>) -> GraphService {
     let mut service = GraphService { at: first, ..GraphService::default() };
     service.observed_rate = Some(Known { value: incoming, from: rate_at.clone() });
     if let Ok(share) = Ratio::new(failed / incoming) {
-        let words = format!("{rate_at}: {failed} of {incoming} requests a second failed (5xx, no response, gRPC errors)");
+        let words = format!(
+            "{rate_at}: {failed} of {incoming} requests a second failed (5xx, no response, gRPC errors)"
+        );
         service.error_ratio = Some(Known { value: share, from: words });
     }
     if refused > 0.0 {
@@ -206,7 +209,10 @@ fn edge(
         let at = data.required(key)?;
         let id = at.text()?;
         boxes.get(id).map(Some).ok_or_else(|| {
-            at.diagnostic_at(format!("there is no node `{id}`"), "edges go from the `id` of a node to that of another")
+            at.diagnostic_at(
+                format!("there is no node `{id}`"),
+                "edges go from the `id` of a node to that of another",
+            )
         })
     };
     let (Some(source), Some(target)) = (end("source")?, end("target")?) else { return Ok(()) };

@@ -13,7 +13,8 @@ use std::collections::BTreeMap;
 
 use super::names::{self, Labels};
 use super::{
-    About, Collector, Edge, Entry, GraphService, HowOften, Known, ProbeTimes, Scaling, count, from, known, place,
+    About, Collector, Edge, Entry, GraphService, HowOften, Known, ProbeTimes, Scaling, count, from, known,
+    place,
 };
 use crate::diagnostic::Diagnostic;
 use crate::document::Reader;
@@ -56,7 +57,8 @@ struct Front<'a> {
 
 pub(super) fn is_one(root: &Reader<'_>) -> bool {
     let node = root.peek();
-    let is_workload = node.get("kind").and_then(|kind| kind.as_str()).is_some_and(|kind| WORKLOADS.contains(&kind));
+    let is_workload =
+        node.get("kind").and_then(|kind| kind.as_str()).is_some_and(|kind| WORKLOADS.contains(&kind));
     is_workload && node.get("apiVersion").and_then(|v| v.as_str()).is_some_and(|v| v.starts_with("apps/"))
 }
 
@@ -76,8 +78,18 @@ pub(super) fn read(roots: &[Reader<'_>], into: &mut Collector<'_>) -> Result<(),
         match *kind {
             "HorizontalPodAutoscaler" => autoscaler(root, &behind, into)?,
             "Ingress" => ingress(root, &labels, into),
-            "ServiceAccount" | "ConfigMap" | "Secret" | "Namespace" | "PersistentVolumeClaim" | "Role"
-            | "RoleBinding" | "ClusterRole" | "ClusterRoleBinding" | "Rollout" | "Canary" | "MetricTemplate"
+            "ServiceAccount"
+            | "ConfigMap"
+            | "Secret"
+            | "Namespace"
+            | "PersistentVolumeClaim"
+            | "Role"
+            | "RoleBinding"
+            | "ClusterRole"
+            | "ClusterRoleBinding"
+            | "Rollout"
+            | "Canary"
+            | "MetricTemplate"
             | "AnalysisTemplate" => {}
             _ => {
                 into.source = root.source().name.to_owned();
@@ -100,24 +112,57 @@ fn pairs(at: Option<Reader<'_>>) -> Result<Vec<(String, String)>, Diagnostic> {
 }
 
 fn workload(root: Reader<'_>) -> Result<Workload<'_>, Diagnostic> {
-    for key in ["apiVersion", "metadata", "status", "spec.selector", "spec.revisionHistoryLimit", "spec.serviceName",
-        "spec.progressDeadlineSeconds", "spec.volumeClaimTemplates", "spec.template.metadata"]
-    {
+    for key in [
+        "apiVersion",
+        "metadata",
+        "status",
+        "spec.selector",
+        "spec.revisionHistoryLimit",
+        "spec.serviceName",
+        "spec.progressDeadlineSeconds",
+        "spec.volumeClaimTemplates",
+        "spec.template.metadata",
+    ] {
         root.ignore(key);
     }
     let name = root.required("metadata")?.required("name")?.text()?.to_owned();
     let labels = pairs(root.at("spec.template.metadata.labels"))?;
     let pod = root.required("spec")?.required("template")?.required("spec")?;
-    for key in ["serviceAccountName", "serviceAccount", "securityContext", "volumes", "initContainers", "imagePullSecrets",
-        "automountServiceAccountToken", "restartPolicy", "dnsPolicy", "enableServiceLinks"]
-    {
+    for key in [
+        "serviceAccountName",
+        "serviceAccount",
+        "securityContext",
+        "volumes",
+        "initContainers",
+        "imagePullSecrets",
+        "automountServiceAccountToken",
+        "restartPolicy",
+        "dnsPolicy",
+        "enableServiceLinks",
+    ] {
         pod.ignore(key);
     }
     let mut texts = Vec::new();
     for container in pod.required("containers")?.seq()? {
-        for key in ["name", "image", "imagePullPolicy", "ports", "volumeMounts", "securityContext", "lifecycle", "envFrom",
-            "stdin", "tty", "workingDir", "env", "args", "command", "resources", "livenessProbe", "readinessProbe"]
-        {
+        for key in [
+            "name",
+            "image",
+            "imagePullPolicy",
+            "ports",
+            "volumeMounts",
+            "securityContext",
+            "lifecycle",
+            "envFrom",
+            "stdin",
+            "tty",
+            "workingDir",
+            "env",
+            "args",
+            "command",
+            "resources",
+            "livenessProbe",
+            "readinessProbe",
+        ] {
             container.ignore(key);
         }
         for variable in container.get("env").map(|list| list.seq()).transpose()?.unwrap_or_default() {
@@ -198,11 +243,18 @@ fn service(workload: &Workload<'_>) -> Result<GraphService, Diagnostic> {
     let pod = spec.required("template")?.required("spec")?;
     let replicas = match spec.get("replicas") {
         Some(at) => Known { value: count(&at, 0)?.max(1), from: from(&at) },
-        None => Known { value: 1, from: format!("{}: no `replicas`, which is 1 in Kubernetes", place(&spec)) },
+        None => {
+            Known { value: 1, from: format!("{}: no `replicas`, which is 1 in Kubernetes", place(&spec)) }
+        }
     };
     let version = workload.labels.iter().find(|(key, _)| key == "version").map(|(_, value)| value.clone());
     let versions = vec![(version.unwrap_or_else(|| workload.name.clone()), f64::from(replicas.value))];
-    let mut service = GraphService { at: place(&workload.at), versions, replicas: Some(replicas), ..GraphService::default() };
+    let mut service = GraphService {
+        at: place(&workload.at),
+        versions,
+        replicas: Some(replicas),
+        ..GraphService::default()
+    };
     if let Some(at) = pod.get("terminationGracePeriodSeconds") {
         service.termination_grace = known(SimDuration::from_secs(u64::from(count(&at, 0)?)), &at);
     }
@@ -248,7 +300,9 @@ fn resources(container: &Reader<'_>, service: &mut GraphService) -> Result<(), D
     where
         T::Err: std::fmt::Display,
     {
-        at.text()?.parse().map_err(|wrong: T::Err| at.diagnostic_at(wrong.to_string(), "write it as Kubernetes has it"))
+        at.text()?
+            .parse()
+            .map_err(|wrong: T::Err| at.diagnostic_at(wrong.to_string(), "write it as Kubernetes has it"))
     }
     if let Some(at) = container.at("resources.limits.cpu") {
         service.cpu_limit = known(quantity::<Cores>(&at)?, &at);
@@ -270,7 +324,11 @@ fn autoscaler(
     let spec = root.required("spec")?;
     let target = spec.required("scaleTargetRef")?.required("name")?.text()?;
     let Some(service) = behind.get(target).and_then(|name| into.graph.services.get_mut(name)) else {
-        into.note(About::LeftOut, line(root), format!("the autoscaler of `{target}`, which is not in the files"));
+        into.note(
+            About::LeftOut,
+            line(root),
+            format!("the autoscaler of `{target}`, which is not in the files"),
+        );
         return Ok(());
     };
     let min = spec.get("minReplicas").map_or(Ok(1), |at| count(&at, 1))?;
@@ -338,7 +396,8 @@ fn calls(
                         into.graph.edges.push(edge);
                     }
                     None => {
-                        let why = format!("{}: `{}` names it, and nobody calls that", from(value), workload.name);
+                        let why =
+                            format!("{}: `{}` names it, and nobody calls that", from(value), workload.name);
                         entry(to, &names::dns_label(&workload.name), why, into);
                     }
                 }
@@ -355,7 +414,9 @@ pub(super) fn guessed(into: &mut Collector<'_>) {
     let text = if guesses == 0 {
         "no value names another service, so there are no calls: add them under `calls:`".to_owned()
     } else {
-        format!("{guesses} calls are guesses, from values that name a service; each is taken to be made once per request")
+        format!(
+            "{guesses} calls are guesses, from values that name a service; each is taken to be made once per request"
+        )
     };
     into.note(About::Guess, 0, text);
 }

@@ -57,13 +57,17 @@ fn one(root: &Reader<'_>, into: &mut Collector<'_>) -> Result<(), Diagnostic> {
             calls(operation, &label, share, &labels, into)?;
         }
         if operations.len() > 1 {
-            let text = format!("the {} operations of `{name}` are one service, each an equal share of it", operations.len());
+            let text = format!(
+                "the {} operations of `{name}` are one service, each an equal share of it",
+                operations.len()
+            );
             into.note(About::Changed, line(at), text);
         }
         let time = SimDuration::from_secs_f64(demands / capacity);
         if !time.is_zero() {
             let words = format!("{}: mean demand over capacity, in seconds", place(at));
-            service.service_time = Some(Known { value: format!("{{exponential: {{mean: {time}}}}}"), from: words });
+            service.service_time =
+                Some(Known { value: format!("{{exponential: {{mean: {time}}}}}"), from: words });
         }
         into.graph.services.insert(label, service);
     }
@@ -81,7 +85,10 @@ fn calls(
         let at = dependency.required("service")?;
         dependency.get("operation");
         let Some(to) = labels.get(at.text()?) else {
-            return Err(at.diagnostic_at(format!("there is no microservice `{}`", at.peek().raw), "name one of the file"));
+            return Err(at.diagnostic_at(
+                format!("there is no microservice `{}`", at.peek().raw),
+                "name one of the file",
+            ));
         };
         let chance = match dependency.get("probability") {
             Some(at) => positive(&at)?.min(1.0),

@@ -405,6 +405,3 @@ fn no_graph(name: &str) -> Diagnostic {
         .with_help(format!("files of {} are read", formats.join(", ")))
         .with_code("unknown_format")
 }
-
-#[cfg(test)]
-mod tests;

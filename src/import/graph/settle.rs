@@ -96,9 +96,8 @@ fn find_circle(graph: &Graph) -> Option<Vec<String>> {
     // Who calls nobody that is left is in no circle; what remains when nobody can leave are circles and what is above.
     let mut left: BTreeSet<&str> = graph.services.keys().map(String::as_str).collect();
     loop {
-        let calls = |name: &str| {
-            graph.edges.iter().any(|edge| edge.from == name && left.contains(edge.to.as_str()))
-        };
+        let calls =
+            |name: &str| graph.edges.iter().any(|edge| edge.from == name && left.contains(edge.to.as_str()));
         let leaves: Vec<&str> = left.iter().copied().filter(|name| !calls(name)).collect();
         if leaves.is_empty() {
             break;
@@ -121,7 +120,9 @@ fn find_circle(graph: &Graph) -> Option<Vec<String>> {
 
 /// Index of the call of a circle that is left out.
 fn weakest(graph: &Graph, circle: &[String]) -> usize {
-    let on = |edge: &Edge| circle.windows(2).any(|pair| matches!(pair, [a, b] if *a == edge.from && *b == edge.to));
+    let on = |edge: &Edge| {
+        circle.windows(2).any(|pair| matches!(pair, [a, b] if *a == edge.from && *b == edge.to))
+    };
     let weight = |edge: &Edge| match edge.often {
         HowOften::Rate(rate) => rate,
         HowOften::PerRequest(_) | HowOften::Unknown => f64::INFINITY,

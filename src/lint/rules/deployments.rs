@@ -128,7 +128,9 @@ fn unversioned(at: &At<'_>) -> Option<Mistake> {
     let name = image.rsplit('/').next().unwrap_or(image);
     let tag = name.split_once(':').map(|(_, tag)| tag);
     let fact = match tag {
-        None => format!("`{image}` has no tag, which means `latest`: the revision before names the same image"),
+        None => {
+            format!("`{image}` has no tag, which means `latest`: the revision before names the same image")
+        }
         Some("latest") => format!("`{image}` moves: the revision before names the same image"),
         Some(_) => return None,
     };
@@ -161,7 +163,8 @@ fn healthcheck(subject: &Subject<'_>) -> Vec<Mistake> {
         .filter(|service| rolls_back(service) == Some(true) && service.get("healthcheck").is_none())
         .filter_map(|service| service.at("deploy.update_config.failure_action"))
         .map(|at| {
-            let fact = "rolls back on failure, and without a health check only a process that exits has failed";
+            let fact =
+                "rolls back on failure, and without a health check only a process that exits has failed";
             at.spot().mistake(fact, "add a `healthcheck` that asks what users ask (or one in the image)")
         })
         .collect()
@@ -170,7 +173,9 @@ fn healthcheck(subject: &Subject<'_>) -> Vec<Mistake> {
 fn monitor(subject: &Subject<'_>) -> Vec<Mistake> {
     let mut found = Vec::new();
     for service in services(subject) {
-        let Some(check) = service.get("healthcheck").filter(|_| rolls_back(&service) == Some(true)) else { continue };
+        let Some(check) = service.get("healthcheck").filter(|_| rolls_back(&service) == Some(true)) else {
+            continue;
+        };
         if check.get("disable").is_some() {
             continue;
         }
@@ -181,10 +186,15 @@ fn monitor(subject: &Subject<'_>) -> Vec<Mistake> {
         let (Some(interval), Some(retries), Some(monitor)) = (interval, retries, monitor) else { continue };
         let unhealthy: f64 = interval * retries;
         if monitor < unhealthy {
-            let at = service.at("deploy.update_config.monitor").or_else(|| service.at("deploy.update_config"));
+            let at =
+                service.at("deploy.update_config.monitor").or_else(|| service.at("deploy.update_config"));
             found.extend(at.map(|at| {
-                let fact = format!("failures count for {monitor} s, and a task is unhealthy after {unhealthy} s");
-                at.spot().mistake(fact, format!("write `monitor: {}s` or more, or check more often", unhealthy + interval))
+                let fact =
+                    format!("failures count for {monitor} s, and a task is unhealthy after {unhealthy} s");
+                at.spot().mistake(
+                    fact,
+                    format!("write `monitor: {}s` or more, or check more often", unhealthy + interval),
+                )
             }));
         }
     }

@@ -79,10 +79,8 @@ impl Balance {
         let calls: Vec<(usize, &Edge)> =
             graph.edges.iter().enumerate().filter(|(_, edge)| edge.from == name).collect();
         let mean = |index: usize, made: &[Made]| made.get(index).map_or(0.0, |made| made.mean);
-        let passed: f64 = calls
-            .iter()
-            .filter_map(|(index, edge)| Some(edge.failing? * mean(*index, &self.made)))
-            .sum();
+        let passed: f64 =
+            calls.iter().filter_map(|(index, edge)| Some(edge.failing? * mean(*index, &self.made))).sum();
         let observed = graph.services.get(name).and_then(|service| service.error_ratio.as_ref());
         let own = match observed.map(|known| known.value.get()) {
             // The last digit of rounded rates does not tell who failed.
@@ -120,10 +118,15 @@ impl Made {
 
 /// Given rates over observed ones, 1 where nothing was scaled.
 fn scale(graph: &Graph, entries: &[Entry]) -> f64 {
-    let sum = |entries: &[Entry]| -> f64 { entries.iter().filter_map(|e| e.rate.as_ref()).map(|r| r.value).sum() };
+    let sum =
+        |entries: &[Entry]| -> f64 { entries.iter().filter_map(|e| e.rate.as_ref()).map(|r| r.value).sum() };
     let observed = sum(&graph.entries);
     let all_observed = !graph.entries.is_empty() && graph.entries.iter().all(|entry| entry.rate.is_some());
-    if all_observed && observed > 0.0 && entries.len() == graph.entries.len() { sum(entries) / observed } else { 1.0 }
+    if all_observed && observed > 0.0 && entries.len() == graph.entries.len() {
+        sum(entries) / observed
+    } else {
+        1.0
+    }
 }
 
 /// Every service after all that call it.
@@ -133,7 +136,8 @@ fn callers_first(graph: &Graph) -> Vec<String> {
     while !left.is_empty() {
         let called: BTreeSet<&String> =
             graph.edges.iter().filter(|edge| left.contains(&&edge.from)).map(|edge| &edge.to).collect();
-        let (next, rest): (Vec<&String>, Vec<&String>) = left.iter().partition(|name| !called.contains(**name));
+        let (next, rest): (Vec<&String>, Vec<&String>) =
+            left.iter().partition(|name| !called.contains(**name));
         if next.is_empty() {
             // A circle: the graph was not settled. The rest in any order is as good as another.
             order.extend(rest.into_iter().cloned());

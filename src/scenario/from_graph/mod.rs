@@ -59,7 +59,8 @@ pub fn draft(graph: &Graph, wishes: &Wishes, variant: &Variant) -> Result<Draft,
     let target = target(graph, wishes, &mut chosen)?;
     let entries = entries(graph, &target, wishes, &mut chosen);
     let balance = Balance::of(graph, &entries, wishes.errors);
-    let text = text::Writer { graph, wishes, target: &target, entries: &entries, balance: &balance }.write(variant);
+    let text =
+        text::Writer { graph, wishes, target: &target, entries: &entries, balance: &balance }.write(variant);
     Ok(Draft { text, chosen })
 }
 
@@ -70,7 +71,8 @@ fn target(graph: &Graph, wishes: &Wishes, chosen: &mut Vec<String>) -> Result<St
         if graph.services.contains_key(name) {
             return Ok(name.clone());
         }
-        let meant = did_you_mean(name, &names).map(|meant| format!("did you mean `{meant}`? ")).unwrap_or_default();
+        let meant =
+            did_you_mean(name, &names).map(|meant| format!("did you mean `{meant}`? ")).unwrap_or_default();
         let fact = format!("there is no service `{name}` in {}", graph.sources.join(", "));
         return Err(Diagnostic::error(fact).with_help(format!("{meant}services: {}", names.join(", "))));
     }
@@ -82,7 +84,8 @@ fn target(graph: &Graph, wishes: &Wishes, chosen: &mut Vec<String>) -> Result<St
     let calls = |name: &str| graph.edges.iter().filter(|edge| edge.from == name).count();
     let better = |one: &&&str, other: &&&str| {
         let rank = |name: &str| (enters(name), rate(name), calls(name));
-        let ((one_enters, one_rate, one_calls), (other_enters, other_rate, other_calls)) = (rank(one), rank(other));
+        let ((one_enters, one_rate, one_calls), (other_enters, other_rate, other_calls)) =
+            (rank(one), rank(other));
         let by_rate = one_enters.cmp(&other_enters).then(one_rate.total_cmp(&other_rate));
         // Of equals the first in the order of names counts.
         by_rate.then(one_calls.cmp(&other_calls)).then_with(|| other.cmp(one))
@@ -123,7 +126,9 @@ fn entries(graph: &Graph, target: &str, wishes: &Wishes, chosen: &mut Vec<String
     if missing > 0 {
         let events = balance::events_per_request(graph, &entries);
         let rate = (EVENTS_PER_SECOND / events / missing as f64).floor().clamp(1.0, 50.0);
-        chosen.push(format!("no file says how many requests come: {rate}/s for each entry, a stand-in (--rate)"));
+        chosen.push(format!(
+            "no file says how many requests come: {rate}/s for each entry, a stand-in (--rate)"
+        ));
         for entry in entries.iter_mut().filter(|entry| entry.rate.is_none()) {
             let from = "stand-in: no file says how many requests come (--rate)".to_owned();
             entry.rate = Some(Known { value: rate, from });
@@ -140,6 +145,3 @@ fn comment(text: &str) -> String {
     }
     one_line
 }
-
-#[cfg(test)]
-mod tests;

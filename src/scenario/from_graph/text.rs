@@ -84,8 +84,11 @@ telemetry: {{scrape: 15s, lag: 2s, loss: 1%}}
             let _ = writeln!(text, "  # {}", comment(remark));
         }
         if !service.versions.is_empty() {
-            let shares: Vec<String> =
-                service.versions.iter().map(|(version, share)| format!("{version} {}", percent(*share))).collect();
+            let shares: Vec<String> = service
+                .versions
+                .iter()
+                .map(|(version, share)| format!("{version} {}", percent(*share)))
+                .collect();
             let shares = comment(&shares.join(", "));
             let _ = writeln!(text, "  # Versions side by side, played as one revision: {shares}.");
         }
@@ -114,7 +117,8 @@ telemetry: {{scrape: 15s, lag: 2s, loss: 1%}}
     }
 
     fn replicas(&self, text: &mut String, name: &str, service: &GraphService) {
-        let busy = self.balance.arrivals.get(name).copied().unwrap_or(0.0) * self.mean_time(service) / CONCURRENCY;
+        let busy =
+            self.balance.arrivals.get(name).copied().unwrap_or(0.0) * self.mean_time(service) / CONCURRENCY;
         let (pods, from) = match (&service.replicas, self.wishes.replicas.filter(|_| name == self.target)) {
             (_, Some(pods)) => (pods, "--replicas".to_owned()),
             (Some(known), None) => (known.value, comment(&known.from)),
@@ -133,7 +137,11 @@ telemetry: {{scrape: 15s, lag: 2s, loss: 1%}}
                 let bounds = scaling.value;
                 let max = bounds.max.min(MAX_REPLICAS);
                 let min = bounds.min.min(max);
-                let _ = writeln!(text, "    replicas: {} # {from}, within the autoscaler's bounds", pods.clamp(min, max));
+                let _ = writeln!(
+                    text,
+                    "    replicas: {} # {from}, within the autoscaler's bounds",
+                    pods.clamp(min, max)
+                );
                 let cpu = bounds.cpu.map(|cpu| format!(", cpu: {cpu}")).unwrap_or_default();
                 let from = comment(&scaling.from);
                 let _ = writeln!(text, "    autoscaler: {{min: {min}, max: {max}{cpu}}} # {from}");
@@ -154,7 +162,8 @@ telemetry: {{scrape: 15s, lag: 2s, loss: 1%}}
     fn mean_time(&self, service: &GraphService) -> f64 {
         let (p50, p99) = self.stand_in_times();
         let written = service.service_time.as_ref().map(|known| known.value.as_str());
-        let read = written.and_then(|text| crate::document::parse_typed::<Distribution<SimDuration>>("", text).ok());
+        let read =
+            written.and_then(|text| crate::document::parse_typed::<Distribution<SimDuration>>("", text).ok());
         let stand_in = Distribution::<SimDuration>::lognormal(p50.as_secs_f64(), p99.as_secs_f64()).ok();
         read.or(stand_in).map_or(0.0, |time| time.mean())
     }
@@ -164,8 +173,12 @@ telemetry: {{scrape: 15s, lag: 2s, loss: 1%}}
             Some(known) => (known.value.clone(), comment(&known.from)),
             None => {
                 let (p50, p99) = self.stand_in_times();
-                let says = if self.wishes.p99.or(self.wishes.p50).is_some() { "--p50, --p99" } else { "stand-in" };
-                (format!("{{lognormal: {{p50: {p50}, p99: {p99}}}}}"), format!("{says}: no latency in the files"))
+                let says =
+                    if self.wishes.p99.or(self.wishes.p50).is_some() { "--p50, --p99" } else { "stand-in" };
+                (
+                    format!("{{lognormal: {{p50: {p50}, p99: {p99}}}}}"),
+                    format!("{says}: no latency in the files"),
+                )
             }
         };
         let _ = writeln!(text, "    service_time: {value} # {from}");
@@ -200,7 +213,9 @@ telemetry: {{scrape: 15s, lag: 2s, loss: 1%}}
                 parts.push(format!("count: {}", made.count));
             }
             parts.extend(edge.timeout.as_ref().map(|timeout| format!("timeout: {}", timeout.value)));
-            parts.extend(edge.attempts.as_ref().map(|attempts| format!("retry: {{attempts: {}}}", attempts.value)));
+            parts.extend(
+                edge.attempts.as_ref().map(|attempts| format!("retry: {{attempts: {}}}", attempts.value)),
+            );
             parts.extend(edge.parallel.as_ref().map(|group| format!("parallel: {group}")));
             if made.ignored {
                 parts.push("on_failure: ignore".to_owned());
@@ -228,7 +243,11 @@ telemetry: {{scrape: 15s, lag: 2s, loss: 1%}}
                 short(rate),
             );
         }
-        let says = if self.wishes.users.is_some() { "--users" } else { "a stand-in, one per 100 s between requests" };
+        let says = if self.wishes.users.is_some() {
+            "--users"
+        } else {
+            "a stand-in, one per 100 s between requests"
+        };
         let _ = writeln!(text, "  # Users are {says}; the noise is a stand-in.");
     }
 
@@ -238,7 +257,10 @@ telemetry: {{scrape: 15s, lag: 2s, loss: 1%}}
         let (strategy, from) = match known {
             Some(known) => {
                 let value = serde_json::to_value(&known.value).ok();
-                (value.map_or_else(|| DEFAULT_STRATEGY.to_owned(), |value| flow(&value)), comment(&known.from))
+                (
+                    value.map_or_else(|| DEFAULT_STRATEGY.to_owned(), |value| flow(&value)),
+                    comment(&known.from),
+                )
             }
             None => (DEFAULT_STRATEGY.to_owned(), "stand-in: no file says how releases go out".to_owned()),
         };
@@ -256,7 +278,12 @@ rollouts:
     }
 
     fn slo(&self, text: &mut String) {
-        let worst = self.entries.iter().filter_map(|entry| self.balance.seen.get(&entry.to)).copied().fold(0.0, f64::max);
+        let worst = self
+            .entries
+            .iter()
+            .filter_map(|entry| self.balance.seen.get(&entry.to))
+            .copied()
+            .fold(0.0, f64::max);
         let availability = (1.0 - 2.0 * worst).clamp(0.5, 0.999);
         let (_, p99) = self.stand_in_times();
         let slow = self.entries.iter().map(|entry| self.time_below(&entry.to, 0)).fold(0.0, f64::max);
@@ -289,7 +316,11 @@ fn resources(text: &mut String, service: &GraphService) {
     if limit.is_some() || request.is_some() {
         let mut parts: Vec<String> = limit.iter().map(|known| format!("limit: {}", known.value)).collect();
         if limit.is_none() {
-            parts.extend(request.filter(|known| known.value.get() > 1.0).map(|known| format!("limit: {}", known.value)));
+            parts.extend(
+                request
+                    .filter(|known| known.value.get() > 1.0)
+                    .map(|known| format!("limit: {}", known.value)),
+            );
         }
         parts.extend(request.map(|known| format!("request: {}", known.value)));
         let from: Vec<String> =
@@ -299,7 +330,11 @@ fn resources(text: &mut String, service: &GraphService) {
     if let Some(known) = service.memory_limit.as_ref().filter(|known| known.value.get() > 1) {
         let half = Bytes::new(known.value.get() / 2);
         let from = comment(&known.from);
-        let _ = writeln!(text, "    memory: {{base: {half}, limit: {}}} # {from}; the base is a stand-in", known.value);
+        let _ = writeln!(
+            text,
+            "    memory: {{base: {half}, limit: {}}} # {from}; the base is a stand-in",
+            known.value
+        );
     }
 }
 
@@ -316,9 +351,10 @@ fn probe_text(key: &str, times: Option<ProbeTimes>) -> (String, &'static str) {
             write(SimDuration::ZERO, SimDuration::from_secs(1), NEVER_FAILS),
             ": it gets requests as soon as it runs, and keeps them",
         ),
-        None => {
-            (write(SimDuration::ZERO, SimDuration::from_mins(60), NEVER_FAILS), ": nobody restarts what hangs")
-        }
+        None => (
+            write(SimDuration::ZERO, SimDuration::from_mins(60), NEVER_FAILS),
+            ": nobody restarts what hangs",
+        ),
     }
 }
 
@@ -331,7 +367,8 @@ fn about(edge: &Edge, made: &Made) -> String {
         HowOften::PerRequest(_) => String::new(),
     };
     let failing = edge.failing.filter(|share| *share > 0.0).map(|share| {
-        let ends = if made.ignored { "the caller answered all the same" } else { "the caller failed with it" };
+        let ends =
+            if made.ignored { "the caller answered all the same" } else { "the caller failed with it" };
         format!("; {} of them failed and {ends}", percent(share))
     });
     format!("{guess}{}{rate}{}", comment(&edge.at), failing.unwrap_or_default())
@@ -351,5 +388,9 @@ fn short(rate: f64) -> f64 {
 /// A name as a key: names that YAML takes for something else are quoted.
 fn key(name: &str) -> String {
     let reserved = ["true", "false", "null", "yes", "no", "on", "off", "y", "n"].contains(&name);
-    if reserved || !name.starts_with(|c: char| c.is_ascii_lowercase()) { format!("\"{name}\"") } else { name.to_owned() }
+    if reserved || !name.starts_with(|c: char| c.is_ascii_lowercase()) {
+        format!("\"{name}\"")
+    } else {
+        name.to_owned()
+    }
 }

@@ -1,11 +1,12 @@
 //! Rates come out as they went in; who fails is who was observed to fail; every number says where it is from.
 
-use super::*;
-use crate::diagnostic::Source;
-use crate::import::SourceText;
-use crate::import::graph::load;
-use crate::scenario::quick::FAMILY;
-use crate::scenario::{Scenario, read};
+use backout::diagnostic::Source;
+use backout::import::SourceText;
+use backout::import::graph::load;
+use backout::quantity::Rate;
+use backout::scenario::from_graph::{Draft, Wishes, draft};
+use backout::scenario::quick::FAMILY;
+use backout::scenario::{Scenario, read};
 
 const GRAPH: &str = r#"{"elements": {"nodes": [
 {"data": {"id": "a", "namespace": "n", "app": "web", "traffic": [{"protocol": "http", "rates": {"httpIn": "40", "httpIn5xx": "1"}}]}},
@@ -49,7 +50,8 @@ fn rates_and_failures_are_those_observed() {
 /// `--rate` scales users; calls per request stay.
 #[test]
 fn a_rate_scales_what_was_observed() {
-    let wishes = Wishes { rate: Rate::per_second(4.0).ok(), service: Some("shop".to_owned()), ..Wishes::default() };
+    let wishes =
+        Wishes { rate: Rate::per_second(4.0).ok(), service: Some("shop".to_owned()), ..Wishes::default() };
     let (scenario, draft) = scenario(&wishes);
     assert_eq!(scenario.world.traffic[0].rate.get(), 4.0);
     assert!((scenario.world.services[2].calls[0].mean_count() - 0.25).abs() < 1e-9, "{}", draft.text);
@@ -59,7 +61,9 @@ fn a_rate_scales_what_was_observed() {
 #[test]
 fn every_number_says_where_it_is_from() {
     let (_, draft) = scenario(&Wishes::default());
-    for line in draft.text.lines().skip_while(|line| *line != "services:").take_while(|line| *line != "rollouts:") {
+    for line in
+        draft.text.lines().skip_while(|line| *line != "services:").take_while(|line| *line != "rollouts:")
+    {
         let has_number = line.chars().any(|c| c.is_ascii_digit());
         assert!(!has_number || line.contains('#'), "{line}");
     }

@@ -1,6 +1,9 @@
 //! What each format becomes, from texts small enough to work out by hand.
 
-use super::*;
+use backout::import::SourceText;
+use backout::import::graph::{Entry, Graph, HowOften, format_of, load};
+use backout::quantity::Bytes;
+use backout::time::SimDuration;
 
 fn graph(text: &str) -> Graph {
     load(&[SourceText { name: "dir/f.yaml", text }]).unwrap_or_else(|wrong| panic!("{}", wrong.render(false)))
@@ -46,7 +49,7 @@ fn a_kiali_graph_keeps_its_rates() {
     let web = &graph.services["web"];
     assert_eq!(web.error_ratio.as_ref().unwrap().value.get(), 3.0 / 40.0);
     assert_eq!(web.versions, [("v1".to_owned(), 0.75), ("v2".to_owned(), 0.25)]);
-    assert!(says(&graph, 11, "`web` calls itself (2/s)"), "{:#?}", graph.notes);
+    assert!(says(&graph, 12, "`web` calls itself (2/s)"), "{:#?}", graph.notes);
     assert!(says(&graph, 5, "over `tcp`: counted in bytes"), "{:#?}", graph.notes);
     assert!(says(&graph, 0, "no latencies"));
 }
@@ -112,17 +115,24 @@ fn services_are_what_selectors_match() {
     let graph = graph(MANIFESTS);
     assert_eq!(graph.services.keys().collect::<Vec<_>>(), ["db", "web"]);
     assert_eq!(calls(&graph), [("web", "db", HowOften::Unknown)]);
-    assert!(graph.edges[0].is_guess && graph.edges[0].at.starts_with("f.yaml:13 "), "{:?}", graph.edges[0].at);
+    assert!(
+        graph.edges[0].is_guess && graph.edges[0].at.starts_with("f.yaml:13 "),
+        "{:?}",
+        graph.edges[0].at
+    );
     assert_eq!(entries(&graph), [("hammer", "web", None)]);
     let web = &graph.services["web"];
     assert_eq!(web.replicas.as_ref().unwrap().value, 3);
     assert_eq!(web.versions, [("v1".to_owned(), 2.0 / 3.0), ("v2".to_owned(), 1.0 / 3.0)]);
     let times = web.readiness.as_ref().unwrap().value.unwrap();
     // Kubernetes fills in a period of 10 s and a threshold of 3.
-    assert_eq!((times.initial_delay.as_secs_f64(), times.period.as_secs_f64(), times.failure_threshold), (4.0, 10.0, 3));
+    assert_eq!(
+        (times.initial_delay.as_secs_f64(), times.period.as_secs_f64(), times.failure_threshold),
+        (4.0, 10.0, 3)
+    );
     assert_eq!(web.liveness.as_ref().unwrap().value, None);
     assert_eq!(web.cpu_limit.as_ref().unwrap().value.get(), 0.2);
-    assert!(says(&graph, 46, "`kind: Gizmo`"), "{:#?}", graph.notes);
+    assert!(says(&graph, 45, "`kind: Gizmo`"), "{:#?}", graph.notes);
 }
 
 const COMPOSE: &str = "
@@ -144,10 +154,7 @@ services:
 #[test]
 fn a_compose_file_is_services_and_guesses() {
     let graph = graph(COMPOSE);
-    assert_eq!(
-        calls(&graph),
-        [("web", "cart", HowOften::Unknown), ("web", "queue", HowOften::Unknown)]
-    );
+    assert_eq!(calls(&graph), [("web", "cart", HowOften::Unknown), ("web", "queue", HowOften::Unknown)]);
     assert_eq!(entries(&graph), [("users-of-web", "web", None)]);
     let web = &graph.services["web"];
     assert_eq!(web.replicas.as_ref().unwrap().value, 3);
@@ -207,7 +214,9 @@ fn what_does_not_block_is_no_call() {
 
 #[test]
 fn what_is_no_graph_is_an_error() {
-    for text in ["a: 1\n", "services: {}\n", "format: 1\nservices: {web: {image: x}}\n", "services: [1]\n", ""] {
+    for text in
+        ["a: 1\n", "services: {}\n", "format: 1\nservices: {web: {image: x}}\n", "services: [1]\n", ""]
+    {
         assert!(load(&[SourceText { name: "f", text }]).is_err(), "{text}");
         assert_eq!(format_of(SourceText { name: "f", text }), None, "{text}");
     }
