@@ -189,12 +189,14 @@ pub(super) fn policy_texts(words: &[String]) -> Result<Vec<PolicyText>, Failure>
         let shipped = |file| PolicyText { shipped: true, file: files::of_shipped(file) };
         return Ok(embedded::POLICIES.iter().map(shipped).collect());
     }
-    let read = |word: &String| {
-        let file = files::read(word, Shipped::Policies)?;
-        let shipped = embedded::policy(word).is_some_and(|known| known.text == file.text);
-        Ok(PolicyText { shipped, file })
-    };
-    words.iter().map(read).collect()
+    words.iter().map(|word| policy_text(word)).collect()
+}
+
+/// The text of a policy file, or of the shipped policy of this name.
+pub(super) fn policy_text(word: &str) -> Result<PolicyText, Failure> {
+    let file = files::read(word, Shipped::Policies)?;
+    let shipped = embedded::policy(word).is_some_and(|known| known.text == file.text);
+    Ok(PolicyText { shipped, file })
 }
 
 /// The policies in these texts: the user's own together, each shipped one for itself.

@@ -1,6 +1,6 @@
 //! The objects in a set of files, by kind.
 
-use super::{ImportOptions, SourceText, cloudformation, kayenta};
+use super::{ImportOptions, SourceText, cloudformation, compose, kayenta};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source};
 use crate::document::{self, Node, Reader};
 
@@ -42,6 +42,8 @@ pub(super) struct Bundle<'a> {
     pub(super) rules: Vec<SourceText<'a>>,
     /// CloudFormation templates.
     pub(super) templates: Vec<Reader<'a>>,
+    /// Compose files.
+    pub(super) compose: Vec<Reader<'a>>,
     /// Kayenta's canary configurations.
     pub(super) canary_configs: Vec<Reader<'a>>,
     /// Keptn's definitions of analyses, what they measure, and the analyses themselves.
@@ -126,6 +128,10 @@ impl<'a> Bundle<'a> {
                 self.templates.push(reader);
                 return Ok(());
             }
+            if compose::is_one(&reader) {
+                self.compose.push(reader);
+                return Ok(());
+            }
             if reader.has("slos") {
                 self.objectives.push(SloObject { reader, source, is_sloth: true });
                 return Ok(());
@@ -186,6 +192,7 @@ impl<'a> Bundle<'a> {
             && self.objectives.is_empty()
             && self.canary_configs.is_empty()
             && self.templates.is_empty()
+            && self.compose.is_empty()
             && others.iter().all(|list| list.is_empty())
     }
 }

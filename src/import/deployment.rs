@@ -109,7 +109,7 @@ fn seconds(at: &Reader<'_>, key: &str) -> Result<Option<SimDuration>, Diagnostic
     })
 }
 
-fn bounds(spec: &Reader<'_>) -> Result<Bounds, Diagnostic> {
+pub(super) fn bounds(spec: &Reader<'_>) -> Result<Bounds, Diagnostic> {
     let min_ready = seconds(spec, "minReadySeconds")?.unwrap_or(SimDuration::ZERO);
     let default = Bounds { min_ready, ..Bounds::default() };
     let Some(strategy) = spec.get("strategy") else { return Ok(default) };

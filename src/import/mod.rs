@@ -16,8 +16,10 @@ mod assume;
 mod bundle;
 pub mod chaos;
 mod cloudformation;
+mod compose;
 mod deployment;
 mod flagger;
+pub mod graph;
 mod kayenta;
 mod keptn;
 mod load_test;
@@ -114,6 +116,11 @@ pub const FORMATS: &[Format] = &[
         summary: "Kubernetes Deployments given alone: their own rolling update, which nothing rolls back",
         recognised_by: "apiVersion: apps/v1, kind: Deployment",
     },
+    Format {
+        name: "swarm",
+        summary: "Docker compose files: update_config and rollback_config, as Docker Swarm plays them",
+        recognised_by: "services: with deploy:",
+    },
 ];
 
 /// A file as it was given.
@@ -203,6 +210,12 @@ pub fn load(sources: &[SourceText<'_>], options: &ImportOptions) -> Result<Vec<L
         match cloudformation::load(template, options) {
             Ok(policies) => loaded.extend(policies),
             Err(found) => problems.extend(found),
+        }
+    }
+    for file in &bundle.compose {
+        match compose::load(file, options) {
+            Ok(policies) => loaded.extend(policies),
+            Err(found) => problems.push(found),
         }
     }
     for object in &bundle.definitions {

@@ -23,6 +23,7 @@ pub mod observation;
 pub mod process;
 pub mod prometheus;
 pub mod reference;
+pub mod swarm;
 pub mod verdict;
 
 use std::sync::Arc;

@@ -5,7 +5,8 @@
 //! document; distributions on *distribution* fields (a service time) are drawn per event.
 //!
 //! Text goes through [`document`] (its form, and every default) and [`resolve`](resolve()) (its meaning) into a
-//! [`Scenario`]. [`embedded`] holds the files that ship with the program, [`quick`] makes one from a few numbers.
+//! [`Scenario`]. [`embedded`] holds the files that ship with the program, [`quick`] makes one from a few numbers,
+//! [`from_graph`] from a service graph of the user's.
 //!
 //! Traps: the *name* of a scenario (`folder/stem`) keys every random draw, so a copy under another name plays other
 //! replications; services are numbered in the order of their names, not of the file.
@@ -15,6 +16,7 @@ pub mod database;
 pub mod document;
 mod doubts;
 pub mod embedded;
+pub mod from_graph;
 pub mod group;
 pub mod history;
 pub mod limits;

@@ -26,7 +26,7 @@ pub struct Variant {
     /// One line on what happens.
     pub summary: &'static str,
     /// The fault as it stands in the file.
-    fault: &'static str,
+    pub(super) fault: &'static str,
 }
 
 /// The kinds of bad releases a quick study plays, each with its healthy twin.
@@ -198,11 +198,12 @@ slo: {{availability: {availability}, latency: {{p99: {slow}}}}}
     }
 }
 
-const DEFAULT_STRATEGY: &str =
+/// A canary of three steps.
+pub(super) const DEFAULT_STRATEGY: &str =
     "{canary: {steps: [{weight: 5%, bake: 10m}, {weight: 25%, bake: 10m}, {weight: 50%, bake: 10m}]}}";
 
 /// A value in YAML's flow form; what is null is left out, texts are bare where that is safe.
-fn flow(value: &Value) -> String {
+pub(super) fn flow(value: &Value) -> String {
     match value {
         Value::Object(map) => {
             let entries = map.iter().filter(|(_, value)| !value.is_null());

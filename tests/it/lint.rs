@@ -180,6 +180,12 @@ fn rules_fall_silent_where_the_mistake_is_mended() {
         ("deadline-below-startup", "Seconds: 1\n", "Seconds: 600\n"),
         ("field-does-not-exist", "inconclusiveCondition", "# "),
         ("deployment-deadline", "progressDeadlineSeconds: 60", "replicas: 3"),
+        ("no-revision-history", "revisionHistoryLimit: 0", "revisionHistoryLimit: 2"),
+        ("image-without-version", "web:latest", "web:1.4.2"),
+        ("image-without-version", "web:latest", "web@sha256:0f"),
+        ("no-readiness-probe", "image: shop/web:1.4.2", "readinessProbe: {httpGet: {path: /, port: 80}}"),
+        ("rollback-without-healthcheck", "failure_action: rollback", "failure_action: pause"),
+        ("monitor-before-unhealthy", "failure_action: rollback", "failure_action: rollback, monitor: 40s"),
         (
             "counter-without-rate",
             "sum(http_requests_total{role=\"candidate\",code=~\"5..\"})",

@@ -10,12 +10,15 @@ use super::QuickArgs;
 Examples:
   backout init                                    writes scenario.yaml
   backout init shop.yaml --from rollout.yaml      with the rollout and the replicas of your file
+  backout init shop.yaml --from kiali.json --service reviews
+                                                  with your services, calls and rates
   backout init - --fault latency --rate 300/s --p99 250ms")]
 pub struct Init {
     /// The file to write, or - for stdout
     #[arg(value_name = "FILE", default_value = "scenario.yaml")]
     pub file: String,
-    /// Take service, replicas and rollout from a file of yours (Argo Rollout, Flagger Canary)
+    /// Take the services, calls and rates (Kiali graph, Kubernetes manifests, compose file, isotope, MiSim, Bering) or the
+    /// rollout (Argo Rollout, Flagger Canary) from files of yours
     #[arg(long, value_name = "FILE")]
     pub from: Vec<String>,
     /// What is wrong with the bad release

@@ -1,4 +1,4 @@
-//! `backout explain`: what a policy file does here, in plain words.
+//! `backout explain`: what a policy file does here, and what services a file shows, in plain words.
 
 use std::fmt::Write as _;
 
@@ -8,8 +8,11 @@ use super::super::args::{Explain, Global, QuickArgs};
 use super::super::exit::Failure;
 use super::super::ui::Ui;
 use super::super::{chaos, doubts, files, inputs};
+use super::init;
 use crate::diagnostic::Diagnostics;
+use crate::import::SourceText;
 use crate::import::chaos::Chaos;
+use crate::import::graph::{self, Graph, HowOften};
 use crate::policy::loaded::{Loaded, StandIn, Unsupported};
 use crate::replication::prepared::explain_bindings;
 use crate::scenario::Scenario;
@@ -69,6 +72,7 @@ struct Selector {
 enum Told {
     Policy(Explained),
     Chaos(Chaos),
+    Graph(Graph),
 }
 
 pub(super) fn run(global: &Global, explain: &Explain, ui: &Ui) -> Result<(), Failure> {
@@ -77,11 +81,8 @@ pub(super) fn run(global: &Global, explain: &Explain, ui: &Ui) -> Result<(), Fai
     files::check_stdin_once(explain.files.iter().chain([&explain.scenario]).chain(&explain.chaos.chaos))?;
     let scenario = inputs::one_scenario(&explain.scenario, &QuickArgs::default(), ui)?.scenario;
     let chaos = chaos::told(&explain.chaos, &scenario)?;
-    let sets = if explain.files.is_empty() {
-        Vec::new()
-    } else {
-        inputs::policy_sets(&explain.files, &explain.policy)?
-    };
+    let Asked { graphs, policies } = asked(&explain.files)?;
+    let sets = inputs::policy_sets_of(policies, &explain.policy)?;
     let (facts, said) = (doubts::facts(&scenario), doubts::said(&explain.policy)?);
     let mut all: Vec<Explained> = Vec::new();
     for set in &sets {
@@ -94,12 +95,36 @@ pub(super) fn run(global: &Global, explain: &Explain, ui: &Ui) -> Result<(), Fai
     }
     let bytes = if format == "json" {
         let policies = all.into_iter().map(Told::Policy);
-        super::json(&policies.chain(chaos.into_iter().map(Told::Chaos)).collect::<Vec<_>>())?
+        let others = chaos.into_iter().map(Told::Chaos).chain(graphs.into_iter().map(Told::Graph));
+        super::json(&policies.chain(others).collect::<Vec<_>>())?
     } else {
         let policies = all.iter().map(|one| text(one, &scenario.name));
-        policies.chain(chaos.iter().map(chaos_text)).collect::<Vec<_>>().join("\n").into_bytes()
+        let others = chaos.iter().map(chaos_text).chain(graphs.iter().map(graph_text));
+        policies.chain(others).collect::<Vec<_>>().join("\n").into_bytes()
     };
     sink.write(&bytes)
+}
+
+/// The files by what they are.
+struct Asked {
+    graphs: Vec<Graph>,
+    policies: Vec<inputs::PolicyText>,
+}
+
+/// Reads the files; a file may be both, a policy and a graph.
+fn asked(words: &[String]) -> Result<Asked, Failure> {
+    let mut asked = Asked { graphs: Vec::new(), policies: Vec::new() };
+    for word in words {
+        let text = inputs::policy_text(word)?;
+        let source = SourceText { name: &text.file.name, text: &text.file.text };
+        if graph::shows_services(source) {
+            asked.graphs.push(graph::load(&[source]).map_err(Failure::Input)?);
+        }
+        if graph::format_of(source).is_none() || graph::is_also_policy(source) {
+            asked.policies.push(text);
+        }
+    }
+    Ok(asked)
 }
 
 fn explained(policy: &Loaded, scenario: &Scenario) -> Explained {
@@ -178,6 +203,48 @@ fn chaos_text(chaos: &Chaos) -> String {
     let _ = writeln!(text, "{} ({})", chaos.source, chaos.tool);
     section(&mut text, "What it does", &chaos.reading);
     standing(&mut text, &chaos.stand_ins, &chaos.unsupported);
+    text
+}
+
+fn graph_text(graph: &Graph) -> String {
+    let mut text = String::new();
+    let _ = writeln!(text, "{} (services, {})", graph.sources.join(", "), graph.formats.join(", "));
+    let _ = writeln!(
+        text,
+        "\nmake a scenario of it with: backout init FILE --from {}",
+        graph.sources.join(" --from ")
+    );
+    let services = graph.services.iter().map(|(name, service)| {
+        let pods = service.replicas.as_ref().map(|pods| format!(", {} pods", pods.value)).unwrap_or_default();
+        let rate =
+            service.observed_rate.as_ref().map(|rate| format!(", {}/s", rate.value)).unwrap_or_default();
+        let errors =
+            service.error_ratio.as_ref().map(|share| format!(", {} fail", share.value)).unwrap_or_default();
+        let versions: Vec<&str> = service.versions.iter().map(|(version, _)| version.as_str()).collect();
+        let versions = if versions.is_empty() {
+            String::new()
+        } else {
+            format!(", versions {}", versions.join(" and "))
+        };
+        format!("{name}{pods}{rate}{errors}{versions}")
+    });
+    section(&mut text, "Services", &services.collect::<Vec<_>>());
+    let calls = graph.edges.iter().map(|edge| {
+        let often = match edge.often {
+            HowOften::Rate(rate) => format!(", {rate}/s"),
+            HowOften::PerRequest(mean) if mean != 1.0 => format!(", {mean} times for each request"),
+            HowOften::PerRequest(_) | HowOften::Unknown => String::new(),
+        };
+        let guess = if edge.is_guess { ", a guess" } else { "" };
+        format!("{} -> {}{often}{guess} ({})", edge.from, edge.to, edge.at)
+    });
+    section(&mut text, "Calls", &calls.collect::<Vec<_>>());
+    let entries = graph.entries.iter().map(|entry| {
+        let rate = entry.rate.as_ref().map(|rate| format!(" {}/s", rate.value)).unwrap_or_default();
+        format!("{} -> {}{rate} ({})", entry.name, entry.to, entry.why)
+    });
+    section(&mut text, "Where requests enter", &entries.collect::<Vec<_>>());
+    section(&mut text, "What is a guess, left out, or otherwise here", &init::notes(graph));
     text
 }
 

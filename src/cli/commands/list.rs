@@ -12,7 +12,7 @@ use crate::detect::DetectorSpec;
 use crate::diagnostic::Source;
 use crate::document::parse_documents;
 use crate::fault::{ConfounderSpec, FaultSpec, SurroundingSpec};
-use crate::import::FORMATS;
+use crate::import::{FORMATS, graph};
 use crate::policy::reference::Reference;
 use crate::report::OUTPUTS;
 use crate::rollback::ProcedureSpec;
@@ -67,7 +67,9 @@ fn section(kind: ListKind) -> Section {
         ListKind::Noise => PRESETS.iter().map(noise_item).collect(),
         ListKind::Reports => OUTPUTS.iter().map(|output| item(output.name, output.summary)).collect(),
         ListKind::Dialects => Dialect::ALL.iter().map(|d| item(d.name(), d.summary())).collect(),
-        ListKind::Formats => FORMATS.iter().map(|format| item(format.name, format.summary)).collect(),
+        ListKind::Formats => {
+            FORMATS.iter().chain(graph::FORMATS).map(|format| item(format.name, format.summary)).collect()
+        }
         ListKind::Warnings => warnings(),
     };
     let kind = kind.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();

@@ -11,6 +11,8 @@ use super::super::inputs;
 use super::super::ui::Ui;
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity, Source};
 use crate::document::parse_documents;
+use crate::import::SourceText;
+use crate::import::graph;
 use crate::policy::loaded::Loaded;
 use crate::scenario;
 
@@ -38,7 +40,11 @@ pub(super) fn run(global: &Global, validate: &Validate, ui: &Ui) -> Result<(), F
             }
             Err(failure) => return Err(failure),
         };
-        if is_scenario(&text) { check_scenario(&text, &mut found) } else { policies.push(text) }
+        if is_scenario(&text) {
+            check_scenario(&text, &mut found);
+        } else if check_graph(&text, &mut found) {
+            policies.push(text);
+        }
     }
     if !policies.is_empty() {
         match inputs::load(&policies, &options) {
@@ -65,6 +71,9 @@ pub(super) fn run(global: &Global, validate: &Validate, ui: &Ui) -> Result<(), F
 /// Scenario files have services; a file that has neither these nor an `apiVersion` nor `triggers` and says `format`
 /// is meant to be one.
 fn is_scenario(text: &Text) -> bool {
+    if graph::format_of(SourceText { name: &text.name, text: &text.text }).is_some() {
+        return false;
+    }
     let Ok(documents) = parse_documents(&text.name, &text.text) else {
         // Not YAML: the keys at the margin tell what it was meant to be.
         return text.text.lines().any(|line| line.starts_with("services:") || line.starts_with("rollouts:"));
@@ -73,6 +82,23 @@ fn is_scenario(text: &Text) -> bool {
     let has = |key: &str| first.get(key).is_some();
     let is_other = has("apiVersion") || has("kind") || has("triggers");
     !is_other && (has("services") || has("traffic") || has("rollouts") || has("warm_up") || has("horizon"))
+}
+
+/// Notes a service graph, if the text shows one; whether it is to be read as a policy.
+fn check_graph(text: &Text, found: &mut Findings) -> bool {
+    let source = SourceText { name: &text.name, text: &text.text };
+    let Some(format) = graph::format_of(source) else { return true };
+    let is_policy = graph::is_also_policy(source);
+    if graph::shows_services(source) || !is_policy {
+        match graph::load(&[source]) {
+            Ok(graph) => {
+                let (services, calls) = (graph.services.len(), graph.edges.len());
+                found.good.push(format!("{}: {format}, {services} services and {calls} calls", text.name));
+            }
+            Err(findings) => found.findings.extend(findings),
+        }
+    }
+    is_policy
 }
 
 fn check_scenario(text: &Text, found: &mut Findings) {

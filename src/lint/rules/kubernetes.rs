@@ -127,10 +127,31 @@ fn unknown(at: &At<'_>, what: &str, known: &[&str], found: &mut Vec<Mistake>) {
 fn deployment(subject: &Subject<'_>) -> Vec<Mistake> {
     let with =
         subject.objects(&["Deployment"]).filter_map(|object| object.at("spec.progressDeadlineSeconds"));
-    with.map(|at| {
-        let fact = "a Deployment that misses its progress deadline is marked, and not rolled back";
-        at.spot()
-            .mistake(fact, "let the canary's own deadline decide, or an automation that undoes the rollout")
-    })
-    .collect()
+    let mut found: Vec<Mistake> = with
+        .map(|at| {
+            let fact = "a Deployment that misses its progress deadline is marked, and not rolled back";
+            let help = "let the canary's own deadline decide, or an automation that undoes the rollout";
+            at.spot().mistake(fact, help)
+        })
+        .collect();
+    found.extend(subject.objects(&["Deployment"]).filter_map(|object| too_early(&object)));
+    found
+}
+
+/// A deadline before a pod can be available: progress is a pod that becomes available, after its probe's initial delay and
+/// the minimum ready time.
+fn too_early(object: &At<'_>) -> Option<Mistake> {
+    let seconds = |at: Option<At<'_>>| at.map_or(Some(0.0), |at| at.raw().parse::<f64>().ok());
+    let deadline = object.at("spec.progressDeadlineSeconds")?;
+    let containers = object.at("spec.template.spec.containers");
+    let delays = containers.into_iter().flat_map(|list| list.items().collect::<Vec<_>>());
+    let delays = delays.map(|container| seconds(container.at("readinessProbe.initialDelaySeconds")));
+    let delay = delays.collect::<Option<Vec<f64>>>()?.into_iter().fold(0.0, f64::max);
+    let takes = delay + seconds(object.at("spec.minReadySeconds"))?;
+    let after = deadline.raw().parse::<f64>().ok()?;
+    if after > takes {
+        return None;
+    }
+    let fact = format!("the deadline of {after} s is over before a pod can be available, after {takes} s");
+    Some(deadline.spot().mistake(fact, "give it the time a pod takes to start as well"))
 }

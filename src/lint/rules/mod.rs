@@ -6,6 +6,7 @@ mod arguments;
 mod bind;
 mod comparison;
 mod condition;
+mod deployments;
 mod flagger;
 mod kubernetes;
 mod latency;
@@ -34,6 +35,7 @@ pub const FAMILIES: &[(&str, &[Rule])] = &[
     ("Argo metrics", argo::RULES),
     ("Flagger", flagger::RULES),
     ("Kubernetes", kubernetes::RULES),
+    ("Deployments and compose files", deployments::RULES),
 ];
 
 /// Every rule, in the order of the reference page.
