@@ -159,10 +159,19 @@ pub(super) fn policies(words: &[String], args: &PolicyArgs) -> Result<Vec<Loaded
 
 /// As [`policies`], with the texts.
 pub(super) fn policy_sets(words: &[String], args: &PolicyArgs) -> Result<Vec<PolicySet>, Failure> {
-    let options = import_options(args)?;
-    let (mut own, mut sets): (Vec<Text>, Vec<Vec<Text>>) = (Vec::new(), Vec::new());
+    let mut texts = Vec::new();
     for word in words {
-        let text = files::read(word, Shipped::Policies)?;
+        texts.push((word.as_str(), files::read(word, Shipped::Policies)?));
+    }
+    policy_sets_of(texts, args)
+}
+
+/// As [`policy_sets`], of texts that were read, each with the word that names it; all that ship if there are none.
+pub(super) fn policy_sets_of(words: Vec<(&str, Text)>, args: &PolicyArgs) -> Result<Vec<PolicySet>, Failure> {
+    let options = import_options(args)?;
+    let is_none = words.is_empty();
+    let (mut own, mut sets): (Vec<Text>, Vec<Vec<Text>>) = (Vec::new(), Vec::new());
+    for (word, text) in words {
         if embedded::policy(word).is_some_and(|file| file.text == text.text) {
             sets.push(vec![text]);
         } else {
@@ -172,7 +181,7 @@ pub(super) fn policy_sets(words: &[String], args: &PolicyArgs) -> Result<Vec<Pol
     if !own.is_empty() {
         sets.insert(0, own);
     }
-    if words.is_empty() {
+    if is_none {
         sets = embedded::POLICIES.iter().map(|file| vec![files::of_shipped(file)]).collect();
     }
     let mut loaded = Vec::new();

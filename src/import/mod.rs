@@ -16,6 +16,7 @@ mod assume;
 mod bundle;
 pub mod chaos;
 mod cloudformation;
+mod contents;
 mod deployment;
 mod flagger;
 mod kayenta;
@@ -33,6 +34,7 @@ mod slo;
 mod unread;
 
 pub use assume::Answer;
+pub use contents::{Contents, contents};
 pub use flagger::hook_setting::{HookOpens, HookSetting, SETTINGS as HOOK_SETTINGS};
 pub use kayenta::{CANARY_RUN_SETTINGS, CanaryRun};
 pub use native::schema as native_schema;
