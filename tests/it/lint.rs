@@ -324,6 +324,56 @@ fn other_peoples_files_are_survived() {
     assert!(looked_at >= 8, "{looked_at}");
 }
 
+/// Mistakes that public policy files were found to make, and the rules that tell them; without a rule, why.
+const FOUND_IN_PUBLIC: &[(&str, &[&str], &str)] = &[
+    ("a list compared with a number", &["condition-compares-list"], ""),
+    ("no guard against an empty result", &["condition-without-empty-guard"], ""),
+    ("NaN fails a success condition", &["condition-fails-on-nan"], ""),
+    ("failureLimit read as the number that fails", &["limit-never-exceeded"], ""),
+    ("success and failure conditions that contradict each other", &["conditions-contradict"], ""),
+    ("a condition in a field that does not exist", &["field-does-not-exist"], ""),
+    ("an interval without a unit", &["interval-unreadable"], "in Argo's files it is an error"),
+    ("an analysis in a step without a count", &["analysis-never-ends"], ""),
+    ("names a condition does not know", &["condition-unknown-name", "condition-always-errs"], ""),
+    ("a guard that errs itself", &["condition-guard-errs"], ""),
+    ("several series, of which one is read", &["one-series-decides"], ""),
+    ("a window longer than the step or the interval", &["window-beyond-step", "window-outlasts-count"], ""),
+    ("a Flagger metric without a range", &["metric-without-range"], ""),
+    ("a Flagger canary without a step weight", &["no-step-weight"], ""),
+    ("a threshold above the last finite bucket", &["threshold-above-buckets"], ""),
+    (
+        "`for` and windows that do not fit the intervals",
+        &["for-not-a-multiple", "window-below-two-scrapes"],
+        "",
+    ),
+    ("a gauge with `for` and scrapes that are lost", &["gauge-resets-for"], ""),
+    ("a deadline shorter than the start of a pod", &["deadline-below-startup"], ""),
+    ("a Kayenta run without an interval", &["judged-once"], ""),
+    ("Kayenta on shares of about 0.0001", &["ratio-below-tolerance"], ""),
+    ("Kayenta metrics that always err", &["group-never-judged"], ""),
+    ("a query that is no PromQL", &[], "an error with its place: the file cannot be used"),
+    ("a Deployment believed to roll back", &["deployment-deadline"], ""),
+];
+
+/// The table of mistakes found in public files.
+fn public_table() -> String {
+    let mut table = "\n## Found in public files\n\n| mistake | told by |\n|---|---|\n".to_owned();
+    for (mistake, ids, why) in FOUND_IN_PUBLIC {
+        let ids: Vec<String> = ids.iter().map(|id| format!("`{id}`")).collect();
+        let told = [ids.join(", "), (*why).to_owned()].into_iter().filter(|part| !part.is_empty());
+        writeln!(table, "| {mistake} | {} |", told.collect::<Vec<_>>().join("; ")).unwrap();
+    }
+    table
+}
+
+#[test]
+fn every_mistake_found_in_public_has_a_rule_or_a_reason() {
+    for (mistake, ids, why) in FOUND_IN_PUBLIC {
+        assert!(!ids.is_empty() || !why.is_empty(), "{mistake}");
+        assert!(ids.iter().all(|id| rules().any(|rule| rule.id == *id)), "{mistake}: {ids:?}");
+    }
+}
+
 /// The reference page as the lists make it.
 fn page() -> String {
     let mut page = "# Warnings\n\nWhat is said about files that can be read and are most likely not meant so. Each warning has a stable \
@@ -351,6 +401,7 @@ fn page() -> String {
             write!(page, "```{language}\n{}```\n", rule.example.file).unwrap();
         }
     }
+    page.push_str(&public_table());
     page.push_str("\n## Scenarios\n\n| name | mistake |\n|---|---|\n");
     for (id, summary) in DOUBTS {
         writeln!(page, "| `{id}` | {summary} |").unwrap();
