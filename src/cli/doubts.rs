@@ -32,6 +32,7 @@ pub(super) fn find(
         }
     }
     let mut found = all.finish(scenarios.len());
+    files.iter().for_each(|files| found.extend(lint::check_files(files)));
     let policies: Vec<&Loaded> = sets.iter().flat_map(|set| &set.policies).collect();
     let options = inputs::import_options(args)?;
     let metrics = options.bindings.iter().map(|binding| binding.metric.as_str());
@@ -65,6 +66,7 @@ pub(super) fn said(args: &PolicyArgs) -> Result<Said, Failure> {
     Ok(Said {
         args: options.args,
         service: options.service,
+        canary_run: Some((options.kayenta.lifetime, options.kayenta.interval)),
         scenario_rollout: args.rollout == RolloutFrom::Scenario,
     })
 }

@@ -76,6 +76,31 @@ pub(super) fn of_shipped(file: &File) -> Text {
     Text { name: format!("scenarios/{}", file.path), text: file.text.to_owned() }
 }
 
+/// The files below a folder, in the order of their paths; hidden ones and links are left out.
+pub(super) fn below(folder: &str) -> Result<Vec<String>, Failure> {
+    let failed = |path: &str, error: std::io::Error| {
+        Failure::input(Diagnostic::error(format!("`{path}` cannot be read: {error}")))
+    };
+    let (mut open, mut found) = (vec![folder.trim_end_matches('/').to_owned()], Vec::new());
+    while let Some(path) = open.pop() {
+        for entry in std::fs::read_dir(&path).map_err(|error| failed(&path, error))? {
+            let entry = entry.map_err(|error| failed(&path, error))?;
+            let Some(name) = entry.file_name().to_str().map(str::to_owned) else { continue };
+            let kind = entry.file_type().map_err(|error| failed(&path, error))?;
+            let inside = format!("{path}/{name}");
+            if name.starts_with('.') {
+                continue;
+            } else if kind.is_dir() {
+                open.push(inside);
+            } else if kind.is_file() {
+                found.push(inside);
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
 fn file(path: &str) -> Result<Text, Failure> {
     let failed = |error: std::io::Error| {
         Failure::input(Diagnostic::error(format!("`{path}` cannot be read: {error}")))

@@ -14,6 +14,7 @@ mod doubts;
 pub mod exit;
 mod files;
 mod inputs;
+mod lint_inputs;
 pub mod plan;
 pub mod process;
 mod progress;

@@ -17,6 +17,7 @@ mod bundle;
 pub mod chaos;
 mod cloudformation;
 mod compose;
+mod contents;
 mod deployment;
 mod flagger;
 pub mod graph;
@@ -35,6 +36,7 @@ mod slo;
 mod unread;
 
 pub use assume::Answer;
+pub use contents::{Contents, contents};
 pub use flagger::hook_setting::{HookOpens, HookSetting, SETTINGS as HOOK_SETTINGS};
 pub use kayenta::{CANARY_RUN_SETTINGS, CanaryRun};
 pub use native::schema as native_schema;

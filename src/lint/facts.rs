@@ -24,6 +24,8 @@ pub struct Facts {
     pub horizon: SimDuration,
     /// Mean requests per second to the rolled-out service, its callers' calls included.
     pub rate: f64,
+    /// Share of the rolled-out service's requests that fail while nothing is wrong, 0 to 1.
+    pub errors: f64,
     /// Typical time from a pod's start until it is ready.
     pub startup: SimDuration,
     /// The rollout that is played for files that bring none.
@@ -52,6 +54,7 @@ impl Facts {
             loss: telemetry.loss.get(),
             warm_up,
             horizon,
+            errors: target.map_or(0.0, |service| service.error_ratio.get()),
             rate: rate_to_target(world),
             startup,
             rollout: rollout.clone(),

@@ -8,6 +8,7 @@ use super::support::judged::{self, Judged};
 use super::support::place::At;
 use crate::policy::loaded::Loaded;
 use crate::strategy::StrategySpec;
+use crate::time::SimDuration;
 
 /// What the user says beside the files.
 #[derive(Clone, Debug, Default)]
@@ -18,6 +19,8 @@ pub struct Said {
     pub service: Option<String>,
     /// Whether every policy is played on the scenario's rollout, whatever its file brings.
     pub scenario_rollout: bool,
+    /// How long a run of Kayenta lasts and how often it judges (`--kayenta`), where it is known.
+    pub canary_run: Option<(SimDuration, SimDuration)>,
 }
 
 /// One policy with all that rules may know.

@@ -5,8 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use backout::diagnostic::{Diagnostic, Diagnostics, Source};
-use backout::import::{ImportOptions, SourceText, load};
-use backout::lint::{FAMILIES, Facts, Files, Rule, Said, Subject, Text, check, rules};
+use backout::import::{CanaryRun, Contents, ImportOptions, SourceText, contents, load};
+use backout::lint::{
+    Example, FAMILIES, Facts, Files, Migrations, Rule, Said, Subject, Text, check, check_files,
+    check_migrations, rules,
+};
 use backout::scenario::embedded::{self, File};
 use backout::scenario::{self, DOUBTS, Scenario};
 
@@ -28,20 +31,49 @@ fn usual() -> Facts {
 
 /// What is found in all policies of these files.
 fn found(files: &[(&str, &str)], args: &[&str], facts: &Facts) -> Result<Diagnostics, Vec<Diagnostic>> {
+    found_in_run(files, args, &[], facts)
+}
+
+/// What is found in the example of a rule, whatever kind of file it is.
+fn found_in_example(example: &Example, facts: &Facts) -> Result<Diagnostics, Vec<Diagnostic>> {
+    found_in_run(&[(example.name, example.file)], example.args, example.kayenta, facts)
+}
+
+fn found_in_run(
+    files: &[(&str, &str)],
+    args: &[&str],
+    kayenta: &[&str],
+    facts: &Facts,
+) -> Result<Diagnostics, Vec<Diagnostic>> {
+    let texts: Vec<Text<'_>> = files.iter().map(|(name, text)| Text { name, text }).collect();
+    if files.iter().all(|(name, _)| name.ends_with(".sql")) {
+        return Ok(check_migrations(&Migrations::parse(&texts)));
+    }
+    let parsed = Files::parse(&texts);
+    // What stands beside policies, or is of a chaos tool, is looked at without being loaded.
+    let is_part = |text: &str| text.contains("kind: AlertCondition") && !text.contains("kind: SLO");
+    if files.iter().all(|(name, text)| contents(name, text) != Contents::Policy || is_part(text)) {
+        return Ok(check_files(&parsed));
+    }
     let pair = |pair: &&str| {
         let (name, value) = pair.split_once('=').unwrap();
         (name.to_owned(), value.to_owned())
     };
     let args: BTreeMap<String, String> = args.iter().map(pair).collect();
-    let options = ImportOptions { args: args.clone(), allow_missing: true, ..ImportOptions::default() };
+    let mut run = CanaryRun::default();
+    for setting in kayenta {
+        let (key, value) = setting.split_once('=').unwrap();
+        run.set(key, value).unwrap();
+    }
+    let options =
+        ImportOptions { args: args.clone(), allow_missing: true, kayenta: run, ..ImportOptions::default() };
     let sources: Vec<SourceText<'_>> = files.iter().map(|(name, text)| SourceText { name, text }).collect();
-    let texts: Vec<Text<'_>> = files.iter().map(|(name, text)| Text { name, text }).collect();
-    let parsed = Files::parse(&texts);
-    let said = Said { args, ..Said::default() };
+    let said = Said { args, canary_run: Some((run.lifetime, run.interval)), ..Said::default() };
     let mut all = Diagnostics::new();
     for policy in load(&sources, &options)? {
         all.extend(check(&Subject::new(&parsed, &policy, facts, &said)));
     }
+    all.extend(check_files(&parsed));
     Ok(all)
 }
 
@@ -60,8 +92,9 @@ fn every_example_triggers_its_own_rule_and_no_other() {
     let mut wrong = String::new();
     for rule in rules() {
         let example = rule.example;
-        match found(&[("example.yaml", example.file)], example.args, &facts) {
-            Ok(all) if ids(&all).iter().all(|id| *id == rule.id) && !all.is_empty() => {
+        let expected = |id: &str| id == rule.id || example.beside.contains(&id);
+        match found_in_example(&example, &facts) {
+            Ok(all) if ids(&all).iter().all(|id| expected(id)) && ids(&all).contains(&rule.id) => {
                 for finding in &all {
                     let placed = finding.location.is_some() || rule.id == "argument-left-over";
                     let helps = finding.help.as_ref().is_some_and(|help| !help.is_empty());
@@ -81,7 +114,7 @@ fn what_is_said_about_the_examples() {
     let facts = usual();
     let mut all = String::new();
     for rule in rules() {
-        for finding in &found(&[("example.yaml", rule.example.file)], rule.example.args, &facts).unwrap() {
+        for finding in &found_in_example(&rule.example, &facts).unwrap() {
             writeln!(all, "{}\n", finding.render(false)).unwrap();
         }
     }
@@ -179,6 +212,20 @@ fn rules_fall_silent_where_the_mistake_is_mended() {
         ("interval-unreadable", "interval: 30\n", "interval: 30s\n"),
         ("deadline-below-startup", "Seconds: 1\n", "Seconds: 600\n"),
         ("field-does-not-exist", "inconclusiveCondition", "# "),
+        ("statistic-unlike-name", "0.95", "0.99"),
+        ("quantiles-aggregated", "by (le, pod)", "by (le)"),
+        ("baseline-is-candidate", "{code", "{pod=~\\\"${scope}-.*\\\",code"),
+        ("ratio-below-tolerance", "PromQL:", "PromQL:100 * "),
+        ("group-never-judged", "\"Business\"]", "\"System\"]"),
+        ("burn-alert-inverted", "op: lte", "op: gte"),
+        (
+            "metric-template-unused",
+            "metrics: [{",
+            "metrics: [{name: e, templateRef: {name: error-rate}, thresholdRange: {max: 1}}, {",
+        ),
+        ("deployment-without-alarm", "Every1Minute}", "Every1Minute, Alarms: [{Ref: Errors}]}"),
+        ("alarm-not-watched", "Alarms: [", "Alarms: [{Ref: Throttled}, "),
+        ("chaos-not-undone", "db_latency", "db-latency"),
         ("deployment-deadline", "progressDeadlineSeconds: 60", "replicas: 3"),
         ("no-revision-history", "revisionHistoryLimit: 0", "revisionHistoryLimit: 2"),
         ("image-without-version", "web:latest", "web:1.4.2"),
@@ -283,6 +330,56 @@ fn other_peoples_files_are_survived() {
     assert!(looked_at >= 8, "{looked_at}");
 }
 
+/// Mistakes that public policy files were found to make, and the rules that tell them; without a rule, why.
+const FOUND_IN_PUBLIC: &[(&str, &[&str], &str)] = &[
+    ("a list compared with a number", &["condition-compares-list"], ""),
+    ("no guard against an empty result", &["condition-without-empty-guard"], ""),
+    ("NaN fails a success condition", &["condition-fails-on-nan"], ""),
+    ("failureLimit read as the number that fails", &["limit-never-exceeded"], ""),
+    ("success and failure conditions that contradict each other", &["conditions-contradict"], ""),
+    ("a condition in a field that does not exist", &["field-does-not-exist"], ""),
+    ("an interval without a unit", &["interval-unreadable"], "in Argo's files it is an error"),
+    ("an analysis in a step without a count", &["analysis-never-ends"], ""),
+    ("names a condition does not know", &["condition-unknown-name", "condition-always-errs"], ""),
+    ("a guard that errs itself", &["condition-guard-errs"], ""),
+    ("several series, of which one is read", &["one-series-decides"], ""),
+    ("a window longer than the step or the interval", &["window-beyond-step", "window-outlasts-count"], ""),
+    ("a Flagger metric without a range", &["metric-without-range"], ""),
+    ("a Flagger canary without a step weight", &["no-step-weight"], ""),
+    ("a threshold above the last finite bucket", &["threshold-above-buckets"], ""),
+    (
+        "`for` and windows that do not fit the intervals",
+        &["for-not-a-multiple", "window-below-two-scrapes"],
+        "",
+    ),
+    ("a gauge with `for` and scrapes that are lost", &["gauge-resets-for"], ""),
+    ("a deadline shorter than the start of a pod", &["deadline-below-startup"], ""),
+    ("a Kayenta run without an interval", &["judged-once"], ""),
+    ("Kayenta on shares of about 0.0001", &["ratio-below-tolerance"], ""),
+    ("Kayenta metrics that always err", &["group-never-judged"], ""),
+    ("a query that is no PromQL", &[], "an error with its place: the file cannot be used"),
+    ("a Deployment believed to roll back", &["deployment-deadline"], ""),
+];
+
+/// The table of mistakes found in public files.
+fn public_table() -> String {
+    let mut table = "\n## Found in public files\n\n| mistake | told by |\n|---|---|\n".to_owned();
+    for (mistake, ids, why) in FOUND_IN_PUBLIC {
+        let ids: Vec<String> = ids.iter().map(|id| format!("`{id}`")).collect();
+        let told = [ids.join(", "), (*why).to_owned()].into_iter().filter(|part| !part.is_empty());
+        writeln!(table, "| {mistake} | {} |", told.collect::<Vec<_>>().join("; ")).unwrap();
+    }
+    table
+}
+
+#[test]
+fn every_mistake_found_in_public_has_a_rule_or_a_reason() {
+    for (mistake, ids, why) in FOUND_IN_PUBLIC {
+        assert!(!ids.is_empty() || !why.is_empty(), "{mistake}");
+        assert!(ids.iter().all(|id| rules().any(|rule| rule.id == *id)), "{mistake}: {ids:?}");
+    }
+}
+
 /// The reference page as the lists make it.
 fn page() -> String {
     let mut page = "# Warnings\n\nWhat is said about files that can be read and are most likely not meant so. Each warning has a stable \
@@ -299,9 +396,18 @@ fn page() -> String {
             if !rule.example.args.is_empty() {
                 write!(page, "With `--arg {}`:\n\n", rule.example.args.join(" --arg ")).unwrap();
             }
-            write!(page, "```yaml\n{}```\n", rule.example.file).unwrap();
+            if !rule.example.kayenta.is_empty() {
+                write!(page, "With `--kayenta {}`:\n\n", rule.example.kayenta.join(" --kayenta ")).unwrap();
+            }
+            let language = match rule.example.name.ends_with(".sql") {
+                true => "sql",
+                false if rule.example.file.starts_with('{') => "json",
+                false => "yaml",
+            };
+            write!(page, "```{language}\n{}```\n", rule.example.file).unwrap();
         }
     }
+    page.push_str(&public_table());
     page.push_str("\n## Scenarios\n\n| name | mistake |\n|---|---|\n");
     for (id, summary) in DOUBTS {
         writeln!(page, "| `{id}` | {summary} |").unwrap();

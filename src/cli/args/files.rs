@@ -24,20 +24,22 @@ pub struct Explain {
     pub policy: PolicyArgs,
 }
 
-/// Look for mistakes in policy files that can be read: each has a name, a place and a help.
+/// Look for mistakes in policies, SQL migrations and chaos files that can be read: each has a name, a place and a help.
 ///
-/// Thresholds no histogram reaches, percentages compared with shares, triggers that only page. `backout list warnings`
-/// shows every rule.
+/// Thresholds no histogram reaches, percentages compared with shares, triggers that only page, columns the old revision
+/// still reads. What a file is follows from its ending and its keys; in a folder, what is none of these is passed over.
+/// `backout list warnings` shows every rule.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   backout lint canary.yaml
   backout lint rollout.yaml analysis.yaml --scenario my-scenario.yaml
+  backout lint migrations/ deploy/                everything in two folders
   backout lint triggers.yaml --strict --format json
   backout lint canary.yaml --format sarif --out findings.sarif
   backout lint canary.yaml --format github        annotations beside the lines of a pull request")]
 pub struct Lint {
-    /// Policy files, names of shipped policies, or - for stdin
+    /// Policies, migrations (.sql), chaos files, folders with them, names of shipped policies, or - for stdin
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<String>,
     /// A scenario whose horizon, traffic and exporters are taken as facts; may be repeated

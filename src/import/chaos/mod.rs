@@ -92,6 +92,11 @@ const TOOLS: &[Tool] = &[
     Tool { name: "Chaos Toolkit", is_one: chaos_toolkit::is_one, read: chaos_toolkit::read },
 ];
 
+/// Whether a document is of a tool that is known.
+pub(super) fn is_of_a_tool(root: &Reader<'_>) -> bool {
+    TOOLS.iter().any(|tool| (tool.is_one)(root))
+}
+
 /// What the files do, in their order.
 ///
 /// # Errors

@@ -4,7 +4,7 @@ use promql_parser::parser::{Expr, LabelModifier, token};
 
 use super::super::support::judged::Judged;
 use super::super::support::query::{bare, number};
-use super::super::{Example, Mistake, Rule, Subject};
+use super::super::{Check, Example, Mistake, Rule, Subject};
 use crate::telemetry::naming::Engine;
 
 pub(super) const RULES: &[Rule] = &[
@@ -30,7 +30,7 @@ spec:
             / sum(rate(http_requests_total{version="v2"}[2m]))
 "#,
         ),
-        check: limit,
+        check: Check::Policy(limit),
     },
     Rule {
         id: "analysis-never-ends",
@@ -64,7 +64,7 @@ spec:
             / sum(rate(http_requests_total{version="v2"}[2m]))
 "#,
         ),
-        check: endless,
+        check: Check::Policy(endless),
     },
     Rule {
         id: "one-series-decides",
@@ -85,7 +85,7 @@ spec:
           query: sum by (pod) (rate(http_requests_total{version="v2",code=~"5.."}[2m]))
 "#,
         ),
-        check: series,
+        check: Check::Policy(series),
     },
 ];
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::super::support::place::{At, Spot};
-use super::super::{Example, Mistake, Rule, Subject};
+use super::super::{Check, Example, Mistake, Rule, Subject};
 use crate::telemetry::naming::Engine;
 
 const TEMPLATES: &[&str] = &["AnalysisTemplate", "ClusterAnalysisTemplate"];
@@ -31,7 +31,7 @@ spec:
             / sum(rate(http_requests_total{version="v2",service="{{args.revision}}"}[2m]))
 "#,
         ),
-        check: missing,
+        check: Check::Policy(missing),
     },
     Rule {
         id: "argument-unused",
@@ -55,7 +55,7 @@ spec:
             / sum(rate(http_requests_total{version="v2"}[2m]))
 "#,
         ),
-        check: unused,
+        check: Check::Policy(unused),
     },
     Rule {
         id: "argument-undeclared",
@@ -91,7 +91,7 @@ spec:
             / sum(rate(http_requests_total{version="v2"}[2m]))
 "#,
         ),
-        check: undeclared,
+        check: Check::Policy(undeclared),
     },
     Rule {
         id: "argument-left-over",
@@ -115,8 +115,9 @@ spec:
             / sum(rate(http_requests_total{version="v2",service="{{args.service-name}}"}[2m]))
 "#,
             args: &["service=app"],
+            ..Example::file("")
         },
-        check: left_over,
+        check: Check::Policy(left_over),
     },
 ];
 

@@ -4,7 +4,7 @@ use promql_parser::parser::Expr;
 
 use super::super::support::place::{At, Spot};
 use super::super::support::query::{bind, selectors, tree, walk};
-use super::super::{Example, Mistake, Rule, Subject};
+use super::super::{Check, Example, Mistake, Rule, Subject};
 use crate::diagnostic::{Diagnostic, Diagnostics, did_you_mean};
 use crate::policy::loaded::Loaded;
 use crate::telemetry::dialect;
@@ -23,7 +23,7 @@ triggers:
     then: roll_back
 "#,
         ),
-        check: nothing,
+        check: Check::Policy(nothing),
     },
     Rule {
         id: "bind-unused",
@@ -39,7 +39,7 @@ triggers:
     then: roll_back
 "#,
         ),
-        check: unused,
+        check: Check::Policy(unused),
     },
     Rule {
         id: "bind-contradicts",
@@ -57,7 +57,7 @@ triggers:
     then: roll_back
 "#,
         ),
-        check: contradicts,
+        check: Check::Policy(contradicts),
     },
     Rule {
         id: "bind-overrides-exporter",
@@ -73,7 +73,7 @@ triggers:
     then: roll_back
 "#,
         ),
-        check: overrides,
+        check: Check::Policy(overrides),
     },
     Rule {
         id: "bind-service-unlike-scenario",
@@ -88,7 +88,7 @@ triggers:
     then: roll_back
 "#,
         ),
-        check: service,
+        check: Check::Policy(service),
     },
     Rule {
         id: "bind-label-tells-nothing",
@@ -104,7 +104,7 @@ triggers:
     then: roll_back
 "#,
         ),
-        check: tells_nothing,
+        check: Check::Policy(tells_nothing),
     },
 ];
 

@@ -5,7 +5,7 @@ use promql_parser::parser::Expr;
 use super::super::support::judged::Compared;
 use super::super::support::query::{Operator, bare, walk};
 use super::super::support::values::{Quantity, Reading};
-use super::super::{Example, Mistake, Rule, Subject};
+use super::super::{Check, Example, Mistake, Rule, Subject};
 use crate::telemetry::dialect::Signal;
 
 pub(super) const RULES: &[Rule] = &[
@@ -21,7 +21,7 @@ triggers:
     then: roll_back
 "#,
         ),
-        check: never,
+        check: Check::Policy(never),
     },
     Rule {
         id: "comparison-always-holds",
@@ -35,7 +35,7 @@ triggers:
     then: roll_back
 "#,
         ),
-        check: always,
+        check: Check::Policy(always),
     },
     Rule {
         id: "number-not-finite",
@@ -49,7 +49,7 @@ triggers:
     then: roll_back
 "#,
         ),
-        check: not_finite,
+        check: Check::Policy(not_finite),
     },
     Rule {
         id: "counter-without-rate",
@@ -63,7 +63,7 @@ triggers:
     then: roll_back
 "#,
         ),
-        check: counter,
+        check: Check::Policy(counter),
     },
 ];
 

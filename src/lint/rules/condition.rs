@@ -8,7 +8,7 @@ use promql_parser::parser::{Expr, token};
 use super::super::support::judged::{Judged, Metric};
 use super::super::support::place::Spot;
 use super::super::support::query::{bare, called, number, walk};
-use super::super::{Example, Mistake, Rule, Subject};
+use super::super::{Check, Example, Mistake, Rule, Subject};
 use crate::expr::{Condition, ExprError, ResultKind, Value};
 
 pub(super) const RULES: &[Rule] = &[
@@ -33,7 +33,7 @@ spec:
             / sum(rate(http_requests_total{version="v2"}[2m]))
 "#,
         ),
-        check: compares_list,
+        check: Check::Policy(compares_list),
     },
     Rule {
         id: "condition-unknown-name",
@@ -56,7 +56,7 @@ spec:
             / sum(rate(http_requests_total{version="v2"}[2m]))
 "#,
         ),
-        check: unknown_name,
+        check: Check::Policy(unknown_name),
     },
     Rule {
         id: "condition-guard-errs",
@@ -79,7 +79,7 @@ spec:
             / sum(rate(http_requests_total{version="v2"}[2m]))
 "#,
         ),
-        check: guard_errs,
+        check: Check::Policy(guard_errs),
     },
     Rule {
         id: "condition-always-errs",
@@ -102,7 +102,7 @@ spec:
             / sum(rate(http_requests_total{version="v2"}[2m]))
 "#,
         ),
-        check: always_errs,
+        check: Check::Policy(always_errs),
     },
     Rule {
         id: "condition-without-empty-guard",
@@ -125,7 +125,7 @@ spec:
             / sum(rate(http_requests_total{version="v2"}[2m]))
 "#,
         ),
-        check: without_guard,
+        check: Check::Policy(without_guard),
     },
     Rule {
         id: "condition-fails-on-nan",
@@ -148,7 +148,7 @@ spec:
             / sum(rate(http_requests_total{version="v2"}[2m]))
 "#,
         ),
-        check: fails_on_nan,
+        check: Check::Policy(fails_on_nan),
     },
     Rule {
         id: "conditions-contradict",
@@ -172,7 +172,7 @@ spec:
             / sum(rate(http_requests_total{version="v2"}[2m]))
 "#,
         ),
-        check: contradict,
+        check: Check::Policy(contradict),
     },
 ];
 

@@ -1,7 +1,7 @@
 //! Flagger canaries: ranges, weights, intervals, deadlines.
 
 use super::super::support::place::At;
-use super::super::{Example, Mistake, Rule, Subject};
+use super::super::{Check, Example, Mistake, Rule, Subject};
 use crate::strategy::StrategySpec;
 use crate::telemetry::naming::Engine;
 use crate::time::SimDuration;
@@ -26,7 +26,7 @@ spec:
     metrics: [{name: request-duration, interval: 1m}]
 "#,
         ),
-        check: without_range,
+        check: Check::Policy(without_range),
     },
     Rule {
         id: "range-is-empty",
@@ -47,7 +47,7 @@ spec:
     metrics: [{name: request-duration, interval: 1m, thresholdRange: {min: 500, max: 100}}]
 "#,
         ),
-        check: empty_range,
+        check: Check::Policy(empty_range),
     },
     Rule {
         id: "no-step-weight",
@@ -67,7 +67,7 @@ spec:
     metrics: [{name: request-duration, interval: 1m, thresholdRange: {max: 500}}]
 "#,
         ),
-        check: no_weight,
+        check: Check::Policy(no_weight),
     },
     Rule {
         id: "interval-unreadable",
@@ -88,7 +88,7 @@ spec:
     metrics: [{name: request-duration, interval: 1m, thresholdRange: {max: 500}}]
 "#,
         ),
-        check: interval,
+        check: Check::Policy(interval),
     },
     Rule {
         id: "deadline-below-startup",
@@ -110,7 +110,7 @@ spec:
     metrics: [{name: request-duration, interval: 1m, thresholdRange: {max: 500}}]
 "#,
         ),
-        check: deadline,
+        check: Check::Policy(deadline),
     },
 ];
 

@@ -1,7 +1,7 @@
 //! Fields that do not exist, and objects that do less than people think.
 
 use super::super::support::place::At;
-use super::super::{Example, Mistake, Rule, Subject};
+use super::super::{Check, Example, Mistake, Rule, Subject};
 use crate::diagnostic::did_you_mean;
 
 pub(super) const RULES: &[Rule] = &[
@@ -27,7 +27,7 @@ spec:
             / sum(rate(http_requests_total{version="v2"}[2m]))
 "#,
         ),
-        check: fields,
+        check: Check::Policy(fields),
     },
     Rule {
         id: "deployment-deadline",
@@ -54,7 +54,7 @@ spec:
     metrics: [{name: request-duration, interval: 1m, thresholdRange: {max: 500}}]
 "#,
         ),
-        check: deployment,
+        check: Check::Policy(deployment),
     },
 ];
 

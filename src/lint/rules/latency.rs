@@ -5,7 +5,7 @@ use promql_parser::parser::{Expr, token};
 use super::super::support::judged::Compared;
 use super::super::support::query::{number, walk};
 use super::super::support::values::Quantity;
-use super::super::{Example, Mistake, Rule, Subject};
+use super::super::{Check, Example, Mistake, Rule, Subject};
 
 /// A latency threshold of so many seconds is taken for milliseconds.
 const LONGEST_SECONDS: f64 = 60.0;
@@ -27,7 +27,7 @@ triggers:
     then: roll_back
 "#,
         ),
-        check: unit,
+        check: Check::Policy(unit),
     },
     Rule {
         id: "threshold-above-buckets",
@@ -43,7 +43,7 @@ triggers:
     then: roll_back
 "#,
         ),
-        check: above,
+        check: Check::Policy(above),
     },
     Rule {
         id: "threshold-below-buckets",
@@ -59,7 +59,7 @@ triggers:
     then: roll_back
 "#,
         ),
-        check: below,
+        check: Check::Policy(below),
     },
     Rule {
         id: "threshold-inside-wide-bucket",
@@ -75,7 +75,7 @@ triggers:
     then: roll_back
 "#,
         ),
-        check: inside,
+        check: Check::Policy(inside),
     },
     Rule {
         id: "quantile-out-of-range",
@@ -91,7 +91,7 @@ triggers:
     then: roll_back
 "#,
         ),
-        check: quantile,
+        check: Check::Policy(quantile),
     },
 ];
 

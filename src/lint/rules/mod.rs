@@ -1,17 +1,24 @@
 //! The rules, a small family a file. To add one: write it in its family's `RULES`; a new family is a `mod` line and an
 //! entry of [`FAMILIES`]. The reference page `docs/lint.md` and the tests of the examples follow from the lists.
 
+mod across;
 mod argo;
 mod arguments;
 mod bind;
+mod chaos;
 mod comparison;
 mod condition;
 mod deployments;
 mod flagger;
+mod kayenta;
 mod kubernetes;
 mod latency;
+mod migration;
+mod migration_down;
+mod migration_lock;
 mod sample;
 mod share;
+mod statistic;
 mod time;
 mod trigger;
 mod window;
@@ -26,6 +33,7 @@ pub const FAMILIES: &[(&str, &[Rule])] = &[
     ("Arguments", arguments::RULES),
     ("Shares and percentages", share::RULES),
     ("Latencies and histograms", latency::RULES),
+    ("Statistics", statistic::RULES),
     ("Comparisons", comparison::RULES),
     ("Traffic", sample::RULES),
     ("Time", time::RULES),
@@ -34,8 +42,14 @@ pub const FAMILIES: &[(&str, &[Rule])] = &[
     ("Argo conditions", condition::RULES),
     ("Argo metrics", argo::RULES),
     ("Flagger", flagger::RULES),
+    ("Kayenta", kayenta::RULES),
     ("Kubernetes", kubernetes::RULES),
     ("Deployments and compose files", deployments::RULES),
+    ("Across files", across::RULES),
+    ("Chaos", chaos::RULES),
+    ("Migrations", migration::RULES),
+    ("Ways down", migration_down::RULES),
+    ("Locks", migration_lock::RULES),
 ];
 
 /// Every rule, in the order of the reference page.

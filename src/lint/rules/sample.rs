@@ -5,7 +5,7 @@ use promql_parser::parser::Expr;
 use super::super::support::judged::{Compared, Judged};
 use super::super::support::query::{bare, selectors, windows};
 use super::super::support::values::{Quantity, Reading};
-use super::super::{Example, Mistake, Rule, Subject};
+use super::super::{Check, Example, Mistake, Rule, Subject};
 use crate::strategy::StrategySpec;
 use crate::telemetry::dialect::Signal;
 use crate::telemetry::naming::Role;
@@ -28,7 +28,7 @@ triggers:
     then: roll_back
 "#,
         ),
-        check: single,
+        check: Check::Policy(single),
     },
     Rule {
         id: "rate-above-traffic",
@@ -42,7 +42,7 @@ triggers:
     then: roll_back
 "#,
         ),
-        check: above,
+        check: Check::Policy(above),
     },
 ];
 

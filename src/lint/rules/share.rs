@@ -2,7 +2,7 @@
 
 use super::super::support::judged::Compared;
 use super::super::support::values::Quantity;
-use super::super::{Example, Mistake, Rule, Subject};
+use super::super::{Check, Example, Mistake, Rule, Subject};
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -19,7 +19,7 @@ triggers:
     then: roll_back
 "#,
         ),
-        check: share_with_percent,
+        check: Check::Policy(share_with_percent),
     },
     Rule {
         id: "percent-compared-with-share",
@@ -35,7 +35,7 @@ triggers:
     then: roll_back
 "#,
         ),
-        check: percent_with_share,
+        check: Check::Policy(percent_with_share),
     },
 ];
 

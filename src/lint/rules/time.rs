@@ -1,7 +1,7 @@
 //! How long a judgement takes, and how often it is made.
 
 use super::super::support::judged::{Judged, Pace};
-use super::super::{Example, Mistake, Rule, Subject};
+use super::super::{Check, Example, Mistake, Rule, Subject};
 use crate::strategy::StrategySpec;
 use crate::strategy::canary::WaitKind;
 use crate::time::SimDuration;
@@ -22,7 +22,7 @@ triggers:
     then: roll_back
 "#,
         ),
-        check: horizon,
+        check: Check::Policy(horizon),
     },
     Rule {
         id: "decides-after-rollout",
@@ -39,7 +39,7 @@ triggers:
     then: roll_back
 "#,
         ),
-        check: rollout,
+        check: Check::Policy(rollout),
     },
     Rule {
         id: "for-not-a-multiple",
@@ -57,7 +57,7 @@ triggers:
     then: roll_back
 "#,
         ),
-        check: multiple,
+        check: Check::Policy(multiple),
     },
     Rule {
         id: "evaluated-between-scrapes",
@@ -75,7 +75,7 @@ triggers:
     then: roll_back
 "#,
         ),
-        check: scrapes,
+        check: Check::Policy(scrapes),
     },
     Rule {
         id: "gauge-resets-for",
@@ -90,7 +90,7 @@ triggers:
     then: roll_back
 "#,
         ),
-        check: gauge,
+        check: Check::Policy(gauge),
     },
 ];
 

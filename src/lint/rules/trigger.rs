@@ -6,7 +6,7 @@ use super::super::support::judged::{Judged, acts};
 use super::super::support::place::Spot;
 use super::super::support::query::selectors;
 use super::super::support::values::Reading;
-use super::super::{Example, Mistake, Rule, Subject};
+use super::super::{Check, Example, Mistake, Rule, Subject};
 use crate::policy::native::{OnTrouble, Then};
 use crate::telemetry::naming::{Engine, Role};
 
@@ -25,7 +25,7 @@ triggers:
     then: page
 "#,
         ),
-        check: page_only,
+        check: Check::Policy(page_only),
     },
     Rule {
         id: "never-rolls-back",
@@ -43,7 +43,7 @@ spec:
         - pause: {duration: 5m}
 "#,
         ),
-        check: never,
+        check: Check::Policy(never),
     },
     Rule {
         id: "dry-run-only",
@@ -67,7 +67,7 @@ spec:
             / sum(rate(http_requests_total{version="v2"}[2m]))
 "#,
         ),
-        check: dry_run,
+        check: Check::Policy(dry_run),
     },
     Rule {
         id: "nothing-measured",
@@ -84,7 +84,7 @@ spec:
         web: {url: "http://smoke.example/"}
 "#,
         ),
-        check: nothing_measured,
+        check: Check::Policy(nothing_measured),
     },
     Rule {
         id: "stable-only",
@@ -100,7 +100,7 @@ triggers:
     then: roll_back
 "#,
         ),
-        check: stable_only,
+        check: Check::Policy(stable_only),
     },
 ];
 

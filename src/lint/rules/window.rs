@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::super::support::judged::Judged;
 use super::super::support::query::{selectors, windows};
 use super::super::support::values::Reading;
-use super::super::{Example, Mistake, Rule, Subject};
+use super::super::{Check, Example, Mistake, Rule, Subject};
 use crate::strategy::StrategySpec;
 use crate::telemetry::naming::Role;
 use crate::time::SimDuration;
@@ -26,7 +26,7 @@ triggers:
     then: roll_back
 "#,
         ),
-        check: short,
+        check: Check::Policy(short),
     },
     Rule {
         id: "window-beyond-step",
@@ -40,7 +40,7 @@ triggers:
     then: roll_back
 "#,
         ),
-        check: step,
+        check: Check::Policy(step),
     },
     Rule {
         id: "window-outlasts-count",
@@ -58,7 +58,7 @@ triggers:
     then: roll_back
 "#,
         ),
-        check: count,
+        check: Check::Policy(count),
     },
     Rule {
         id: "window-beyond-history",
@@ -74,7 +74,7 @@ triggers:
     then: roll_back
 "#,
         ),
-        check: history,
+        check: Check::Policy(history),
     },
 ];
 

@@ -169,6 +169,11 @@ impl Spot {
         Spot { file: Diagnostic::warning("").in_source(name) }
     }
 
+    /// A place in a text that is no tree.
+    pub(crate) fn in_text(source: Source<'_>, place: Location) -> Self {
+        Spot { file: Diagnostic::warning("").at(source, place) }
+    }
+
     /// A mistake here: the fact, and what to do.
     pub(crate) fn mistake(&self, fact: impl Into<String>, help: impl Into<String>) -> Mistake {
         let mut finding = self.file.clone().with_help(help);

@@ -382,6 +382,7 @@ mod tests {
             loss: 0.0,
             warm_up: SimDuration::from_mins(5),
             horizon: SimDuration::from_mins(60),
+            errors: 0.001,
             rate: 100.0,
             startup: SimDuration::from_secs(10),
             rollout: StrategySpec::Rolling(Rolling { bounds: Bounds::default() }),
