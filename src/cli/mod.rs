@@ -18,6 +18,7 @@ pub mod plan;
 pub mod process;
 mod progress;
 mod repeat;
+mod rewrite;
 mod ui;
 
 use std::process::ExitCode;

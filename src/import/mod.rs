@@ -20,6 +20,7 @@ mod deployment;
 mod flagger;
 mod kayenta;
 mod keptn;
+pub mod knobs;
 mod load_test;
 mod native;
 mod native_condition;

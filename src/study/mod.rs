@@ -5,6 +5,7 @@
 
 mod meta;
 pub mod sizing;
+pub mod tune;
 mod void;
 
 use std::num::NonZeroUsize;

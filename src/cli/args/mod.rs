@@ -12,6 +12,7 @@ mod service;
 mod size;
 mod study;
 mod test;
+mod tune;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -30,6 +31,7 @@ pub use service::QuickArgs;
 pub use size::{EffectArg, Size};
 pub use study::StudyArgs;
 pub use test::{TestKind, TestRules, Tests};
+pub use tune::Tune;
 
 /// The seed of every run that is given none: a constant, so that two people who type the same see the same.
 pub const DEFAULT_SEED: u64 = 20_261_121;
@@ -119,6 +121,7 @@ pub enum Command {
     Score(Score),
     Run(Run),
     Size(Size),
+    Tune(Tune),
     Explain(Explain),
     Lint(Lint),
     Validate(Validate),

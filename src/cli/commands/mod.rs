@@ -10,6 +10,7 @@ mod schema;
 mod score;
 mod size;
 mod test;
+mod tune;
 mod validate;
 
 use super::args::{Args, Command, Global};
@@ -23,6 +24,7 @@ pub(super) fn dispatch(args: Args, ui: &Ui, invocation: &Invocation) -> Result<(
     match args.command {
         Command::Score(score) => score::run(global, &score, ui, invocation),
         Command::Size(size) => size::run(global, &size, ui),
+        Command::Tune(tune) => tune::run(global, &tune, ui, invocation),
         Command::Run(run) => run::run(global, &run, ui),
         Command::Explain(explain) => explain::run(global, &explain, ui),
         Command::Lint(lint) => lint::run(global, &lint, ui),
