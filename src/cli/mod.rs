@@ -22,6 +22,7 @@ mod repeat;
 mod results;
 mod sides;
 mod store;
+mod rewrite;
 mod ui;
 
 use std::process::ExitCode;

@@ -23,6 +23,7 @@ mod flagger;
 pub mod graph;
 mod kayenta;
 mod keptn;
+pub mod knobs;
 mod load_test;
 mod native;
 mod native_condition;

@@ -16,6 +16,7 @@ pub mod sizing;
 pub mod support;
 pub mod text;
 pub mod timeline;
+pub mod tuning;
 
 use serde::{Deserialize, Serialize};
 

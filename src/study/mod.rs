@@ -8,6 +8,7 @@ pub mod gate;
 pub mod journal;
 mod meta;
 pub mod sizing;
+pub mod tune;
 mod void;
 
 use std::num::NonZeroUsize;

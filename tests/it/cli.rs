@@ -60,7 +60,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 18] = [
     "score",
     "compare",
     "gate",
@@ -69,6 +69,7 @@ const COMMANDS: [&str; 17] = [
     "work",
     "merge",
     "size",
+    "tune",
     "run",
     "explain",
     "validate",

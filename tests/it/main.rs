@@ -76,6 +76,7 @@ mod telemetry_binding;
 mod telemetry_world;
 mod tidy;
 mod timelines;
+mod tune;
 mod value_stability;
 mod ways_back;
 mod why;

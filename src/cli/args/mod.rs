@@ -17,6 +17,7 @@ mod service;
 mod size;
 mod study;
 mod test;
+mod tune;
 mod work;
 
 use std::num::NonZeroUsize;
@@ -41,6 +42,7 @@ pub use service::QuickArgs;
 pub use size::{EffectArg, Size};
 pub use study::StudyArgs;
 pub use test::{TestKind, TestRules, Tests};
+pub use tune::Tune;
 pub use work::Work;
 
 /// The seed of every run that is given none: a constant, so that two people who type the same see the same.
@@ -138,6 +140,7 @@ pub enum Command {
     Merge(Merge),
     Run(Run),
     Size(Size),
+    Tune(Tune),
     Explain(Explain),
     Lint(Lint),
     Validate(Validate),

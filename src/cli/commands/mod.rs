@@ -16,6 +16,7 @@ mod schema;
 mod score;
 mod size;
 mod test;
+mod tune;
 mod validate;
 mod work;
 
@@ -36,6 +37,7 @@ pub(super) fn dispatch(args: Args, ui: &Ui, invocation: &Invocation) -> Result<(
         Command::Work(work) => work::run(global, &work, ui),
         Command::Merge(merge) => merge::run(global, &merge),
         Command::Size(size) => size::run(global, &size, ui),
+        Command::Tune(tune) => tune::run(global, &tune, ui, invocation),
         Command::Run(run) => run::run(global, &run, ui),
         Command::Explain(explain) => explain::run(global, &explain, ui),
         Command::Lint(lint) => lint::run(global, &lint, ui),
