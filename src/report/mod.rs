@@ -7,6 +7,7 @@
 
 pub mod csv;
 pub mod findings;
+pub mod hunt;
 pub mod json;
 pub mod markdown;
 pub mod sizing;

@@ -3,6 +3,7 @@
 //! Traps: a replication is a pure function of (scenario, players, seed, number); threads only decide when it is
 //! played. Results are collected by index, so no number depends on how many threads there are.
 
+pub mod hunt;
 mod meta;
 pub mod sizing;
 mod void;
@@ -79,6 +80,11 @@ impl Progress {
     /// Replications done.
     pub fn done(&self) -> u64 {
         self.done.load(Ordering::Relaxed)
+    }
+
+    /// One more is done.
+    fn one_more(&self) {
+        self.done.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -214,7 +220,7 @@ impl Study {
     pub fn play_jobs(&self, jobs: &[Job], progress: &Progress) -> Result<Vec<ReplicationRecord>, StudyError> {
         let one = |job: &Job| {
             let record = replicate(&self.scenarios[job.scenario], job.replication, self.options);
-            progress.done.fetch_add(1, Ordering::Relaxed);
+            progress.one_more();
             record
         };
         let pool = rayon::ThreadPoolBuilder::new().num_threads(self.jobs.get()).build()?;

@@ -60,9 +60,10 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 12] = [
     "score",
     "size",
+    "hunt",
     "run",
     "explain",
     "validate",

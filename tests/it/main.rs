@@ -23,6 +23,7 @@ mod fidelity;
 mod figures;
 mod flagger_conformance;
 mod groups;
+mod hunt;
 mod incidents;
 mod infrastructure;
 mod invariants;

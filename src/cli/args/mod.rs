@@ -2,6 +2,7 @@
 //! several commands share.
 
 mod files;
+mod hunt;
 mod init;
 mod list;
 mod play;
@@ -20,6 +21,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Parser, Subcommand, ValueEnum};
 
 pub use files::{Explain, Lint, Validate};
+pub use hunt::{Hunt, MeasureArg};
 pub use init::Init;
 pub use list::{Completions, List, ListKind, Schema, SchemaKind};
 pub use play::{ChaosArgs, FidelityArg, PlayArgs, Twin};
@@ -119,6 +121,7 @@ pub enum Command {
     Score(Score),
     Run(Run),
     Size(Size),
+    Hunt(Hunt),
     Explain(Explain),
     Lint(Lint),
     Validate(Validate),

@@ -2,6 +2,7 @@
 
 mod completions;
 mod explain;
+mod hunt;
 mod init;
 mod lint;
 mod list;
@@ -24,6 +25,7 @@ pub(super) fn dispatch(args: Args, ui: &Ui, invocation: &Invocation) -> Result<(
         Command::Score(score) => score::run(global, &score, ui, invocation),
         Command::Size(size) => size::run(global, &size, ui),
         Command::Run(run) => run::run(global, &run, ui),
+        Command::Hunt(hunt) => hunt::run(global, &hunt, ui, invocation),
         Command::Explain(explain) => explain::run(global, &explain, ui),
         Command::Lint(lint) => lint::run(global, &lint, ui),
         Command::Validate(validate) => validate::run(global, &validate, ui),
