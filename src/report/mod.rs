@@ -10,6 +10,7 @@ pub mod csv;
 pub mod findings;
 pub mod gate;
 pub mod html;
+pub mod hunt;
 pub mod json;
 pub mod markdown;
 pub mod sizing;

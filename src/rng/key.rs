@@ -111,6 +111,8 @@ pub enum Purpose {
     Residue = 43,
     /// Which requests use what changed between two revisions.
     Skew = 47,
+    /// Worlds that a hunt makes up.
+    Hunt = 63,
 }
 
 /// A digest of (seed, scenario, replication, entity, purpose, number ...): the name of a random decision.

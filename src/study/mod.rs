@@ -6,6 +6,7 @@
 pub mod compare;
 pub mod gate;
 pub mod journal;
+pub mod hunt;
 mod meta;
 pub mod sizing;
 pub mod tune;
@@ -84,6 +85,11 @@ impl Progress {
     /// Replications done.
     pub fn done(&self) -> u64 {
         self.done.load(Ordering::Relaxed)
+    }
+
+    /// One more is done.
+    fn one_more(&self) {
+        self.done.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -247,6 +253,13 @@ impl Study {
 
     fn threads(&self) -> Result<rayon::ThreadPool, StudyError> {
         Ok(rayon::ThreadPoolBuilder::new().num_threads(self.jobs.get()).build()?)
+        let one = |job: &Job| {
+            let record = replicate(&self.scenarios[job.scenario], job.replication, self.options);
+            progress.one_more();
+            record
+        };
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(self.jobs.get()).build()?;
+        Ok(pool.install(|| jobs.par_iter().map(one).collect()))
     }
 }
 

@@ -60,7 +60,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
-const COMMANDS: [&str; 18] = [
+const COMMANDS: [&str; 19] = [
     "score",
     "compare",
     "gate",
@@ -70,6 +70,7 @@ const COMMANDS: [&str; 18] = [
     "merge",
     "size",
     "tune",
+    "hunt",
     "run",
     "explain",
     "validate",

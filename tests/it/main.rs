@@ -27,6 +27,7 @@ mod graph_formats;
 mod graph_scenarios;
 mod graphs;
 mod groups;
+mod hunt;
 mod incidents;
 mod infrastructure;
 mod invariants;

@@ -4,6 +4,7 @@
 mod compare;
 mod files;
 mod gate;
+mod hunt;
 mod init;
 mod list;
 mod merge;
@@ -29,6 +30,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 pub use compare::Compare;
 pub use files::{Explain, Lint, Validate};
 pub use gate::GateArgs;
+pub use hunt::{Hunt, MeasureArg};
 pub use init::Init;
 pub use list::{Completions, List, ListKind, Schema, SchemaKind};
 pub use merge::Merge;
@@ -141,6 +143,7 @@ pub enum Command {
     Run(Run),
     Size(Size),
     Tune(Tune),
+    Hunt(Hunt),
     Explain(Explain),
     Lint(Lint),
     Validate(Validate),

@@ -4,6 +4,7 @@ mod compare;
 mod completions;
 mod explain;
 mod gate;
+mod hunt;
 mod init;
 mod kubernetes;
 mod lint;
@@ -39,6 +40,7 @@ pub(super) fn dispatch(args: Args, ui: &Ui, invocation: &Invocation) -> Result<(
         Command::Size(size) => size::run(global, &size, ui),
         Command::Tune(tune) => tune::run(global, &tune, ui, invocation),
         Command::Run(run) => run::run(global, &run, ui),
+        Command::Hunt(hunt) => hunt::run(global, &hunt, ui, invocation),
         Command::Explain(explain) => explain::run(global, &explain, ui),
         Command::Lint(lint) => lint::run(global, &lint, ui),
         Command::Validate(validate) => validate::run(global, &validate, ui),
