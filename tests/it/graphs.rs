@@ -212,7 +212,7 @@ fn compose_updates_are_policies() {
         ("max_failure_ratio: 30", "not between 0 and 1"),
     ] {
         let text = format!("services:\n  web: {{image: a, deploy: {{update_config: {{{wrong}}}}}}}\n");
-        let errors = of(&text).err().unwrap();
+        let Err(errors) = of(&text) else { panic!("{wrong} is read") };
         assert!(
             errors[0].render(false).contains(words) && errors[0].location.is_some(),
             "{}",

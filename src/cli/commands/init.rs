@@ -62,14 +62,14 @@ fn has_rollout(text: &Text) -> bool {
 fn of_graph(texts: &[Text], quick: &QuickArgs, variant: &Variant, ui: &Ui) -> Result<String, Failure> {
     // The numbers are checked as those of a quick study are.
     inputs::quick_of(quick)?;
-    let of = |text: &Text| is_graph(text);
     let graphs: Vec<SourceText<'_>> = texts
         .iter()
-        .filter(|text| of(text))
+        .filter(|text| is_graph(text))
         .map(|text| SourceText { name: &text.name, text: &text.text })
         .collect();
     let graph = graph::load(&graphs).map_err(Failure::Input)?;
-    let others: Vec<Text> = texts.iter().filter(|text| !of(text) || has_rollout(text)).cloned().collect();
+    let others: Vec<Text> =
+        texts.iter().filter(|text| !is_graph(text) || has_rollout(text)).cloned().collect();
     let rollout = if others.is_empty() { None } else { Some(brought(&others)?) };
     let rollout = rollout.and_then(|policy| {
         let from = format!("{} ({})", policy.source, policy.summary);

@@ -4,9 +4,7 @@
 //! `defaults:` fill in what a service leaves out. Where no service is an entry point, those that nobody calls are.
 
 use super::names::Labels;
-use super::{
-    About, Collector, Edge, Entry, GraphService, HowOften, Known, count, from, has_items_with, known, place,
-};
+use super::{About, Collector, Edge, Entry, GraphService, HowOften, Known, count, from, known, place};
 use crate::diagnostic::Diagnostic;
 use crate::document::{NodeValue, Reader};
 use crate::import::line;
@@ -29,7 +27,6 @@ pub(super) fn is_one(root: &Reader<'_>) -> bool {
 pub(super) fn read(roots: &[Reader<'_>], into: &mut Collector<'_>) -> Result<(), Diagnostic> {
     for root in roots {
         into.source = root.source().name.to_owned();
-        debug_assert!(has_items_with(root, "services", "name"));
         one(root, into)?;
         into.unread(root, NOTES);
     }
@@ -68,7 +65,7 @@ fn one(root: &Reader<'_>, into: &mut Collector<'_>) -> Result<(), Diagnostic> {
                 let group = matches!(step.peek().value, NodeValue::Seq(_)).then(|| format!("step-{number}"));
                 let parts = if group.is_some() { step.seq()? } else { vec![step.clone()] };
                 for part in parts {
-                    slept = slept + command(&part, &label, group.as_deref(), &labels, into)?;
+                    slept += command(&part, &label, group.as_deref(), &labels, into)?;
                 }
             }
             if !slept.is_zero() {

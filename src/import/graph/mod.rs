@@ -337,12 +337,6 @@ pub fn is_also_policy(text: SourceText<'_>) -> bool {
     })
 }
 
-/// Whether `root` is a list of mappings under `key` that have `field` each.
-fn has_items_with(root: &Reader<'_>, key: &str, field: &str) -> bool {
-    let items = root.peek().get(key).map(|list| list.items()).unwrap_or_default();
-    !items.is_empty() && items.iter().all(|item| item.get(field).is_some())
-}
-
 /// The graph of a set of files that belong together.
 ///
 /// # Errors
