@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// A number of the extended line.
 #[derive(Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(untagged)]
-pub enum Extended {
+pub(super) enum Extended {
     /// An ordinary number.
     Finite(f64),
     /// One that JSON does not have.
@@ -18,7 +18,7 @@ pub enum Extended {
 
 /// The infinities, as Prometheus writes them.
 #[derive(Serialize, Deserialize, schemars::JsonSchema)]
-pub enum Infinite {
+pub(super) enum Infinite {
     /// Above every number.
     #[serde(rename = "+Inf")]
     Plus,
