@@ -81,8 +81,8 @@ pub const FORMATS: &[Format] = &[
     },
     Format {
         name: "slo",
-        summary: "service level objectives of Sloth and OpenSLO, played as the burn-rate rules that are generated from them",
-        recognised_by: "version: prometheus/v1 and slos:, or apiVersion: openslo/v1 or openslo/v1alpha",
+        summary: "service level objectives of Sloth, OpenSLO and Pyrra, played as the burn-rate rules that are generated from them",
+        recognised_by: "version: prometheus/v1 and slos:, or apiVersion: openslo/v1, openslo/v1alpha, sloth.slok.dev/v1 or pyrra.dev/v1alpha1",
     },
     Format {
         name: "flagger",
