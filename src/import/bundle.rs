@@ -1,6 +1,6 @@
 //! The objects in a set of files, by kind.
 
-use super::{ImportOptions, SourceText, cloudformation, kayenta};
+use super::{ImportOptions, SourceText, cloudformation, kayenta, prometheus};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source};
 use crate::document::{self, Node, Reader};
 
@@ -53,6 +53,8 @@ pub(super) struct Bundle<'a> {
     pub(super) processes: Vec<SourceText<'a>>,
     /// Files with groups of Prometheus rules.
     pub(super) rules: Vec<SourceText<'a>>,
+    /// Configurations of Alertmanager.
+    pub(super) alertmanagers: Vec<Reader<'a>>,
     /// CloudFormation templates.
     pub(super) templates: Vec<Reader<'a>>,
     /// Kayenta's canary configurations.
@@ -129,6 +131,10 @@ impl<'a> Bundle<'a> {
             }
             if reader.has("groups") {
                 self.take_rules(source);
+                return Ok(());
+            }
+            if prometheus::is_configuration(&reader) {
+                self.alertmanagers.push(reader);
                 return Ok(());
             }
             if kayenta::is_canary_config(&reader) {

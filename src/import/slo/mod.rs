@@ -17,6 +17,7 @@ use super::bundle::{SloFormat, SloObject};
 use super::prometheus;
 use super::{ImportOptions, SourceText};
 use crate::diagnostic::{Diagnostic, Diagnostics, Location};
+use crate::document::Reader;
 use crate::policy::loaded::{Loaded, StandIn, Unsupported};
 use crate::rules::{GroupDef, Kind};
 use crate::time::SimDuration;
@@ -110,6 +111,13 @@ impl Read {
         }
     }
 
+    /// The one service all objectives are about, if they say one.
+    fn service(&self) -> Option<String> {
+        let first = &self.objectives.first()?.service;
+        let is_alone = self.made.is_empty() && self.objectives.iter().all(|slo| slo.service == *first);
+        is_alone.then(|| first.clone())
+    }
+
     /// All rules, objective by objective.
     fn groups(&self) -> Vec<GroupDef> {
         let made = self.made.iter().flat_map(|made| made.groups.clone());
@@ -120,6 +128,7 @@ impl Read {
 /// The policies in a set of objectives; those of one file are one policy.
 pub(super) fn load(
     objects: &[SloObject<'_>],
+    managers: &[Reader<'_>],
     options: &ImportOptions,
     problems: &mut Diagnostics,
 ) -> Vec<Loaded> {
@@ -139,7 +148,9 @@ pub(super) fn load(
             continue;
         }
         let groups = read.groups();
-        if let Some(policy) = problems.keep(prometheus::of_groups(source, groups.clone(), options)) {
+        let policy = problems.keep(prometheus::of_groups(source, groups.clone(), managers, options));
+        if let Some(mut policy) = policy {
+            policy.naming.about = read.service().filter(|_| options.service.is_none());
             loaded.push(told(policy, read, &groups));
         }
     }
