@@ -1,6 +1,6 @@
 //! The objects in a set of files, by kind.
 
-use super::{ImportOptions, SourceText, cloudformation, compose, kayenta};
+use super::{ImportOptions, SourceText, cloudformation, compose, kayenta, prometheus};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source};
 use crate::document::{self, Node, Reader};
 
@@ -28,8 +28,21 @@ pub(super) struct SloObject<'a> {
     pub(super) reader: Reader<'a>,
     /// The file it is in.
     pub(super) source: SourceText<'a>,
-    /// Whether it is a file of Sloth, and not of OpenSLO.
-    pub(super) is_sloth: bool,
+    /// Whose it is.
+    pub(super) format: SloFormat,
+}
+
+/// Formats of service level objectives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SloFormat {
+    /// Sloth's own files.
+    Sloth,
+    /// Sloth's Kubernetes objects.
+    SlothObject,
+    /// OpenSLO documents.
+    OpenSlo,
+    /// Pyrra's Kubernetes objects.
+    Pyrra,
 }
 
 /// What was found.
@@ -40,6 +53,8 @@ pub(super) struct Bundle<'a> {
     pub(super) processes: Vec<SourceText<'a>>,
     /// Files with groups of Prometheus rules.
     pub(super) rules: Vec<SourceText<'a>>,
+    /// Configurations of Alertmanager.
+    pub(super) alertmanagers: Vec<Reader<'a>>,
     /// CloudFormation templates.
     pub(super) templates: Vec<Reader<'a>>,
     /// Compose files.
@@ -120,6 +135,10 @@ impl<'a> Bundle<'a> {
                 self.take_rules(source);
                 return Ok(());
             }
+            if prometheus::is_configuration(&reader) {
+                self.alertmanagers.push(reader);
+                return Ok(());
+            }
             if kayenta::is_canary_config(&reader) {
                 self.canary_configs.push(reader);
                 return Ok(());
@@ -133,7 +152,7 @@ impl<'a> Bundle<'a> {
                 return Ok(());
             }
             if reader.has("slos") {
-                self.objectives.push(SloObject { reader, source, is_sloth: true });
+                self.objectives.push(SloObject { reader, source, format: SloFormat::Sloth });
                 return Ok(());
             }
             return Err(unknown_document(&reader));
@@ -155,8 +174,13 @@ impl<'a> Bundle<'a> {
             ("argoproj.io", "ClusterAnalysisTemplate") => &mut self.cluster_templates,
             ("argoproj.io", "AnalysisRun") => &mut self.analysis_runs,
             ("apps", "Deployment") => &mut self.deployments,
-            ("openslo", _) => {
-                self.objectives.push(SloObject { reader, source, is_sloth: false });
+            ("openslo" | "sloth.slok.dev" | "pyrra.dev", _) => {
+                let format = match group {
+                    "sloth.slok.dev" => SloFormat::SlothObject,
+                    "pyrra.dev" => SloFormat::Pyrra,
+                    _ => SloFormat::OpenSlo,
+                };
+                self.objectives.push(SloObject { reader, source, format });
                 return Ok(());
             }
             ("monitoring.coreos.com", "PrometheusRule") => {
@@ -227,10 +251,6 @@ fn passed_over(group: &str, version: &str, kind: &str, at: &Reader<'_>) -> Resul
         ("flagger.app" | "argoproj.io", _) => refuse(
             format!("`{kind}` of {version} is not read"),
             "give the Canary, Rollout or AnalysisTemplate it belongs to",
-        ),
-        ("pyrra.dev" | "sloth.slok.dev", _) => refuse(
-            format!("`{kind}` of {version} is not read"),
-            "give the rules that are generated from it, or Sloth's own file (`version: prometheus/v1`)",
         ),
         ("monitoring.coreos.com" | "metrics.keptn.sh" | "lifecycle.keptn.sh", _) => refuse(
             format!("`{kind}` of {version} is not read yet"),

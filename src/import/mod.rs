@@ -85,9 +85,14 @@ pub const FORMATS: &[Format] = &[
         recognised_by: "groups:, or apiVersion: monitoring.coreos.com/v1, kind: PrometheusRule",
     },
     Format {
+        name: "alertmanager",
+        summary: "an alertmanager.yml beside rules or objectives: which alert is told to whom, when, and what silences it",
+        recognised_by: "route: and receivers:",
+    },
+    Format {
         name: "slo",
-        summary: "service level objectives of Sloth and OpenSLO, played as the burn-rate rules that are generated from them",
-        recognised_by: "version: prometheus/v1 and slos:, or apiVersion: openslo/v1 or openslo/v1alpha",
+        summary: "service level objectives of Sloth, OpenSLO and Pyrra, played as the burn-rate rules that are generated from them",
+        recognised_by: "version: prometheus/v1 and slos:, or apiVersion: openslo/v1, openslo/v1alpha, sloth.slok.dev/v1 or pyrra.dev/v1alpha1",
     },
     Format {
         name: "flagger",
@@ -199,7 +204,7 @@ pub fn load(sources: &[SourceText<'_>], options: &ImportOptions) -> Result<Vec<L
     for text in &bundle.processes {
         loaded.extend(problems.keep(process::load(*text, options)));
     }
-    match prometheus::load(&bundle.rules, options) {
+    match prometheus::load(&bundle.rules, &bundle.alertmanagers, options) {
         Ok(policies) => loaded.extend(policies),
         Err(found) => problems.extend(found),
     }
@@ -227,7 +232,7 @@ pub fn load(sources: &[SourceText<'_>], options: &ImportOptions) -> Result<Vec<L
             Err(found) => problems.extend(found),
         }
     }
-    loaded.extend(slo::load(&bundle.objectives, options, &mut problems));
+    loaded.extend(slo::load(&bundle.objectives, &bundle.alertmanagers, options, &mut problems));
     for object in &bundle.canaries {
         match flagger::load(object, &bundle, options) {
             Ok(policy) => loaded.push(policy),
@@ -273,7 +278,9 @@ pub fn rules_of_objectives(sources: &[SourceText<'_>]) -> Result<Vec<GroupDef>, 
 fn nothing_found(sources: &[SourceText<'_>], bundle: &Bundle<'_>) -> Diagnostic {
     let names: Vec<&str> = sources.iter().map(|source| source.name).collect();
     let known: Vec<String> = FORMATS.iter().map(|f| format!("{} ({})", f.name, f.recognised_by)).collect();
-    let help = if bundle.metric_templates.is_empty() {
+    let help = if !bundle.alertmanagers.is_empty() {
+        "Alertmanager decides nothing by itself: give the rules whose alerts it routes as well".to_owned()
+    } else if bundle.metric_templates.is_empty() {
         format!("formats: {}", known.join("; "))
     } else {
         "a MetricTemplate decides nothing by itself: give the Canary that uses it as well".to_owned()

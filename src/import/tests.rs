@@ -310,3 +310,21 @@ mod hostile {
         }
     }
 }
+
+#[test]
+fn objectives_say_which_service_they_are_about_unless_an_option_does() {
+    let slo = |service: &str, name: &str| {
+        format!(
+            "version: prometheus/v1\nservice: {service}\nslos: [{{name: {name}, objective: 99, sli: {{raw: {{error_ratio_query: 'sum(rate(e[{{{{.window}}}}]))'}}}}}}]\n"
+        )
+    };
+    let about = |text: &str, options: &ImportOptions| {
+        load(&[SourceText { name: "slo.yaml", text }], options).unwrap().remove(0).naming.about
+    };
+    let plain = ImportOptions::default();
+    assert_eq!(about(&slo("cart", "a"), &plain).as_deref(), Some("cart"));
+    let said = ImportOptions { service: Some("shop".to_owned()), ..ImportOptions::default() };
+    assert_eq!(about(&slo("cart", "a"), &said), None);
+    let both = [slo("cart", "a"), slo("shop", "b")].join("---\n");
+    assert_eq!(about(&both, &plain), None);
+}

@@ -172,10 +172,13 @@ fn level(scenario: &Scenario, needs: &Needs) -> Level {
 
 /// Binds the queries of every policy.
 fn bind(scenario: &Scenario, policies: &[Loaded], options: PrepareOptions) -> Result<Panel, Vec<Diagnostic>> {
+    let world = names(scenario);
+    let namings: Vec<_> = policies.iter().map(|policy| policy.naming.in_scenario(released(&world))).collect();
     let inputs: Vec<PanelInput<'_>> = policies
         .iter()
-        .map(|policy| PanelInput {
-            naming: &policy.naming,
+        .zip(&namings)
+        .map(|(policy, naming)| PanelInput {
+            naming,
             queries: policy.queries.iter().map(|q| q.text.as_str()).collect(),
             allow_missing: options.allow_missing,
         })
@@ -187,8 +190,13 @@ fn bind(scenario: &Scenario, policies: &[Loaded], options: PrepareOptions) -> Re
             "`backout explain` shows what each selector can match; --allow-missing-series plays it anyway",
         )
     };
-    Panel::new(&inputs, &scenario.telemetry.dialects, &names(scenario))
+    Panel::new(&inputs, &scenario.telemetry.dialects, &world)
         .map_err(|errors| errors.iter().map(diagnostic).collect())
+}
+
+/// What the scenario calls the service that is released.
+fn released(world: &WorldNames) -> &str {
+    world.services.get(usize::from(world.target.0)).map_or("", String::as_str)
 }
 
 /// How the queries of a policy are bound in a scenario: one entry a query, what is wrong in place.
@@ -196,9 +204,11 @@ pub fn explain_bindings(
     policy: &Loaded,
     scenario: &Scenario,
 ) -> Vec<(String, Result<Vec<BoundSelector>, String>)> {
+    let world = names(scenario);
+    let naming = policy.naming.in_scenario(released(&world));
     let one = |text: &str| {
-        let input = PanelInput { naming: &policy.naming, queries: vec![text], allow_missing: false };
-        Panel::new(&[input], &scenario.telemetry.dialects, &names(scenario))
+        let input = PanelInput { naming: &naming, queries: vec![text], allow_missing: false };
+        Panel::new(&[input], &scenario.telemetry.dialects, &world)
             .map(|panel| panel.selectors(0, 0).to_vec())
             .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
     };

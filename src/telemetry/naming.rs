@@ -8,6 +8,7 @@
 //! Traps: names follow the *destination*, not the code: after a Flagger promotion the primary workload runs the new
 //! revision and is still called stable. After an Argo promotion the simulator goes on calling the new pods candidate.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::effect::SetName;
@@ -171,6 +172,9 @@ pub struct Naming {
     pub label_roles: Vec<LabelRole>,
     /// Arguments of the file, for placeholders, in order.
     pub args: Vec<(String, String)>,
+    /// What the file calls the service that it is about, where nothing else says how the released one is called: it is
+    /// called so if the scenario calls it so.
+    pub about: Option<String>,
 }
 
 impl Naming {
@@ -236,7 +240,18 @@ impl Naming {
             bind: Vec::new(),
             label_roles: Vec::new(),
             args: Vec::new(),
+            about: None,
         }
+    }
+
+    /// The names where the released service of the scenario is called `released`. A service that the file is about and that
+    /// is another one there keeps its own name.
+    pub fn in_scenario(&self, released: &str) -> Cow<'_, Naming> {
+        if self.about.as_deref() != Some(released) || self.workload == released {
+            return Cow::Borrowed(self);
+        }
+        let Naming { apex, workload, stable, candidate, baseline, ingress, .. } = Naming::native(released);
+        Cow::Owned(Naming { apex, workload, stable, candidate, baseline, ingress, ..self.clone() })
     }
 
     /// The same names under another engine's conventions (Prometheus and Kayenta files use the native ones).
@@ -331,6 +346,17 @@ mod tests {
         assert_ne!(argo.stable.pod_hash, argo.candidate.pod_hash);
         assert_eq!(argo.role(Role::of(SetName::Promoted)).service, "web-stable");
         assert!(Naming::native("checkout").labels_role() && !argo.labels_role());
+    }
+
+    #[test]
+    fn what_a_file_is_about_names_the_released_service_if_the_scenario_calls_it_so() {
+        let about = |about: &str| Naming { about: Some(about.to_owned()), ..Naming::native("app") };
+        let named = about("checkout").in_scenario("checkout").into_owned();
+        assert_eq!(named.apex, "checkout");
+        assert_eq!(named.candidate, Naming::native("checkout").candidate);
+        // Another service of the scenario has its own name already, and an option has been said.
+        assert_eq!(about("cart").in_scenario("checkout").apex, "app");
+        assert_eq!(Naming::native("app").in_scenario("checkout").apex, "app");
     }
 
     #[test]

@@ -232,3 +232,194 @@ fn what_cannot_be_alerted_on_is_refused_with_its_place() {
         refused(&sloth.replace("prometheus/v1", "prometheus/v9")).contains("is no version of Sloth's files")
     );
 }
+
+/// The kubernetes example of Sloth is its plain one with other keys, so the same rules follow.
+#[test]
+fn sloth_s_object_has_the_rules_of_the_plain_file() {
+    let plain = "version: prometheus/v1
+service: shop
+labels: {owner: us}
+slos:
+  - name: requests
+    objective: 99.9
+    sli: {events: {error_query: 'sum(rate(http_requests_total{code=~\"5..\"}[{{.window}}]))', total_query: 'sum(rate(http_requests_total[{{.window}}]))'}}
+    alerting: {name: High, labels: {a: b}, page_alert: {labels: {severity: page}}, ticket_alert: {disable: true}}
+";
+    let spec: String = plain.lines().skip(1).map(|line| format!("  {line}\n")).collect();
+    let spec = ["error_query", "total_query", "page_alert", "ticket_alert"].iter().fold(spec, |spec, key| {
+        let (head, tail) = key.split_once('_').unwrap();
+        spec.replace(key, &format!("{head}{}{}", tail[..1].to_uppercase(), &tail[1..]))
+    });
+    let object = format!(
+        "apiVersion: sloth.slok.dev/v1\nkind: PrometheusServiceLevel\nmetadata: {{name: x, namespace: y}}\nspec:\n{spec}"
+    );
+    let rules = |text: &str| rules_of_objectives(&[SourceText { name: "slo.yaml", text }]).unwrap();
+    let said = |groups: &[GroupDef]| {
+        let rule =
+            |rule: &backout::rules::RuleDef| (rule.kind.clone(), rule.expr.clone(), rule.labels.clone());
+        all_rules(groups).map(rule).collect::<Vec<_>>()
+    };
+    assert!(object.contains("errorQuery") && object.contains("pageAlert"));
+    assert_eq!(said(&rules(&object)), said(&rules(plain)));
+    let other =
+        object.replace("owner: us", "owner: us, tier: '2'").replace("spec:\n", "spec:\n  sloPlugins: {}\n");
+    let unread = policy(&other).unsupported;
+    assert_eq!((unread[0].path.as_str(), unread[0].line), ("spec.sloPlugins", 5));
+    assert!(
+        refused("apiVersion: sloth.slok.dev/v1\nkind: Plugin\n").contains("`Plugin` of Sloth is not read")
+    );
+}
+
+/// An objective of Pyrra on the candidate's requests.
+fn pyrra(target: &str, window: &str, indicator: &str) -> String {
+    format!(
+        "apiVersion: pyrra.dev/v1alpha1
+kind: ServiceLevelObjective
+metadata: {{name: shop-errors, namespace: shop, labels: {{pyrra.dev/team: front, app: shop}}}}
+spec:
+  target: \"{target}\"
+  window: {window}
+  indicator: {indicator}
+"
+    )
+}
+
+const RATIO: &str = "{ratio: {errors: {metric: 'http_requests_total{role=\"candidate\",code=~\"5..\"}'}, total: {metric: 'http_requests_total{role=\"candidate\"}'}}}";
+
+/// What Pyrra's tests show for an objective of 99 % over four weeks: names, expressions, waits and labels (pyrra-dev/pyrra,
+/// `slo/rules_test.go`, http-ratio), with our selector in the place of theirs.
+#[test]
+fn what_pyrra_generates_is_what_follows_here() {
+    let text = pyrra("99", "4w", RATIO);
+    let groups = rules_of_objectives(&[SourceText { name: "slo.yaml", text: &text }]).unwrap();
+    let names: Vec<&str> = groups.iter().map(|group| group.name.as_str()).collect();
+    assert_eq!(names, ["shop-errors", "shop-errors-increase"]);
+    let intervals: Vec<SimDuration> = groups.iter().filter_map(|group| group.interval).collect();
+    assert_eq!(intervals, [SimDuration::from_secs(30), SimDuration::from_secs(150)]);
+    let records: Vec<&str> = all_rules(&groups)
+        .filter(|rule| matches!(rule.kind, Kind::Record(_)))
+        .map(backout::rules::RuleDef::name)
+        .collect();
+    let windows = ["5m", "30m", "1h", "2h", "6h", "1d", "4d"];
+    assert_eq!(records, windows.map(|window| format!("http_requests:burnrate{window}")));
+    let first = all_rules(&groups).next().unwrap();
+    let mut program = Program::new();
+    let of = |metric: &str| format!("sum(rate({metric}[5m]))");
+    let total = "http_requests_total{role=\"candidate\"}";
+    let errors = "http_requests_total{code=~\"5..\",role=\"candidate\"}";
+    let wanted = format!("{} / {}", of(errors), of(total));
+    assert_eq!(program.add(&first.expr), program.add(&wanted), "{}", first.expr);
+    let label = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let common = [label("role", "candidate"), label("slo", "shop-errors"), label("team", "front")];
+    assert_eq!(first.labels, common);
+
+    let scheme = [
+        ("5m", "1h", "14", 2, "critical", "2d"),
+        ("30m", "6h", "7", 15, "critical", "4d"),
+        ("2h", "1d", "2", 60, "warning", "2w"),
+        ("6h", "4d", "1", 180, "warning", "4w"),
+    ];
+    let alerts: Vec<_> = all_rules(&groups).filter(|rule| rule.name() == "ErrorBudgetBurn").collect();
+    assert_eq!(alerts.len(), scheme.len());
+    for (alert, (short, long, factor, minutes, severity, exhaustion)) in alerts.iter().zip(scheme) {
+        let selects = "{role=\"candidate\",slo=\"shop-errors\"}";
+        let above = |window: &str| format!("http_requests:burnrate{window}{selects} > ({factor} * (1-0.99))");
+        assert_eq!(program.add(&alert.expr), program.add(&format!("{} and {}", above(short), above(long))));
+        let Kind::Alert { hold, .. } = alert.kind else { panic!("{alert:?}") };
+        assert_eq!(hold, SimDuration::from_mins(minutes));
+        for (name, value) in
+            [("short", short), ("long", long), ("severity", severity), ("exhaustion", exhaustion)]
+        {
+            assert!(alert.labels.contains(&label(name, value)), "{name}: {:?}", alert.labels);
+        }
+    }
+    // 14 x 1 % of an hour, and the wait of two minutes: 10.4, rounded. Two metrics of one name are watched once.
+    let absent: Vec<_> = all_rules(&groups).filter(|rule| rule.name() == "SLOMetricAbsent").collect();
+    assert_eq!(absent.len(), 1);
+    let Kind::Alert { hold, .. } = absent[0].kind else { panic!("{absent:?}") };
+    assert_eq!(hold, SimDuration::from_mins(10));
+    assert_eq!(program.add(&absent[0].expr), program.add(&format!("absent({total}) == 1")));
+}
+
+#[test]
+fn pyrra_s_other_indicators_are_its_expressions() {
+    let fast = "http_request_duration_seconds_bucket{le=\"0.25\"}";
+    let all = "http_request_duration_seconds_count";
+    let latency = format!(
+        "{{latency: {{success: {{metric: '{fast}'}}, total: {{metric: '{all}'}}, grouping: [pod]}}}}"
+    );
+    let (good, bad) = ("good_total{job=\"a\"}", "bad_total{job=\"a\"} offset 1m");
+    let both = format!("{{ratio: {{success: {{metric: '{good}'}}, errors: {{metric: '{bad}'}}}}}}");
+    let rest = format!("{{ratio: {{success: {{metric: '{good}'}}, total: {{metric: 'all_total'}}}}}}");
+    let by = |metric: &str| format!("sum by (pod) (rate({metric}[5m]))");
+    let sum = |metric: &str| format!("sum(rate({metric}[5m]))");
+    let shifted = "sum(rate(bad_total{job=\"a\"}[5m] offset 1m))";
+    let cases = [
+        (latency, format!("({} - {}) / {}", by(all), by(fast), by(all)), 2),
+        (both, format!("{shifted} / ({shifted} + {})", sum(good)), 2),
+        (rest, format!("({} - {}) / {}", sum("all_total"), sum(good), sum("all_total")), 2),
+        (
+            "{bool_gauge: {metric: 'probe_success'}}".to_owned(),
+            "(sum(count_over_time(probe_success[5m])) - sum(sum_over_time(probe_success[5m]))) / sum(count_over_time(probe_success[5m]))".to_owned(),
+            1,
+        ),
+    ];
+    for (indicator, wanted, absent) in cases {
+        let text = pyrra("99.5", "28d", &indicator);
+        let groups = rules_of_objectives(&[SourceText { name: "slo.yaml", text: &text }])
+            .unwrap_or_else(|wrong| panic!("{}", wrong[0].render(false)));
+        let mut program = Program::new();
+        let first = all_rules(&groups).next().unwrap();
+        assert_eq!(program.add(&first.expr), program.add(&wanted), "{}", first.expr);
+        assert_eq!(groups[1].rules.len(), absent, "{indicator}");
+    }
+}
+
+/// Errors of 60 % burn a budget of 1 % sixty times: the hour holds 14 % of it after 0.14 / 0.6 of an hour and with two minutes of
+/// waiting the first alert fires; 4 % burn at four times, which only the slower alerts see, and not within twenty minutes.
+#[test]
+fn an_objective_of_pyrra_pages_when_its_fastest_alert_should() {
+    let loaded = policy(&pyrra("99", "4w", RATIO).replace("spec:\n", "spec:\n  alerting: {absent: false}\n"));
+    assert!(loaded.reading[0].contains("99 % over 28 days"), "{:?}", loaded.reading);
+    for at in decided(&loaded, "60%", true) {
+        let at = at.expect("the budget burns");
+        // The record's rate covers what has been served of the new revision only, six minutes of it without errors:
+        // x minutes of 60.2 % and six of 0.2 % average to 14 % at x = 1.8.
+        assert!((360.0 + 100.0 + 120.0..=360.0 + 110.0 + 120.0 + 120.0).contains(&at), "{at}");
+    }
+    assert!(decided(&loaded, "4%", true).iter().all(Option::is_none));
+    assert!(decided(&loaded, "60%", false).iter().all(Option::is_none));
+    let silent = policy(
+        &pyrra("99", "4w", RATIO)
+            .replace("spec:\n", "spec:\n  alerting: {burnrates: false, absent: false}\n"),
+    );
+    assert!(silent.checks.is_empty() && silent.tells_only);
+}
+
+#[test]
+fn what_pyrra_would_not_take_is_refused_with_its_place() {
+    let good = pyrra("99", "4w", RATIO);
+    for (from, to, fact) in [
+        ("target: \"99\"", "target: \"100\"", "a target of `100` cannot be alerted on"),
+        ("window: 4w", "window: 1d", "burn rates over `1d` cannot be played"),
+        ("window: 4w", "window: soon", "must be a duration"),
+        ("indicator: {ratio", "indicator: {rate", "there is no indicator"),
+        (
+            "metric: 'http_requests_total{role=\"candidate\"}'",
+            "metric: 'sum(x)'",
+            "`sum(x)` is no plain selector",
+        ),
+        ("metric: 'http_requests_total{role=\"candidate\"}'", "metric: 'x{'", "slo.yaml:7"),
+        ("{errors: ", "{success: {metric: x}, errors: ", "a ratio is made of two metrics"),
+        ("kind: ServiceLevelObjective", "kind: Other", "`Other` of Pyrra is not read"),
+    ] {
+        let text = good.replacen(from, to, 1);
+        assert_ne!(text, good, "{from}");
+        let found = refused(&text);
+        assert!(found.contains(fact) && found.contains("slo.yaml:"), "{fact}: {found}");
+    }
+    let native = pyrra("99", "4w", "{latencyNative: {total: {metric: x}, latency: 250ms}}");
+    assert!(refused(&native).contains("native histograms are not simulated"));
+    let unread = policy(&good.replace("spec:\n", "spec:\n  performanceOverAccuracy: true\n")).unsupported;
+    assert_eq!((unread[0].path.as_str(), unread[0].line), ("spec.performanceOverAccuracy", 5));
+}

@@ -2,18 +2,22 @@
 //!
 //! A file with alerts is a policy. Records it reads may be in other files given with it; those files' groups are then
 //! evaluated as well, without their alerts. What follows an alert is not in a rule file: it pages, unless the user says
-//! that it does something else ([`AlertSetting`]).
+//! that it does something else ([`AlertSetting`]). An `alertmanager.yml` given with the rules says who is told when.
 
+mod alertmanager;
 mod past;
 
 use std::collections::BTreeSet;
 use std::str::FromStr;
 
+use self::alertmanager::Configuration;
+pub(super) use self::alertmanager::is_configuration;
 use self::past::Looks;
 use super::native::{check, comparison, sides, then_words};
 use super::query_book::QueryBook;
 use super::{ImportOptions, SourceText, stem};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source};
+use crate::document::Reader;
 use crate::policy::loaded::{CheckDef, Limits, Loaded, StandIn};
 use crate::policy::native::Then;
 use crate::policy::prometheus::{Ask, GroupSpec, Member, Prometheus, Reaction, Rules};
@@ -33,16 +37,17 @@ const OWN_SERIES: [&str; 2] = ["ALERTS", "ALERTS_FOR_STATE"];
 pub const RECEIVERS_OF: &str = "receivers of alert ";
 
 /// The form of a setting, for messages.
-pub const ALERT_SETTINGS: &str = "NAME, LABEL:VALUE or `*`, then `=` and page, investigate, hold, roll_back, forward_fix, stop or ignore, then `,after:30s` if wanted";
+pub const ALERT_SETTINGS: &str = "NAME, LABEL:VALUE, `*` or, beside an alertmanager.yml, receiver:NAME, then `=` and page, investigate, hold, roll_back, forward_fix, stop or ignore, then `,after:30s` if wanted";
 
 /// What follows alerts: which ones, what is done, and how long after they fire.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AlertSetting {
-    /// An alert by name, all with a label by `label:value`, or all by `*`.
+    /// An alert by name, all with a label by `label:value`, or all by `*`; `receiver:NAME` is all that a receiver of an
+    /// `alertmanager.yml` is told.
     pub which: String,
     /// What is done; `None` if nobody listens.
     pub then: Option<Then>,
-    /// How long after it fires.
+    /// How long after it fires; an `alertmanager.yml` says so itself.
     pub after: SimDuration,
 }
 
@@ -88,6 +93,7 @@ struct File<'a> {
 /// The policies in rule files that were given together.
 pub(super) fn load(
     sources: &[SourceText<'_>],
+    managers: &[Reader<'_>],
     options: &ImportOptions,
 ) -> Result<Vec<Loaded>, Vec<Diagnostic>> {
     let mut problems = Diagnostics::new();
@@ -101,7 +107,12 @@ pub(super) fn load(
     let mut loaded = Vec::new();
     for (index, file) in files.iter().enumerate() {
         if file.groups.iter().flat_map(|group| &group.rules).any(is_alert) {
-            loaded.extend(problems.keep(of_groups(file.source, with_records(index, &files), options)));
+            loaded.extend(problems.keep(of_groups(
+                file.source,
+                with_records(index, &files),
+                managers,
+                options,
+            )));
         }
     }
     if loaded.is_empty()
@@ -154,6 +165,20 @@ struct Parts {
     checks: Vec<CheckDef>,
     reading: Vec<String>,
     stand_ins: Vec<StandIn>,
+    /// What stands between alerts and people, if that is given.
+    manager: Option<Configuration>,
+}
+
+/// The configuration of Alertmanager among the files, of which there may be one.
+fn configuration(
+    managers: &[Reader<'_>],
+    options: &ImportOptions,
+) -> Result<Option<Configuration>, Diagnostic> {
+    if let Some(second) = managers.get(1) {
+        let help = "an alert goes through one of them: leave the other out";
+        return Err(second.diagnostic_at("there are two configurations of Alertmanager", help));
+    }
+    managers.first().map(|root| alertmanager::read(root, &options.alerts)).transpose()
 }
 
 /// The policy that groups of rules are; `source` is the file they come from.
@@ -163,8 +188,10 @@ struct Parts {
 pub(super) fn of_groups(
     source: SourceText<'_>,
     groups: Vec<GroupDef>,
+    managers: &[Reader<'_>],
     options: &ImportOptions,
 ) -> Result<Loaded, Diagnostic> {
+    let manager = configuration(managers, options)?;
     let all = || groups.iter().flat_map(|group| &group.rules);
     let own = OWN_SERIES.iter().map(|name| (*name).to_owned());
     let mut parts = Parts {
@@ -175,6 +202,7 @@ pub(super) fn of_groups(
         checks: Vec::new(),
         reading: Vec::new(),
         stand_ins: Vec::new(),
+        manager,
     };
     let place = Source::new(source.name, source.text);
     let mut specs = Vec::new();
@@ -187,20 +215,29 @@ pub(super) fn of_groups(
     let alerts = all().filter(|rule| is_alert(rule)).count();
     let records = all().count() - alerts;
     let name = stem(source.name).to_owned();
+    let an_alert_acts = all().any(|rule| is_alert(rule) && acts(rule, options));
+    let tells_only = !parts.manager.as_ref().map_or(an_alert_acts, |manager| manager.acts(an_alert_acts));
+    let (alertmanager, unsupported) = match parts.manager {
+        Some(manager) => {
+            parts.reading.push(manager.sentence());
+            (Some(manager.manager), manager.unsupported)
+        }
+        None => (None, Vec::new()),
+    };
     Ok(Loaded {
         identity: format!("prometheus/{name}"),
         source: source.name.to_owned(),
         engine: Engine::Prometheus,
         summary: format!("{alerts} Prometheus alerts, {records} recording rules"),
-        prototype: Box::new(Prometheus::new(Rules { groups: specs, program: parts.program })),
+        prototype: Box::new(Prometheus::new(Rules { groups: specs, program: parts.program, alertmanager })),
         queries: parts.book.into_queries(),
         checks: parts.checks,
         rollout: None,
         rollback: None,
         naming: naming(options),
         needs_truth: false,
-        tells_only: !all().any(|rule| is_alert(rule) && acts(rule, options)),
-        unsupported: Vec::new(),
+        tells_only,
+        unsupported,
         stand_ins: parts.stand_ins,
         reading: parts.reading,
         name,
@@ -300,11 +337,19 @@ impl Parts {
         let (does, setting) = match reaction {
             Some(reaction) => {
                 let does = then_words(&reaction.then);
-                (does.clone(), format!("{does} {} after it fires", reaction.after))
+                let when = match &self.manager {
+                    Some(_) => "when Alertmanager tells of it".to_owned(),
+                    None => format!("{} after it fires", reaction.after),
+                };
+                (does.clone(), format!("{does} {when}"))
             }
             None => ("tells nobody".to_owned(), "nobody listens".to_owned()),
         };
         self.reading.push(format!("Alert `{}`: {does} when `{expr}`{long}.", rule.name()));
+        if let Some(manager) = &self.manager {
+            let goes_to = manager.goes_to(rule.name(), &rule.labels);
+            self.reading.push(format!("Alert `{}` goes to {goes_to}.", rule.name()));
+        }
         let line = rule.place.line as usize;
         self.stand_ins.push(StandIn { what: format!("{RECEIVERS_OF}{}", rule.name()), line, setting });
     }

@@ -1,4 +1,4 @@
-//! Service level objectives as policies: Sloth's files and OpenSLO documents.
+//! Service level objectives as policies: Sloth's files and objects, OpenSLO documents and Pyrra's objectives.
 //!
 //! Such files hold no trigger. A generator makes Prometheus rules of them, and those are what is evaluated; here the same
 //! rules are made ([`generate`]) and played as if they had been in a rule file, so everything that holds for rule files
@@ -9,13 +9,15 @@
 
 mod generate;
 mod openslo;
+mod pyrra;
 mod sloth;
 mod window;
 
-use super::bundle::SloObject;
+use super::bundle::{SloFormat, SloObject};
 use super::prometheus;
 use super::{ImportOptions, SourceText};
 use crate::diagnostic::{Diagnostic, Diagnostics, Location};
+use crate::document::Reader;
 use crate::policy::loaded::{Loaded, StandIn, Unsupported};
 use crate::rules::{GroupDef, Kind};
 use crate::time::SimDuration;
@@ -72,10 +74,20 @@ struct BurnAlert {
     place: Location,
 }
 
+/// An objective of a generator with rules of its own, which have been made already.
+struct Made {
+    /// What it wants.
+    sentence: String,
+    /// What is left out.
+    note: String,
+    groups: Vec<GroupDef>,
+}
+
 /// What a file is read into.
 #[derive(Default)]
 struct Read {
     objectives: Vec<Objective>,
+    made: Vec<Made>,
     stand_ins: Vec<StandIn>,
     unsupported: Vec<Unsupported>,
 }
@@ -86,22 +98,37 @@ pub(super) fn rules(objects: &[SloObject<'_>], problems: &mut Diagnostics) -> Ve
     for object in objects {
         problems.keep(read.take(object, objects));
     }
-    read.objectives.iter().flat_map(generate::groups).collect()
+    read.groups()
 }
 
 impl Read {
     fn take(&mut self, object: &SloObject<'_>, all: &[SloObject<'_>]) -> Result<(), Diagnostic> {
-        if object.is_sloth {
-            sloth::read(&object.reader, self)
-        } else {
-            openslo::read(&object.reader, all, self)
+        match object.format {
+            SloFormat::Sloth => sloth::read(&object.reader, self),
+            SloFormat::SlothObject => sloth::read_object(&object.reader, self),
+            SloFormat::OpenSlo => openslo::read(&object.reader, all, self),
+            SloFormat::Pyrra => pyrra::read(&object.reader, self),
         }
+    }
+
+    /// The one service all objectives are about, if they say one.
+    fn service(&self) -> Option<String> {
+        let first = &self.objectives.first()?.service;
+        let is_alone = self.made.is_empty() && self.objectives.iter().all(|slo| slo.service == *first);
+        is_alone.then(|| first.clone())
+    }
+
+    /// All rules, objective by objective.
+    fn groups(&self) -> Vec<GroupDef> {
+        let made = self.made.iter().flat_map(|made| made.groups.clone());
+        self.objectives.iter().flat_map(generate::groups).chain(made).collect()
     }
 }
 
 /// The policies in a set of objectives; those of one file are one policy.
 pub(super) fn load(
     objects: &[SloObject<'_>],
+    managers: &[Reader<'_>],
     options: &ImportOptions,
     problems: &mut Diagnostics,
 ) -> Vec<Loaded> {
@@ -117,11 +144,13 @@ pub(super) fn load(
         for object in objects.iter().filter(|object| object.source == source) {
             problems.keep(read.take(object, objects));
         }
-        if read.objectives.is_empty() {
+        if read.objectives.is_empty() && read.made.is_empty() {
             continue;
         }
-        let groups: Vec<GroupDef> = read.objectives.iter().flat_map(generate::groups).collect();
-        if let Some(policy) = problems.keep(prometheus::of_groups(source, groups.clone(), options)) {
+        let groups = read.groups();
+        let policy = problems.keep(prometheus::of_groups(source, groups.clone(), managers, options));
+        if let Some(mut policy) = policy {
+            policy.naming.about = read.service().filter(|_| options.service.is_none());
             loaded.push(told(policy, read, &groups));
         }
     }
@@ -130,10 +159,11 @@ pub(super) fn load(
 
 /// The policy with what the file says in words, and the rules that follow from it.
 fn told(mut policy: Loaded, read: Read, groups: &[GroupDef]) -> Loaded {
-    let objectives = read.objectives.len();
+    let objectives = read.objectives.len() + read.made.len();
     policy.identity = policy.identity.replacen("prometheus/", "slo/", 1);
     policy.summary = format!("{objectives} objectives; {} made of them", policy.summary);
     let mut reading: Vec<String> = read.objectives.iter().map(Objective::sentence).collect();
+    reading.extend(read.made.iter().flat_map(|made| [made.sentence.clone(), made.note.clone()]));
     reading.append(&mut policy.reading);
     for rule in groups.iter().flat_map(|group| &group.rules) {
         if let Kind::Record(name) = &rule.kind {

@@ -1,4 +1,5 @@
-//! Sloth's own files (`version: prometheus/v1`, `slos:`).
+//! Sloth's own files (`version: prometheus/v1`, `slos:`) and its Kubernetes objects (`sloth.slok.dev/v1`,
+//! `PrometheusServiceLevel`), which say the same with keys in camel case.
 
 use super::{Objective, Read, Sli, TierAlert};
 use crate::diagnostic::Diagnostic;
@@ -18,18 +19,50 @@ pub(super) fn read(root: &Reader<'_>, read: &mut Read) -> Result<(), Diagnostic>
         let fact = format!("`{}` is no version of Sloth's files that is read", version.text()?);
         return Err(version.diagnostic_at(fact, "write `version: prometheus/v1`"));
     }
-    let service = root.required("service")?.text()?.to_owned();
-    let common = pairs(root, "labels")?;
-    for slo in root.required("slos")?.seq()? {
+    objectives(root, read)?;
+    list_unread(root, read);
+    Ok(())
+}
+
+/// Adds the objectives of a Kubernetes object.
+///
+/// # Errors
+/// As [`read`].
+pub(super) fn read_object(root: &Reader<'_>, read: &mut Read) -> Result<(), Diagnostic> {
+    let kind = root.required("kind")?;
+    if kind.text()? != "PrometheusServiceLevel" {
+        let fact = format!("`{}` of Sloth is not read", kind.text()?);
+        return Err(kind.diagnostic_at(fact, "give a PrometheusServiceLevel"));
+    }
+    for key in ["apiVersion", "metadata", "status"] {
+        root.ignore(key);
+    }
+    objectives(&root.required("spec")?, read)?;
+    list_unread(root, read);
+    Ok(())
+}
+
+fn objectives(at: &Reader<'_>, read: &mut Read) -> Result<(), Diagnostic> {
+    let service = at.required("service")?.text()?.to_owned();
+    let common = pairs(at, "labels")?;
+    for slo in at.required("slos")?.seq()? {
         let objective = objective(&slo, &service, &common)?;
         read.objectives.push(objective);
     }
+    Ok(())
+}
+
+/// A key of files, or as objects write it.
+fn either<'a>(at: &Reader<'a>, file: &str, object: &str) -> Result<Reader<'a>, Diagnostic> {
+    at.get(object).map_or_else(|| at.required(file), Ok)
+}
+
+fn list_unread(root: &Reader<'_>, read: &mut Read) {
     read.unsupported.extend(root.unread().into_iter().map(|unread| Unsupported {
         path: unread.path,
         line: unread.location.line as usize,
         note: "not honoured: no rule follows from it".to_owned(),
     }));
-    Ok(())
 }
 
 fn objective(slo: &Reader<'_>, service: &str, common: &[(String, String)]) -> Result<Objective, Diagnostic> {
@@ -65,11 +98,17 @@ pub(super) fn target(at: &Reader<'_>) -> Result<f64, Diagnostic> {
 
 fn sli(at: &Reader<'_>) -> Result<Sli, Diagnostic> {
     if let Some(events) = at.get("events") {
-        let query = |key: &str| Ok::<_, Diagnostic>(events.required(key)?.text()?.trim().to_owned());
-        return Ok(Sli::Events { errors: query("error_query")?, total: query("total_query")? });
+        let query = |file: &str, object: &str| {
+            Ok::<_, Diagnostic>(either(&events, file, object)?.text()?.trim().to_owned())
+        };
+        return Ok(Sli::Events {
+            errors: query("error_query", "errorQuery")?,
+            total: query("total_query", "totalQuery")?,
+        });
     }
     if let Some(raw) = at.get("raw") {
-        return Ok(Sli::Ratio(raw.required("error_ratio_query")?.text()?.trim().to_owned()));
+        let query = either(&raw, "error_ratio_query", "errorRatioQuery")?;
+        return Ok(Sli::Ratio(query.text()?.trim().to_owned()));
     }
     let help = "write `events:` with two queries or `raw:` with one; plugins are programs and are not run";
     Err(at.diagnostic_at("there is no query in this SLI", help))
@@ -79,8 +118,10 @@ fn tiers(slo: &Reader<'_>) -> Result<Vec<TierAlert>, Diagnostic> {
     let Some(alerting) = slo.get("alerting") else { return Ok(Vec::new()) };
     let (labels, annotations) = (pairs(&alerting, "labels")?, pairs(&alerting, "annotations")?);
     let mut tiers = Vec::new();
-    for (key, word) in [("page_alert", "page"), ("ticket_alert", "ticket")] {
-        let own = alerting.get(key);
+    for (key, object, word) in
+        [("page_alert", "pageAlert", "page"), ("ticket_alert", "ticketAlert", "ticket")]
+    {
+        let own = alerting.get(object).or_else(|| alerting.get(key));
         let (own_labels, own_annotations, disabled) = match &own {
             Some(own) => {
                 let disabled = own.get("disable").map(|disable| disable.bool()).transpose()?;

@@ -58,6 +58,38 @@ pub(super) fn promql(span: SimDuration) -> String {
     }
 }
 
+/// Days of a span, for sentences.
+pub(super) fn days_of(span: SimDuration) -> f64 {
+    span.as_secs_f64() / 86_400.0
+}
+
+/// A span as Prometheus' library writes it (`model.Duration`): years, weeks and days only where they come out even, then
+/// hours, minutes and seconds one after the other.
+pub(super) fn model_duration(span: SimDuration) -> String {
+    const UNITS: [(&str, i64, bool); 7] = [
+        ("y", 365 * 86_400_000, true),
+        ("w", 7 * 86_400_000, true),
+        ("d", 86_400_000, false),
+        ("h", 3_600_000, false),
+        ("m", 60_000, false),
+        ("s", 1000, false),
+        ("ms", 1, false),
+    ];
+    let mut left = span.as_millis();
+    if left == 0 {
+        return "0s".to_owned();
+    }
+    let mut text = String::new();
+    for (unit, millis, only_even) in UNITS {
+        let count = left / millis;
+        if count > 0 && (!only_even || left % millis == 0) {
+            text.push_str(&format!("{count}{unit}"));
+            left -= count * millis;
+        }
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -71,6 +103,11 @@ mod tests {
         assert_eq!(filled("x {{", "5m"), "x {{");
         for (minutes, wanted) in [(5, "5m"), (90, "90m"), (120, "2h"), (1440, "1d"), (10_080, "7d")] {
             assert_eq!(promql(SimDuration::from_mins(minutes)), wanted);
+        }
+        for (minutes, wanted) in
+            [(64, "1h4m"), (1440, "1d"), (10_080, "1w"), (40_320, "4w"), (11_520, "8d"), (1500, "1d1h")]
+        {
+            assert_eq!(model_duration(SimDuration::from_mins(minutes)), wanted);
         }
     }
 }

@@ -6,15 +6,18 @@
 //! stored, so that windows over records are as full as they would be on a server that has been running.
 //!
 //! An alert that begins to fire tells Alertmanager, which waits to group it (`group_wait`, 30 s) before anybody hears of
-//! it. What happens then is not in the file: a page, unless the user says that this alert rolls back.
+//! it, or does what its configuration says where that is given ([`alertmanager`]). What happens then is not in the file: a page,
+//! unless the user says that this alert, or this receiver, rolls back.
 //!
 //! Traps: each group has a phase of its own, from its name, as on a server. An alert acts when a series of it *begins* to
 //! fire: one that fires since before the deploy says nothing new. A failed query leaves alerts as they are.
 
+pub mod alertmanager;
 mod watch;
 
 use std::sync::Arc;
 
+use self::alertmanager::{Alertmanager, Dispatch};
 use self::watch::Watch;
 pub use self::watch::{Ask, GroupSpec, Member};
 use super::native::Then;
@@ -38,6 +41,8 @@ pub struct Rules {
     pub groups: Vec<GroupSpec>,
     /// The queries over what rules wrote.
     pub program: Program,
+    /// What stands between alerts and people; `None` if every alert is told by itself.
+    pub alertmanager: Option<Alertmanager>,
 }
 
 /// Rule groups at work.
@@ -49,6 +54,7 @@ pub struct Prometheus {
     evaluator: Evaluator,
     /// For what reads records and scrapes together.
     over: Evaluator,
+    dispatch: Dispatch,
     has_past: bool,
     is_through: bool,
 }
@@ -63,6 +69,7 @@ impl Prometheus {
             store: MemoryStorage::new(),
             evaluator: Evaluator::new(),
             over: Evaluator::new(),
+            dispatch: Dispatch::default(),
             has_past: false,
             is_through: false,
         }
@@ -80,7 +87,8 @@ impl Policy for Prometheus {
         if self.is_through {
             return SimTime::NEVER;
         }
-        self.watches.iter().map(|watch| watch.next).min().unwrap_or(SimTime::NEVER)
+        let rules = self.watches.iter().map(|watch| watch.next).min().unwrap_or(SimTime::NEVER);
+        rules.min(self.dispatch.next())
     }
 
     fn observe(&mut self, observation: &mut Observation<'_>) -> Verdict {
@@ -97,11 +105,25 @@ impl Policy for Prometheus {
             for (watch, group) in self.watches.iter_mut().zip(&rules.groups) {
                 watch.fill_past(group, &mut bench, observation);
             }
-        }
-        for (watch, group) in self.watches.iter_mut().zip(&rules.groups) {
-            if watch.next <= observation.now {
-                verdict = verdict.stronger(watch.evaluate(group, &mut bench, observation));
+            if let Some(manager) = &rules.alertmanager {
+                for (index, (watch, group)) in self.watches.iter().zip(&rules.groups).enumerate() {
+                    self.dispatch.hear(manager, index, watch.firing(group), observation.now);
+                }
+                self.dispatch.settle(manager, observation.now);
             }
+        }
+        for (index, (watch, group)) in self.watches.iter_mut().zip(&rules.groups).enumerate() {
+            if watch.next > observation.now {
+                continue;
+            }
+            let at_once = watch.evaluate(group, &mut bench, observation);
+            match &rules.alertmanager {
+                None => verdict = verdict.stronger(at_once),
+                Some(manager) => self.dispatch.hear(manager, index, watch.firing(group), observation.now),
+            }
+        }
+        if let Some(manager) = &rules.alertmanager {
+            verdict = verdict.stronger(self.dispatch.flush(manager, observation));
         }
         // One rollback is all an alert asks for; pages go on.
         self.is_through |= decides(&verdict);

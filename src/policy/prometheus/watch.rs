@@ -1,6 +1,7 @@
 //! One group at work.
 
 use super::Reaction;
+use super::alertmanager::Firing;
 use crate::policy::native::verdict_of;
 use crate::policy::{CheckOutcome, Observation, Start, Verdict};
 use crate::promql::{Evaluator, MemoryStorage, Overlay, Program, QueryId, Sample, Series, Value};
@@ -150,6 +151,20 @@ impl Watch {
         verdict
     }
 
+    /// All series of its alerts that fire.
+    pub(super) fn firing(&self, group: &GroupSpec) -> Vec<Firing> {
+        let mut firing = Vec::new();
+        for (rule, member) in self.rules.iter().zip(&group.members) {
+            let (Some(alert), Some((_, reaction))) = (rule.alert(), &member.alert) else { continue };
+            firing.extend(alert.active().filter(|a| a.state == AlertState::Firing).map(|active| Firing {
+                labels: active.labels.clone(),
+                reason: sentence(alert, active),
+                then: reaction.as_ref().map(|reaction| reaction.then.clone()),
+            }));
+        }
+        firing
+    }
+
     /// Evaluates the group at the instants before its first evaluation, each rule as far back as anything looks at it.
     pub(super) fn fill_past(&mut self, group: &GroupSpec, bench: &mut Bench<'_>, o: &mut Observation<'_>) {
         let first_ms = self.next.as_millis();
@@ -207,13 +222,17 @@ fn fires(alert: &Alert) -> bool {
 fn begins(rule: &Rule, at_ms: i64) -> Option<String> {
     let alert = rule.alert()?;
     let begun = |a: &&Active| a.state == AlertState::Firing && a.fired_at_ms == Some(at_ms);
-    let active = alert.active().find(begun)?;
+    Some(sentence(alert, alert.active().find(begun)?))
+}
+
+/// What is said of a series that fires.
+fn sentence(alert: &Alert, active: &Active) -> String {
     let text = ["summary", "title", "message", "description"];
     let says = |name: &&str| active.annotations.iter().find(|(known, _)| known == name);
-    Some(match text.iter().find_map(says) {
+    match text.iter().find_map(says) {
         Some((_, text)) => format!("{} fires: {}", alert.name(), text.lines().next().unwrap_or_default()),
         None => format!("{} fires", alert.name()),
-    })
+    }
 }
 
 fn after(reaction: &Reaction, reason: &str) -> Verdict {
