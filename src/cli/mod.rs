@@ -20,9 +20,9 @@ pub mod process;
 mod progress;
 mod repeat;
 mod results;
+mod rewrite;
 mod sides;
 mod store;
-mod rewrite;
 mod ui;
 
 use std::process::ExitCode;

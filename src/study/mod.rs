@@ -5,8 +5,8 @@
 
 pub mod compare;
 pub mod gate;
-pub mod journal;
 pub mod hunt;
+pub mod journal;
 mod meta;
 pub mod sizing;
 pub mod tune;
@@ -247,19 +247,12 @@ impl Study {
 
     fn play_one(&self, job: Job, progress: &Progress) -> ReplicationRecord {
         let record = replicate(&self.scenarios[job.scenario], job.replication, self.options);
-        progress.done.fetch_add(1, Ordering::Relaxed);
+        progress.one_more();
         record
     }
 
     fn threads(&self) -> Result<rayon::ThreadPool, StudyError> {
         Ok(rayon::ThreadPoolBuilder::new().num_threads(self.jobs.get()).build()?)
-        let one = |job: &Job| {
-            let record = replicate(&self.scenarios[job.scenario], job.replication, self.options);
-            progress.one_more();
-            record
-        };
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(self.jobs.get()).build()?;
-        Ok(pool.install(|| jobs.par_iter().map(one).collect()))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Deployments and compose files that cannot be gone back from, or that take a pod for good before it answers.
 
 use super::super::support::place::At;
-use super::super::{Example, Mistake, Rule, Subject};
+use super::super::{Check, Example, Files, Mistake, Rule};
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -16,7 +16,7 @@ spec:
   revisionHistoryLimit: 0
 ",
         ),
-        check: history,
+        check: Check::Files(history),
     },
     Rule {
         id: "image-without-version",
@@ -35,7 +35,7 @@ spec:
           readinessProbe: {httpGet: {path: /ready, port: 80}}
 ",
         ),
-        check: images,
+        check: Check::Files(images),
     },
     Rule {
         id: "no-readiness-probe",
@@ -53,7 +53,7 @@ spec:
           image: shop/web:1.4.2
 ",
         ),
-        check: readiness,
+        check: Check::Files(readiness),
     },
     Rule {
         id: "rollback-without-healthcheck",
@@ -67,7 +67,7 @@ spec:
       update_config: {failure_action: rollback, monitor: 60s}
 ",
         ),
-        check: healthcheck,
+        check: Check::Files(healthcheck),
     },
     Rule {
         id: "monitor-before-unhealthy",
@@ -82,12 +82,12 @@ spec:
       update_config: {failure_action: rollback}
 ",
         ),
-        check: monitor,
+        check: Check::Files(monitor),
     },
 ];
 
-fn history(subject: &Subject<'_>) -> Vec<Mistake> {
-    let limits = subject.objects(&["Deployment"]).filter_map(|object| object.at("spec.revisionHistoryLimit"));
+fn history(files: &Files<'_>) -> Vec<Mistake> {
+    let limits = files.objects(&["Deployment"]).filter_map(|object| object.at("spec.revisionHistoryLimit"));
     limits
         .filter(|at| at.raw() == "0")
         .map(|at| {
@@ -104,16 +104,16 @@ fn containers<'a>(object: &At<'a>) -> Vec<At<'a>> {
 }
 
 /// The services of compose files among the texts.
-fn services<'a>(subject: &'a Subject<'_>) -> Vec<At<'a>> {
-    let files = subject.documents().filter(|root| root.get("kind").is_none() && root.get("format").is_none());
-    let lists = files.filter_map(|root| root.get("services"));
+fn services<'a>(files: &'a Files<'_>) -> Vec<At<'a>> {
+    let compose = files.documents().filter(|root| root.get("kind").is_none() && root.get("format").is_none());
+    let lists = compose.filter_map(|root| root.get("services"));
     lists.flat_map(|list| list.keys().filter_map(|(key, _)| list.get(key)).collect::<Vec<_>>()).collect()
 }
 
-fn images(subject: &Subject<'_>) -> Vec<Mistake> {
-    let of_pods = subject.objects(&["Deployment"]).flat_map(|object| containers(&object));
+fn images(files: &Files<'_>) -> Vec<Mistake> {
+    let of_pods = files.objects(&["Deployment"]).flat_map(|object| containers(&object));
     let of_pods: Vec<At<'_>> = of_pods.filter_map(|container| container.get("image")).collect();
-    let of_services = services(subject).into_iter().filter(|service| service.at("deploy").is_some());
+    let of_services = services(files).into_iter().filter(|service| service.at("deploy").is_some());
     let of_services: Vec<At<'_>> = of_services.filter_map(|service| service.get("image")).collect();
     of_pods.iter().chain(&of_services).filter_map(unversioned).collect()
 }
@@ -137,9 +137,9 @@ fn unversioned(at: &At<'_>) -> Option<Mistake> {
     Some(at.spot().mistake(fact, "give each release a tag of its own, or a digest (`@sha256:...`)"))
 }
 
-fn readiness(subject: &Subject<'_>) -> Vec<Mistake> {
+fn readiness(files: &Files<'_>) -> Vec<Mistake> {
     let mut found = Vec::new();
-    for object in subject.objects(&["Deployment"]) {
+    for object in files.objects(&["Deployment"]) {
         let containers = containers(&object);
         // One container that is looked at keeps the pod from being ready too early.
         if containers.iter().any(|container| container.get("readinessProbe").is_some()) {
@@ -157,8 +157,8 @@ fn rolls_back(service: &At<'_>) -> Option<bool> {
     Some(service.at("deploy.update_config.failure_action")?.raw() == "rollback")
 }
 
-fn healthcheck(subject: &Subject<'_>) -> Vec<Mistake> {
-    let services = services(subject).into_iter();
+fn healthcheck(files: &Files<'_>) -> Vec<Mistake> {
+    let services = services(files).into_iter();
     services
         .filter(|service| rolls_back(service) == Some(true) && service.get("healthcheck").is_none())
         .filter_map(|service| service.at("deploy.update_config.failure_action"))
@@ -170,9 +170,9 @@ fn healthcheck(subject: &Subject<'_>) -> Vec<Mistake> {
         .collect()
 }
 
-fn monitor(subject: &Subject<'_>) -> Vec<Mistake> {
+fn monitor(files: &Files<'_>) -> Vec<Mistake> {
     let mut found = Vec::new();
-    for service in services(subject) {
+    for service in services(files) {
         let Some(check) = service.get("healthcheck").filter(|_| rolls_back(&service) == Some(true)) else {
             continue;
         };

@@ -66,7 +66,9 @@ fn seen(hunted: &Hunted, finding: &Finding) -> String {
             format!("lets {least} of mean traffic or more be harmed beyond need in {share}; mean {amount}")
         }
         Measure::RollbackFailed => {
-            format!("its rollback fails in {share} with harm of at least {least} of mean traffic; mean {amount}")
+            format!(
+                "its rollback fails in {share} with harm of at least {least} of mean traffic; mean {amount}"
+            )
         }
     }
 }

@@ -97,7 +97,8 @@ fn head(out: &mut String, hunted: &Hunted) {
 fn findings(out: &mut String, hunted: &Hunted, replays: &[Replay]) {
     let counts = floor(hunted);
     if hunted.findings.is_empty() {
-        let _ = writeln!(out, "\nnothing found: {counts}. That is no proof: a larger --budget looks further.");
+        let _ =
+            writeln!(out, "\nnothing found: {counts}. That is no proof: a larger --budget looks further.");
         return;
     }
     let count = hunted.findings.len();
@@ -112,7 +113,13 @@ fn findings(out: &mut String, hunted: &Hunted, replays: &[Replay]) {
     let _ = writeln!(out, "  {}  {}  lines  what", pad("shown", share, false), pad(amount_name, much, false));
     for (at, (shown, amount, finding)) in rows.iter().enumerate() {
         let lines = format!("{:>5}", finding.lines);
-        let _ = writeln!(out, "  {}  {}  {lines}  {}", pad(shown, share, false), pad(amount, much, false), what(finding));
+        let _ = writeln!(
+            out,
+            "  {}  {}  {lines}  {}",
+            pad(shown, share, false),
+            pad(amount, much, false),
+            what(finding)
+        );
         if let Some(replay) = replays.get(at) {
             let _ = writeln!(out, "      {}", replay.run);
         }
@@ -127,7 +134,9 @@ fn floor(hunted: &Hunted) -> String {
     let harm = words::duration(hunted.min_impact_s);
     let least = match hunted.measure {
         Measure::FalseRollback => format!("where the deploy itself harms less than {harm} of mean traffic"),
-        Measure::Slowest => format!("with harm of at least {harm} of mean traffic, half as late as found or later"),
+        Measure::Slowest => {
+            format!("with harm of at least {harm} of mean traffic, half as late as found or later")
+        }
         Measure::Impact => format!("with at least {harm} of mean traffic and half of the harm found"),
         Measure::Missed | Measure::RollbackFailed => {
             format!("with harm of at least {harm} of mean traffic")
