@@ -118,44 +118,7 @@ impl<'a> Bundle<'a> {
             return Ok(());
         }
         if !reader.has("apiVersion") {
-            if reader.has("process") && reader.has("format") && !reader.has("services") {
-                if !self.processes.contains(&source) {
-                    self.processes.push(source);
-                }
-                return Ok(());
-            }
-            let may_be_native = reader.has("format") && !reader.has("kind") && !reader.has("services");
-            if reader.has("triggers") || may_be_native {
-                if !self.native.contains(&source) {
-                    self.native.push(source);
-                }
-                return Ok(());
-            }
-            if reader.has("groups") {
-                self.take_rules(source);
-                return Ok(());
-            }
-            if prometheus::is_configuration(&reader) {
-                self.alertmanagers.push(reader);
-                return Ok(());
-            }
-            if kayenta::is_canary_config(&reader) {
-                self.canary_configs.push(reader);
-                return Ok(());
-            }
-            if cloudformation::is_template(&reader) {
-                self.templates.push(reader);
-                return Ok(());
-            }
-            if compose::is_one(&reader) {
-                self.compose.push(reader);
-                return Ok(());
-            }
-            if reader.has("slos") {
-                self.objectives.push(SloObject { reader, source, format: SloFormat::Sloth });
-                return Ok(());
-            }
-            return Err(unknown_document(&reader));
+            return self.take_plain(reader, source);
         }
         let version = reader.required("apiVersion")?.text()?;
         let kind_reader = reader.required("kind")?;
@@ -191,6 +154,48 @@ impl<'a> Bundle<'a> {
         };
         list.push(object(reader, options)?);
         Ok(())
+    }
+
+    /// A document that says nothing of its kind: it is known by its keys.
+    fn take_plain(&mut self, reader: Reader<'a>, source: SourceText<'a>) -> Result<(), Diagnostic> {
+        if reader.has("process") && reader.has("format") && !reader.has("services") {
+            if !self.processes.contains(&source) {
+                self.processes.push(source);
+            }
+            return Ok(());
+        }
+        let may_be_native = reader.has("format") && !reader.has("kind") && !reader.has("services");
+        if reader.has("triggers") || may_be_native {
+            if !self.native.contains(&source) {
+                self.native.push(source);
+            }
+            return Ok(());
+        }
+        if reader.has("groups") {
+            self.take_rules(source);
+            return Ok(());
+        }
+        if prometheus::is_configuration(&reader) {
+            self.alertmanagers.push(reader);
+            return Ok(());
+        }
+        if kayenta::is_canary_config(&reader) {
+            self.canary_configs.push(reader);
+            return Ok(());
+        }
+        if cloudformation::is_template(&reader) {
+            self.templates.push(reader);
+            return Ok(());
+        }
+        if compose::is_one(&reader) {
+            self.compose.push(reader);
+            return Ok(());
+        }
+        if reader.has("slos") {
+            self.objectives.push(SloObject { reader, source, format: SloFormat::Sloth });
+            return Ok(());
+        }
+        return Err(unknown_document(&reader));
     }
 
     fn take_rules(&mut self, source: SourceText<'a>) {

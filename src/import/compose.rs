@@ -100,7 +100,7 @@ fn one(name: &str, at: &Reader<'_>) -> Result<Loaded, Diagnostic> {
     Ok(Loaded {
         name: name.to_owned(),
         source: at.source().name.to_owned(),
-        engine: Engine::Native,
+        engine: Engine::Swarm,
         identity: format!("{}/{name}", stem(at.source().name)),
         summary: format!("Swarm's update of {name} ({})", word(update.action)),
         prototype: Box::new(Swarm::new(update)),
@@ -114,7 +114,7 @@ fn one(name: &str, at: &Reader<'_>) -> Result<Loaded, Diagnostic> {
         }],
         rollout: Some(StrategySpec::Rolling(Rolling { bounds })),
         rollback: Some(ProcedureSpec::ComposeRollback(rollback)),
-        naming: Naming::native(name),
+        naming: Naming::native(name).with_engine(Engine::Swarm),
         needs_truth: false,
         tells_only: false,
         unsupported,

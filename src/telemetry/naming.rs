@@ -32,6 +32,8 @@ pub enum Engine {
     Keptn,
     /// AWS CodeDeploy with CloudWatch alarms.
     Codedeploy,
+    /// Docker Swarm's updates of services in compose files.
+    Swarm,
     /// A user's own program.
     Process,
     /// The reference policies every score is framed by.
@@ -49,6 +51,7 @@ impl Engine {
             Engine::Kayenta => "kayenta",
             Engine::Keptn => "keptn",
             Engine::Codedeploy => "codedeploy",
+            Engine::Swarm => "swarm",
             Engine::Process => "process",
             Engine::Reference => "reference",
         }

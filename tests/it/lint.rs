@@ -465,11 +465,8 @@ fn every_doubt_about_a_scenario_has_its_name() {
 #[test]
 fn findings_as_sarif_fit_its_schema() {
     let facts = usual();
-    let all: Vec<_> = rules()
-        .flat_map(|rule| {
-            found(&[("dir/a file.yaml", rule.example.file)], rule.example.args, &facts).unwrap_or_default()
-        })
-        .collect();
+    let all: Vec<_> =
+        rules().flat_map(|rule| found_in_example(&rule.example, &facts).unwrap_or_default()).collect();
     assert!(all.len() >= rules().count(), "each example has at least one finding");
     let list: Vec<&Rule> = rules().collect();
     let log = backout::report::findings::sarif::render(&all, &list);

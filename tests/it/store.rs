@@ -84,7 +84,8 @@ fn what_never_got_whole_is_played_again() {
     for cut in [0, 7, 19, 20, 300, bytes.len() / 2, bytes.len() - 1] {
         folder.file(FILE, &bytes[..cut]);
         assert_eq!(folder.expect(0, &kept).0, expected, "cut at {cut}");
-        assert_eq!(size(&folder), bytes.len() as u64, "cut at {cut}");
+        // How records are put together in members depends on the clock, so sizes may differ; what they say may not.
+        assert_eq!(folder.expect(0, &["report", "night"]).0, expected, "cut at {cut}");
     }
 }
 
@@ -126,7 +127,7 @@ fn an_interrupted_run_says_how_to_go_on() {
     let output = child.wait_with_output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(130), "{said}");
-    assert!(said.contains("of 600 are kept in `night`"), "{said}");
+    assert!(said.contains("of 600 replications are kept in `night`"), "{said}");
     let again = "backout score golden-signals -s canary/error-regression -n 600 --seed 5 --store night";
     assert!(said.contains(again), "{said}");
     folder.expect(0, &words);

@@ -16,15 +16,15 @@ Examples:
   backout score rollout.yaml analysis.yaml --arg service-name=web --scenario my-scenario.yaml
   kubectl get canary podinfo -o yaml | backout score - --scenario fault/crash-loop
   backout score canary.yaml --format json --out scores.json
-  backout score canary.yaml -n 5000 --store night     goes on where it was stopped, whatever stopped it")]
+  backout score canary.yaml -n 5000 --store night         goes on where it was stopped")]
 pub struct Score {
     /// Policy files (Argo, Flagger, native triggers), names of shipped policies, or - for stdin
     #[arg(value_name = "POLICY")]
     pub files: Vec<String>,
-    /// What is played.
-    #[command(flatten)]
-    pub study: StudyArgs,
     /// Keep every finished replication in this folder: the same command goes on where it was stopped, `backout report` reads it
     #[arg(long, value_name = "DIR")]
     pub store: Option<PathBuf>,
+    /// What is played.
+    #[command(flatten)]
+    pub study: StudyArgs,
 }

@@ -119,7 +119,8 @@ fn one(root: &Reader<'_>, into: &mut Collector<'_>) -> Result<(), Diagnostic> {
         }
         into.graph.services.insert(label.clone(), service(at)?);
         for (to, how) in called {
-            let Some(to) = labels.get(to).filter(|to| *to != label) else { continue };
+            let is_service = |name: &&str| *name != label && !names::sounds_like_load(to);
+            let Some(to) = labels.get(to).filter(is_service) else { continue };
             into.graph.edges.push(Edge::new(&label, to, how, true, HowOften::Unknown));
         }
     }
@@ -272,8 +273,9 @@ fn from_source(name: &str, called: &[(&str, String)], labels: &Labels, into: &mu
         }
         false
     };
-    let mine: Vec<(&str, &String)> =
-        called.iter().filter_map(|(to, how)| Some((labels.get(to)?, how))).collect();
+    // Itself it names too, as the name its own measurements go by.
+    let services = called.iter().filter(|(to, _)| !names::sounds_like_load(to));
+    let mine: Vec<(&str, &String)> = services.filter_map(|(to, how)| Some((labels.get(to)?, how))).collect();
     let first: Vec<(String, String)> = mine
         .iter()
         .filter(|(to, _)| mine.iter().all(|(other, _)| other == to || !reached(other, to)))

@@ -211,7 +211,9 @@ fn dry_run(subject: &Subject<'_>) -> Vec<Mistake> {
 
 fn nothing_measured(subject: &Subject<'_>) -> Vec<Mistake> {
     let policy = subject.policy;
-    if !policy.queries.is_empty() || policy.checks.is_empty() {
+    // Swarm looks at the tasks themselves, which are simulated.
+    let watches_pods = policy.engine == Engine::Swarm;
+    if watches_pods || !policy.queries.is_empty() || policy.checks.is_empty() {
         return Vec::new();
     }
     let fact = format!("no metric of `{}` is simulated: all of them are stand-ins", policy.name);
