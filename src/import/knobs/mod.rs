@@ -6,7 +6,7 @@
 //! so are equal windows, or equal limits, of one expression: `rate(bad[5m]) / rate(all[5m])` makes sense with one window
 //! only.
 //!
-//! Which numbers are knobs is said per format in [`roles`]; how far each may move by itself in [`range`]. Every other
+//! Which numbers are knobs is said per format in `roles.rs`; how far each may move by itself in `range.rs`. Every other
 //! number of a policy's document is a knob that is not *usual*: it is turned only if somebody names it with a range.
 //!
 //! Traps: a limit of 0 is a guard ("is there any traffic?") and no threshold; `==` and `!=` compare with a word, not with

@@ -1,7 +1,7 @@
 //! Tuning: which numbers of a policy file would do better, and by how much.
 //!
-//! Variants of the files are drawn ([`sequence`]), read by the importers as any file is, and played side by side: all of
-//! them share the worlds of a replication. Rounds of successive halving play fewer variants for longer ([`search`]), what
+//! Variants of the files are drawn (`sequence.rs`), read by the importers as any file is, and played side by side: all of
+//! them share the worlds of a replication. Rounds of successive halving play fewer variants for longer (`search.rs`), what
 //! is left is played as often as the answer will be, and the choice is made there. The answer itself comes from a *fresh
 //! seed*: figures of the chosen on the runs they were chosen by would flatter them ([`answer`]).
 //!
