@@ -106,10 +106,9 @@ fn findings(out: &mut String, hunted: &Hunted, replays: &[Replay]) {
     let _ = writeln!(out, "\n{count} {noun}; {counts}\n");
     let rows = hunted.findings.iter().map(|one| (shown(one), amount(hunted.measure, one), one));
     let rows: Vec<(String, String, &Finding)> = rows.collect();
-    let wide = |column: &dyn Fn(&(String, String, &Finding)) -> usize| rows.iter().map(column).max();
-    let share = wide(&|row| row.0.len()).unwrap_or(0).max("shown".len());
+    let share = rows.iter().map(|row| row.0.len()).max().unwrap_or(0).max("shown".len());
     let amount_name = amount_in_words(hunted.measure);
-    let much = wide(&|row| row.1.len()).unwrap_or(0).max(amount_name.len());
+    let much = rows.iter().map(|row| row.1.len()).max().unwrap_or(0).max(amount_name.len());
     let _ = writeln!(out, "  {}  {}  lines  what", pad("shown", share, false), pad(amount_name, much, false));
     for (at, (shown, amount, finding)) in rows.iter().enumerate() {
         let lines = format!("{:>5}", finding.lines);
@@ -179,11 +178,11 @@ fn tried(out: &mut String, of: &str, trials: &BTreeMap<String, Trial>) {
 
 /// Kinds that cannot be, by reason.
 fn left_out(out: &mut String, left_out: &BTreeMap<String, String>) {
-    let mut reasons: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut reasons: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for (kind, why) in left_out {
-        // Reasons name the kind where it stands; without it they are the same for many.
-        let why = why.rsplit_once("): ").map_or(why.as_str(), |(_, why)| why);
-        reasons.entry(why).or_default().push(kind);
+        // Reasons name the kind and where it stands; without that they are the same for many.
+        let why = why.rsplit_once("]) ").map_or(why.as_str(), |(_, why)| why);
+        reasons.entry(why.replace(&format!("`{kind}` "), "")).or_default().push(kind);
     }
     if !reasons.is_empty() {
         let _ = writeln!(out, "\nnot tried here:");
