@@ -14,6 +14,7 @@ pub mod blame;
 pub mod branch;
 pub mod draw;
 pub mod finish;
+pub mod leaning;
 pub mod ledger;
 pub mod metastable;
 pub mod panel;

@@ -9,6 +9,7 @@ pub mod csv;
 pub mod findings;
 pub mod json;
 pub mod markdown;
+pub mod rarity;
 pub mod sizing;
 pub mod support;
 pub mod text;

@@ -111,6 +111,8 @@ pub enum Purpose {
     Residue = 43,
     /// Which requests use what changed between two revisions.
     Skew = 47,
+    /// Where luck leans in a replication that is played to find a rare event.
+    Leaning = 64,
 }
 
 /// A digest of (seed, scenario, replication, entity, purpose, number ...): the name of a random decision.

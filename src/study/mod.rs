@@ -4,6 +4,7 @@
 //! played. Results are collected by index, so no number depends on how many threads there are.
 
 mod meta;
+pub mod rare;
 pub mod sizing;
 mod void;
 

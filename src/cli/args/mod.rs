@@ -6,6 +6,7 @@ mod init;
 mod list;
 mod play;
 mod policy;
+mod rare;
 mod run;
 mod score;
 mod service;
@@ -24,6 +25,7 @@ pub use init::Init;
 pub use list::{Completions, List, ListKind, Schema, SchemaKind};
 pub use play::{ChaosArgs, FidelityArg, PlayArgs, Twin};
 pub use policy::{PolicyArgs, RolloutFrom};
+pub use rare::Rare;
 pub use run::Run;
 pub use score::Score;
 pub use service::QuickArgs;
@@ -119,6 +121,7 @@ pub enum Command {
     Score(Score),
     Run(Run),
     Size(Size),
+    Rare(Rare),
     Explain(Explain),
     Lint(Lint),
     Validate(Validate),

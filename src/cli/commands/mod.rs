@@ -5,6 +5,7 @@ mod explain;
 mod init;
 mod lint;
 mod list;
+mod rare;
 mod run;
 mod schema;
 mod score;
@@ -23,6 +24,7 @@ pub(super) fn dispatch(args: Args, ui: &Ui, invocation: &Invocation) -> Result<(
     match args.command {
         Command::Score(score) => score::run(global, &score, ui, invocation),
         Command::Size(size) => size::run(global, &size, ui),
+        Command::Rare(rare) => rare::run(global, &rare, ui),
         Command::Run(run) => run::run(global, &run, ui),
         Command::Explain(explain) => explain::run(global, &explain, ui),
         Command::Lint(lint) => lint::run(global, &lint, ui),
