@@ -15,6 +15,7 @@ pub mod branch;
 pub mod draw;
 mod extended;
 pub mod finish;
+pub mod leaning;
 pub mod ledger;
 pub mod metastable;
 pub mod name;

@@ -10,6 +10,7 @@ use crate::rollback::Lessons;
 use crate::scenario::Scenario;
 use crate::telemetry::sampler::Sampler;
 use crate::time::{SimDuration, SimTime};
+use crate::world::luck::Luck;
 use crate::world::spec::TimedDisturbance;
 use crate::world::{Common, climate::Climate};
 
@@ -50,25 +51,37 @@ impl Setting {
     pub fn new(scenario: &Scenario, seed: u64, replication: u32, without: Option<usize>) -> Self {
         let key = Key::root(seed, &scenario.name).replication(replication);
         let run = RunName { scenario: scenario.name.as_str().into(), replication };
-        Setting { run, ..Setting::drawn(scenario, (key, key), without) }
+        Setting { run, ..Setting::drawn(scenario, (key, key), without, None) }
+    }
+
+    /// The replication of this number, in which luck leans after the deploy.
+    pub fn leaning(scenario: &Scenario, seed: u64, replication: u32, luck: Option<Luck>) -> Self {
+        let key = Key::root(seed, &scenario.name).replication(replication);
+        let run = RunName { scenario: scenario.name.as_str().into(), replication };
+        Setting { run, ..Setting::drawn(scenario, (key, key), None, luck) }
     }
 
     /// A rehearsal of the release of this replication in staging: the same release, drawn as for production, in a world of its
     /// own.
     pub fn rehearsing(production: &Setting, staging: &Scenario) -> Self {
-        Setting::drawn(staging, (production.key.entity("rehearsal"), production.key), None)
+        Setting::drawn(staging, (production.key.entity("rehearsal"), production.key), None, None)
     }
 
     /// As keyed by the first key, with the numbers of the scenario drawn under the second.
-    fn drawn(scenario: &Scenario, (key, numbers): (Key, Key), without: Option<usize>) -> Self {
+    fn drawn(
+        scenario: &Scenario,
+        (key, numbers): (Key, Key),
+        without: Option<usize>,
+        luck: Option<Luck>,
+    ) -> Self {
         let deploy_at = SimTime::ZERO + scenario.warm_up;
         let horizon_at = deploy_at + scenario.horizon;
         let draw = Draw::new(scenario, numbers, deploy_at, without);
         let sampler = Sampler::new(&scenario.telemetry, key, draw.monitoring.clone());
         let sampler_when_bad = Sampler::new(&scenario.telemetry, key, draw.monitoring_when_bad.clone());
         let end = horizon_at + scenario.watch;
-        let climate = Climate::new(&scenario.world, key, end);
-        let common = Arc::new(Common::new(scenario.world.clone(), climate, key));
+        let climate = Climate::leaning(&scenario.world, key, end, luck.as_ref());
+        let common = Arc::new(Common::new(scenario.world.clone(), climate, key).with_luck(luck));
         let people = Arc::new(scenario.people.clone().unwrap_or_default());
         let has_people = scenario.people.is_some();
         Setting {

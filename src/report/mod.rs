@@ -13,6 +13,7 @@ pub mod html;
 pub mod hunt;
 pub mod json;
 pub mod markdown;
+pub mod rarity;
 pub mod sizing;
 pub mod support;
 pub mod text;

@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Key, normal_quantile};
+use super::{Key, Lean};
 use crate::time::SimDuration;
 
 /// A multiplier around 1: its logarithm is a stationary Gaussian AR(1) process with variance `ln(1 + cv^2)`
@@ -48,10 +48,15 @@ impl Ar1 {
     /// The values one by one, for ever, without allocation.
     #[must_use]
     pub fn steps(&self, key: Key, step: SimDuration) -> Ar1Steps {
+        self.leaning_steps(key, step, Lean::NONE)
+    }
+
+    /// The values one by one, with the innovations of some steps drawn from a law that leans.
+    pub(super) fn leaning_steps(&self, key: Key, step: SimDuration, lean: Lean) -> Ar1Steps {
         let cv = if self.cv > 0.0 { self.cv } else { 0.0 };
         let variance = libm::log1p(cv * cv);
         Ar1Steps {
-            standard: StandardSteps::new(self.tau, key, step),
+            standard: StandardSteps { lean, ..StandardSteps::new(self.tau, key, step) },
             deviation: variance.sqrt(),
             centre: -0.5 * variance,
         }
@@ -84,6 +89,7 @@ pub(super) struct StandardSteps {
     state: f64,
     correlation: f64,
     innovation: f64,
+    lean: Lean,
 }
 
 impl StandardSteps {
@@ -97,12 +103,13 @@ impl StandardSteps {
             correlation: libm::exp(-lag),
             // sqrt(1 - correlation^2) without cancellation for steps much shorter than tau.
             innovation: (-libm::expm1(-2.0 * lag)).sqrt(),
+            lean: Lean::NONE,
         }
     }
 
     #[inline]
     pub(super) fn advance(&mut self) -> f64 {
-        let z = normal_quantile(self.key.id(self.next).uniform_open());
+        let z = self.lean.score(self.key.id(self.next), self.next);
         // The first value is drawn from the stationary law: there is no burn-in.
         self.state = if self.next == 0 { z } else { self.correlation * self.state + self.innovation * z };
         self.next += 1;

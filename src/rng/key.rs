@@ -113,6 +113,8 @@ pub enum Purpose {
     Skew = 47,
     /// Worlds that a hunt makes up.
     Hunt = 63,
+    /// Where luck leans in a replication that is played to find a rare event.
+    Leaning = 64,
 }
 
 /// A digest of (seed, scenario, replication, entity, purpose, number ...): the name of a random decision.

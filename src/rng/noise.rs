@@ -20,7 +20,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::ar1::StandardSteps;
-use super::{Ar1, Key, Purpose, normal_cdf, normal_quantile, poisson_quantile};
+use super::{Ar1, Key, Lean, Purpose, normal_cdf, normal_quantile, poisson_quantile};
 use crate::time::SimDuration;
 
 /// The part of a noise that is forgotten quickly.
@@ -122,6 +122,13 @@ impl Noise {
         (part(shared, cycle), part(1.0 - shared, 0.0))
     }
 
+    /// Whether it has a slow part, the one that can [lean](Self::leaning_path).
+    #[must_use]
+    pub fn drifts(&self) -> bool {
+        let (quick, cycle) = self.shares();
+        self.varies() && 1.0 - quick - cycle > 0.0
+    }
+
     /// Whether it is 1 throughout.
     #[must_use]
     pub fn is_still(&self) -> bool {
@@ -145,9 +152,21 @@ impl Noise {
     /// The everyday part is taken at the beginning of each step, spikes by the part of the step they cover.
     #[must_use]
     pub fn path(&self, key: Key, clock: Key, step: SimDuration, n: usize) -> Vec<f64> {
+        self.leaning_path(key, clock, step, (n, Lean::NONE))
+    }
+
+    /// As [`path`](Self::path), with the innovations of the slow part of some steps drawn from a law that leans.
+    #[must_use]
+    pub fn leaning_path(
+        &self,
+        key: Key,
+        clock: Key,
+        step: SimDuration,
+        (n, lean): (usize, Lean),
+    ) -> Vec<f64> {
         let mut path = vec![1.0; n];
         if self.varies() {
-            self.everyday(key, clock, step, &mut path);
+            self.everyday(key, clock, (step, lean), &mut path);
         }
         if let Some(spikes) = &self.spikes {
             spikes.raise(key.purpose(Purpose::NoiseSpikes), step, &mut path);
@@ -155,13 +174,13 @@ impl Noise {
         path
     }
 
-    fn everyday(&self, key: Key, clock: Key, step: SimDuration, path: &mut [f64]) {
+    fn everyday(&self, key: Key, clock: Key, (step, lean): (SimDuration, Lean), path: &mut [f64]) {
         let (quick, cycle) = self.shares();
         let slow = 1.0 - quick - cycle;
         if slow > 0.0 {
             // All of it, untouched, where there is nothing else.
             let cv = if slow < 1.0 { partial_cv(self.cv, slow) } else { self.cv };
-            multiply(path, Ar1 { tau: self.tau, cv }.steps(key, step));
+            multiply(path, Ar1 { tau: self.tau, cv }.leaning_steps(key, step, lean));
         }
         if let Some(part) = self.quick.filter(|_| quick > 0.0) {
             let process = Ar1 { tau: part.tau, cv: partial_cv(self.cv, quick) };

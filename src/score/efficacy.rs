@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::case::{Case, Frame};
 use super::cost::{Components, CostWeights, KIND_NAMES, KINDS};
-use super::estimate::{Estimate, Note, Pairs, mean, ratio};
+use super::estimate::{Estimate, Note, PairedShare, Pairs, mean, paired_shares, ratio};
 use super::stratum::Stratum;
 
 /// Costs of a row, in failed requests per release.
@@ -230,11 +230,25 @@ pub fn difference(a: &[&Stratum], b: &[&Stratum], prices: &Prices) -> Difference
             .collect();
         mean(&strata)
     };
-    let missed = |c: &Case| (c.fate != Fate::Harmless).then_some(f64::from(c.fate == Fate::Missed));
+    let of_shares = |happened: &dyn Fn(&Case) -> Option<bool>| {
+        let parts = a.iter().filter_map(|left| {
+            let right = b.iter().find(|right| right.scenario == left.scenario)?;
+            let mut part = PairedShare { weight: left.weight, first_only: 0, second_only: 0, n: 0 };
+            for (x, y) in both(left, right) {
+                let (Some(first), Some(second)) = (happened(x), happened(y)) else { continue };
+                part.n += 1;
+                part.first_only += u64::from(first && !second);
+                part.second_only += u64::from(second && !first);
+            }
+            Some(part)
+        });
+        paired_shares(&parts.collect::<Vec<_>>())
+    };
+    let missed = |c: &Case| (c.fate != Fate::Harmless).then_some(c.fate == Fate::Missed);
     Difference {
         cost: of(&|c, base_rate| Some(mixed_cost(c, base_rate, prices))),
-        missed_rate: of(&|c, _| missed(c)),
-        false_rollback_rate: of(&|c, _| Some(f64::from(c.false_rollback))),
+        missed_rate: of_shares(&missed),
+        false_rollback_rate: of_shares(&|c| Some(c.false_rollback)),
         users: of(&|c, _| Some(c.users)),
     }
 }

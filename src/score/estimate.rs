@@ -1,6 +1,6 @@
 //! A figure with its interval and its n, and how such figures are made from one scenario or pooled over several.
 //!
-//! Four kinds, each stratified: a stratum is one scenario file, its weight the file's share of the row, and the
+//! Five kinds, each stratified: a stratum is one scenario file, its weight the file's share of the row, and the
 //! replications inside it are independent.
 //!
 //! * **Shares** ([`weighted_shares`]): Wilson in one stratum. Over several, and for weighted sums of different shares,
@@ -8,6 +8,7 @@
 //!   `low = p - sqrt(sum (c_i (p_i - l_i))^2)`, likewise above. It equals Wilson for one part and, unlike the plain
 //!   normal interval, does not shrink to nothing when every count is 0.
 //! * **Ratios of two shares' sums** ([`share_of_sum`]): MOVER for a ratio (Donner and Zou 2012).
+//! * **Differences of shares of the same replications** ([`paired_shares`]): Bonett and Price 2012, MOVER over strata.
 //! * **Means and ratios of sums** ([`ratio`], [`mean`]): stratified delete-one jackknife over replications,
 //!   `var = sum_s (n_s - 1)/n_s sum_i (theta_(si) - mean_s)^2`, with Student's t on `n` less the number of strata degrees of freedom.
 //! * **Times** ([`super::times`]): Kaplan-Meier, order statistics.
@@ -16,6 +17,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::rng::normal_quantile;
 use crate::stats::estimate::{student_t_quantile, wilson};
 
 /// Level of every interval of a scorecard.
@@ -168,6 +170,54 @@ pub fn share_of_sum(part: &Estimate, rest: &Estimate) -> Option<Estimate> {
     Some(Estimate::new(value, Some(low), Some(high), part.n.max(rest.n)))
 }
 
+/// What two players did in the same replications of one stratum: a share of each that can only be told apart where
+/// they differ.
+#[derive(Clone, Copy, Debug)]
+pub struct PairedShare {
+    /// Weight of the stratum in the row.
+    pub weight: f64,
+    /// Replications in which it happened to the first player only.
+    pub first_only: u64,
+    /// Replications in which it happened to the second player only.
+    pub second_only: u64,
+    /// Replications of both.
+    pub n: u64,
+}
+
+/// The weighted difference of two shares over the same replications, first less second.
+///
+/// One stratum: Bonett and Price's interval (2012), the normal one with one more replication of each disagreement,
+/// `p = (first_only + 1) / (n + 2)`, `q = (second_only + 1) / (n + 2)`, `p - q +- z sqrt((p + q - (p - q)^2) / (n + 2))`,
+/// cut to [-1, 1]. Unlike a t interval of the differences it has a width where the two never differed. Several strata: the
+/// limits of the parts by recovered variances, as in [`sum_of_shares`].
+pub fn paired_shares(parts: &[PairedShare]) -> Estimate {
+    let used = || parts.iter().filter(|part| part.n > 0 && part.weight > 0.0);
+    let total: f64 = used().map(|part| part.weight).sum();
+    if total <= 0.0 {
+        return Estimate::absent(Note::NoObservations, 0);
+    }
+    let (mut value, mut below, mut above, mut n) = (0.0, 0.0, 0.0, 0);
+    for part in used() {
+        let share = part.weight / total;
+        let found = (part.first_only as f64 - part.second_only as f64) / part.n as f64;
+        let (low, high) = paired_limits(part);
+        value += share * found;
+        below += square(share * (found - low.min(found)));
+        above += square(share * (high.max(found) - found));
+        n += part.n;
+    }
+    let (low, high) = ((value - below.sqrt()).max(-1.0), (value + above.sqrt()).min(1.0));
+    Estimate::new(value, Some(low), Some(high), n)
+}
+
+fn paired_limits(part: &PairedShare) -> (f64, f64) {
+    let trials = part.n as f64 + 2.0;
+    let (p, q) = ((part.first_only as f64 + 1.0) / trials, (part.second_only as f64 + 1.0) / trials);
+    let z = normal_quantile(0.5 + CONFIDENCE / 2.0);
+    let reach = z * ((p + q - square(p - q)) / trials).sqrt();
+    (p - q - reach, p - q + reach)
+}
+
 /// Numerators and denominators of one stratum, one pair per replication.
 #[derive(Clone, Debug)]
 pub struct Pairs {
@@ -254,6 +304,22 @@ mod tests {
         assert_eq!((none.value, none.low), (Some(0.0), Some(0.0)));
         close(none.high.unwrap(), 0.1611 / 2f64.sqrt(), 1e-4);
         assert_eq!(weighted_shares(&[]).note, Some(Note::NoObservations));
+    }
+
+    #[test]
+    fn paired_shares_are_bonett_and_price_s_interval_and_never_vanish() {
+        // 10 of 40 against 2 of 40: p = 11/42, q = 3/42; 8/42 +- 1.95996 sqrt((14/42 - (8/42)^2) / 42).
+        let found = paired_shares(&[PairedShare { weight: 2.0, first_only: 10, second_only: 2, n: 40 }]);
+        assert_eq!(found.value, Some(0.2));
+        let reach = 1.959_964 * ((14.0 / 42.0 - (8.0f64 / 42.0) * (8.0 / 42.0)) / 42.0).sqrt();
+        close(found.low.unwrap(), 8.0 / 42.0 - reach, 1e-6);
+        close(found.high.unwrap(), 8.0 / 42.0 + reach, 1e-6);
+        let alike = PairedShare { weight: 1.0, first_only: 0, second_only: 0, n: 8 };
+        let one = paired_shares(&[alike]);
+        assert!(one.value == Some(0.0) && one.high.unwrap() > 0.2 && one.low.unwrap() < -0.2, "{one:?}");
+        let two = paired_shares(&[alike, alike]);
+        close(two.high.unwrap(), one.high.unwrap() / 2f64.sqrt(), 1e-12);
+        assert_eq!(paired_shares(&[]).note, Some(Note::NoObservations));
     }
 
     #[test]

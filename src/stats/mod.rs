@@ -16,11 +16,14 @@ pub mod mixture;
 pub mod quantile;
 pub mod rank_interval;
 pub mod rank_test;
+pub mod rare;
+pub mod rare_search;
 pub mod run_length;
 pub mod running_ranks;
 pub mod sizing;
 pub mod sprt;
 pub mod stitching;
+pub mod stopping;
 pub mod survival;
 pub mod two_sample;
 

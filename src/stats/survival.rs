@@ -6,6 +6,7 @@
 //! censorings at the same time: the events come first, by convention.
 
 use super::Estimate;
+use super::estimate::student_t_quantile;
 use crate::rng::normal_quantile;
 
 /// One unit's time and whether the event happened then (or follow-up ended).
@@ -146,8 +147,9 @@ impl KaplanMeier {
         }
     }
 
-    /// The mean of the lifetimes cut at `horizon` (the area under the curve up to there), with the normal
-    /// interval on its Greenwood-type variance. A mean beyond the last time followed would be invention, so
+    /// The mean of the lifetimes cut at `horizon` (the area under the curve up to there), with the interval on its
+    /// Greenwood-type variance, which for few events is made larger by `d / (d - 1)` (Kaplan and Meier 1958, section 6.2), with
+    /// Student's t on `d - 1` degrees of freedom, `d` the number of events before `horizon`. A mean beyond the last time followed would be invention, so
     /// `horizon` must lie inside follow-up to be exact; past it the curve is continued flat, which
     /// overstates.
     #[must_use]
@@ -162,7 +164,8 @@ impl KaplanMeier {
             let (risk, died) = (step.at_risk as f64, step.events as f64);
             variance += rest * rest * died / (risk * (risk - died));
         }
-        let reach = if variance == 0.0 { 0.0 } else { deviate(confidence) * variance.sqrt() };
+        let before = self.steps.iter().filter(|s| s.time < horizon).map(|s| s.events).sum::<u64>() as f64;
+        let reach = if variance == 0.0 { 0.0 } else { few_events(confidence, before) * variance.sqrt() };
         Estimate {
             value: area,
             low: (area - reach).max(0.0).min(area),
@@ -186,6 +189,14 @@ impl KaplanMeier {
         }
         if to > at { sum + height * (to - at) } else { sum }
     }
+}
+
+/// The deviate of an interval that rests on so many events, the larger variance included; infinite below two of them.
+fn few_events(confidence: f64, events: f64) -> f64 {
+    if events < 2.0 || !(confidence > 0.0 && confidence < 1.0) {
+        return f64::INFINITY;
+    }
+    student_t_quantile(0.5 + 0.5 * confidence, events - 1.0) * (events / (events - 1.0)).sqrt()
 }
 
 /// The two-sided normal deviate of a level; infinite for levels without meaning.

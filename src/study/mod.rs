@@ -8,6 +8,7 @@ pub mod gate;
 pub mod hunt;
 pub mod journal;
 mod meta;
+pub mod rare;
 pub mod sizing;
 pub mod tune;
 mod void;

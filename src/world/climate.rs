@@ -9,13 +9,14 @@
 
 use std::sync::OnceLock;
 
+use super::luck::{Luck, Strand, is_target};
 use super::spec::{NoiseSpec, WorldSpec};
 use crate::effect::{ServiceId, SetName};
-use crate::rng::{Key, Noise, Purpose};
+use crate::rng::{Key, Lean, Noise, Purpose};
 use crate::time::{SimDuration, SimTime};
 
 /// Per-replica paths are made for this many ordinals a set and then used again.
-const REPLICA_PATHS: usize = 16;
+pub(super) const REPLICA_PATHS: usize = 16;
 
 /// Precomputed multipliers, by slot.
 #[derive(Clone, Debug)]
@@ -49,10 +50,17 @@ struct Replicas {
     slot: SimDuration,
     slots: usize,
     paths: Vec<OnceLock<Path>>,
+    /// How the first pods of the candidate lean, by ordinal.
+    leans: Vec<Lean>,
 }
 
 impl Replicas {
-    fn new(noise: &NoiseSpec, key: Key, slot: SimDuration, slots: usize) -> Option<Self> {
+    fn new(
+        noise: &NoiseSpec,
+        key: Key,
+        (slot, slots): (SimDuration, usize),
+        leans: Vec<Lean>,
+    ) -> Option<Self> {
         let (_, process) = noise.noise().split(noise.shared.get());
         (!process.is_still()).then(|| Replicas {
             process,
@@ -60,13 +68,16 @@ impl Replicas {
             slot,
             slots,
             paths: vec![OnceLock::new(); SetName::ALL.len() * REPLICA_PATHS],
+            leans,
         })
     }
 
     fn path(&self, index: usize) -> &Path {
         let key = self.key.id(index as u64);
         // What the clock does is common to all replicas, so it is not in here.
-        self.paths[index].get_or_init(|| self.process.path(key, key, self.slot, self.slots))
+        let ordinal = index.checked_sub(SetName::New.index() * REPLICA_PATHS);
+        let lean = ordinal.and_then(|ordinal| self.leans.get(ordinal)).copied().unwrap_or(Lean::NONE);
+        self.paths[index].get_or_init(|| self.process.leaning_path(key, key, self.slot, (self.slots, lean)))
     }
 }
 
@@ -76,25 +87,41 @@ type Path = Vec<f64>;
 impl Climate {
     /// Draws the climate of a replication that lasts until `end`.
     pub fn new(spec: &WorldSpec, key: Key, end: SimTime) -> Self {
+        Climate::leaning(spec, key, end, None)
+    }
+
+    /// The same where the noise of some slots may lean.
+    pub fn leaning(spec: &WorldSpec, key: Key, end: SimTime, luck: Option<&Luck>) -> Self {
         let slots = (end.as_nanos() / spec.slot.as_nanos().max(1)) as usize + 2;
-        let common = |noise: &NoiseSpec, shared: f64, own: Key| {
+        let common = |noise: &NoiseSpec, shared: f64, own: Key, lean: Lean| {
             let (process, _) = noise.noise().split(shared);
-            if process.is_still() { Vec::new() } else { process.path(own, key, spec.slot, slots) }
+            let path = || process.leaning_path(own, key, spec.slot, (slots, lean));
+            if process.is_still() { Vec::new() } else { path() }
         };
         let arrivals = spec
             .traffic
             .iter()
-            .map(|t| common(&t.noise, 1.0, key.entity(&t.name).purpose(Purpose::Arrivals)))
+            .enumerate()
+            .map(|(index, t)| {
+                let lean = Luck::lean(luck, Strand::TrafficNoise(index as u16));
+                common(&t.noise, 1.0, key.entity(&t.name).purpose(Purpose::Arrivals), lean)
+            })
             .collect();
         let services = spec
             .services
             .iter()
-            .map(|s| {
+            .enumerate()
+            .map(|(index, s)| {
                 let key = key.entity(&s.name);
+                let luck = luck.filter(|_| is_target(spec, index));
+                let (of_time, of_errors) =
+                    (Luck::lean(luck, Strand::TimeNoise), Luck::lean(luck, Strand::ErrorNoise));
+                let leans = luck.map(Luck::of_pods).unwrap_or_default();
+                let shared = s.noise.shared.get();
                 ServiceClimate {
-                    service_time: common(&s.noise, s.noise.shared.get(), key.purpose(Purpose::Noise)),
-                    errors: common(&s.error_noise, 1.0, key.purpose(Purpose::BackgroundErrors)),
-                    replicas: Replicas::new(&s.noise, key, spec.slot, slots),
+                    service_time: common(&s.noise, shared, key.purpose(Purpose::Noise), of_time),
+                    errors: common(&s.error_noise, 1.0, key.purpose(Purpose::BackgroundErrors), of_errors),
+                    replicas: Replicas::new(&s.noise, key, (spec.slot, slots), leans),
                 }
             })
             .collect();

@@ -24,6 +24,7 @@ pub mod event;
 pub mod flow;
 pub mod instruments;
 mod life;
+pub mod luck;
 pub mod model;
 pub mod outcomes;
 pub mod pod;
@@ -78,6 +79,8 @@ pub struct Common {
     service_keys: Vec<Key>,
     /// Requests that reach the target for each request of a source.
     visits: Vec<f64>,
+    /// Which counts are drawn with more bad luck, if any are.
+    luck: Option<luck::Luck>,
 }
 
 impl Common {
@@ -86,7 +89,13 @@ impl Common {
         let service_keys =
             spec.services.iter().map(|s| key.entity(&s.name).purpose(Purpose::Arrivals)).collect();
         let visits = spec.visits();
-        Common { spec, climate, key, service_keys, visits }
+        Common { spec, climate, key, service_keys, visits, luck: None }
+    }
+
+    /// The same with counts that lean; the climate has to lean too.
+    #[must_use]
+    pub fn with_luck(self, luck: Option<luck::Luck>) -> Self {
+        Common { luck, ..self }
     }
 
     /// Requests that reach the target for each request of a source, by source.

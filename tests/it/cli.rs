@@ -60,7 +60,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
-const COMMANDS: [&str; 19] = [
+const COMMANDS: [&str; 20] = [
     "score",
     "compare",
     "gate",
@@ -71,6 +71,7 @@ const COMMANDS: [&str; 19] = [
     "size",
     "tune",
     "hunt",
+    "rare",
     "run",
     "explain",
     "validate",

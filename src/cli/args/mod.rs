@@ -11,6 +11,7 @@ mod merge;
 mod plan;
 mod play;
 mod policy;
+mod rare;
 mod report;
 mod run;
 mod score;
@@ -37,6 +38,7 @@ pub use merge::Merge;
 pub use plan::Plan;
 pub use play::{ChaosArgs, FidelityArg, PlayArgs, Twin};
 pub use policy::{PolicyArgs, RolloutFrom};
+pub use rare::Rare;
 pub use report::Report;
 pub use run::Run;
 pub use score::Score;
@@ -144,6 +146,7 @@ pub enum Command {
     Size(Size),
     Tune(Tune),
     Hunt(Hunt),
+    Rare(Rare),
     Explain(Explain),
     Lint(Lint),
     Validate(Validate),

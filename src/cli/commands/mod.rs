@@ -11,6 +11,7 @@ mod lint;
 mod list;
 mod merge;
 mod plan;
+mod rare;
 mod report;
 mod run;
 mod schema;
@@ -39,6 +40,7 @@ pub(super) fn dispatch(args: Args, ui: &Ui, invocation: &Invocation) -> Result<(
         Command::Merge(merge) => merge::run(global, &merge),
         Command::Size(size) => size::run(global, &size, ui),
         Command::Tune(tune) => tune::run(global, &tune, ui, invocation),
+        Command::Rare(rare) => rare::run(global, &rare, ui),
         Command::Run(run) => run::run(global, &run, ui),
         Command::Hunt(hunt) => hunt::run(global, &hunt, ui, invocation),
         Command::Explain(explain) => explain::run(global, &explain, ui),

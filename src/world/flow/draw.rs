@@ -1,5 +1,6 @@
 //! The fates of a slot: Poisson and binomial numbers at keyed quantiles.
 
+use super::super::luck::SlotLuck;
 use super::super::spec::ServiceSpec;
 use super::super::tally::Tally;
 use super::exposure::Exposure;
@@ -78,7 +79,12 @@ pub(super) struct Window {
     pub(super) seconds: f64,
     /// Mean multiplier of the target's stable pods without a deploy, where it had to be played.
     pub(super) without: Option<f64>,
+    /// How the counts of the service lean, if they do.
+    pub(super) luck: Option<SlotLuck>,
 }
+
+/// The number, in the keys, of how many of the requests that fail anyway the candidate has.
+pub(in crate::world) const TO_CANDIDATE: u64 = 10;
 
 /// Draws the fates of one slot; of the losses, those of the service are cut to what there is to lose.
 pub(super) fn draw(
@@ -89,15 +95,18 @@ pub(super) fn draw(
     key: &Key,
     around: &Surroundings<'_>,
 ) -> Slot {
-    let arrivals = poisson_quantile(rate * exposure.total, key.purpose(Purpose::Arrivals).uniform_open());
+    let luck = window.luck.as_ref();
+    let of_arrivals = SlotLuck::arrivals(luck, key.purpose(Purpose::Arrivals));
+    let arrivals = poisson_quantile(rate * exposure.total, of_arrivals);
     let mut drawn = Slot { arrivals, ..Slot::default() };
     route(&mut drawn, exposure, key);
     let spec = &around.spec.services[service.0 as usize];
     let background = (spec.error_ratio.get() * around.climate.errors(service, window.weather)).min(1.0);
     let dependency = ratio(exposure.dependency, exposure.total);
     let share = 1.0 - (1.0 - background) * (1.0 - dependency);
-    let all = binomial_quantile(drawn.arrivals, share, key.purpose(Purpose::BackgroundErrors).uniform());
-    split(all, &mut drawn, key.purpose(Purpose::BackgroundErrors));
+    let of_failures = key.purpose(Purpose::BackgroundErrors);
+    let all = binomial_quantile(drawn.arrivals, share, SlotLuck::failures(luck, of_failures));
+    split(all, &mut drawn, of_failures, luck);
     for set in SetName::ALL {
         let (fates, met) = (&mut drawn.sets[set.index()], &exposure.sets[set.index()]);
         if fates.requests > 0 && met.fault > 0.0 {
@@ -160,7 +169,7 @@ fn route(drawn: &mut Slot, exposure: &Exposure, key: &Key) {
 }
 
 /// Spreads `all` requests that fail anyway over the places the arrivals went, without replacement.
-fn split(all: u64, drawn: &mut Slot, key: Key) {
+fn split(all: u64, drawn: &mut Slot, key: Key, luck: Option<&SlotLuck>) {
     if drawn.sets[SetName::Old.index()].requests == drawn.arrivals {
         drawn.sets[SetName::Old.index()].background = all;
         return;
@@ -171,14 +180,16 @@ fn split(all: u64, drawn: &mut Slot, key: Key) {
         if size == 0 || left == 0 {
             return 0;
         }
-        let marked = if size == pool { left } else { marked(left, size, pool, key.id(id)) };
+        let key = key.id(id);
+        let uniform = if id == TO_CANDIDATE { SlotLuck::to_candidate(luck, key) } else { key.uniform() };
+        let marked = if size == pool { left } else { marked(left, size, pool, uniform) };
         left -= marked;
         pool -= size;
         marked
     };
     // Each set, and the destination that follows it.
     let places = [
-        (SetName::New, 10, Some((1, 11))),
+        (SetName::New, TO_CANDIDATE, Some((1, 11))),
         (SetName::Baseline, 15, Some((2, 16))),
         (SetName::Promoted, 12, None),
         (SetName::Other, 17, Some((0, 13))),
@@ -194,11 +205,11 @@ fn split(all: u64, drawn: &mut Slot, key: Key) {
 }
 
 /// How many of `left` marked requests among `pool` fall on a place that has `size` of them.
-fn marked(left: u64, size: u64, pool: u64, key: Key) -> u64 {
+fn marked(left: u64, size: u64, pool: u64, uniform: f64) -> u64 {
     // Between the least that the other places leave over and the most that fits.
     let least = left.saturating_sub(pool - size);
     let most = left.min(size);
-    binomial_quantile(left, size as f64 / pool as f64, key.uniform()).clamp(least, most)
+    binomial_quantile(left, size as f64 / pool as f64, uniform).clamp(least, most)
 }
 
 /// Mean multiplier of the pods that have always run: what the service has without a deploy.

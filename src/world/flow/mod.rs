@@ -28,6 +28,7 @@ use super::Common;
 use super::climate::Climate;
 use super::cluster::Cluster;
 use super::conditions::Conditions;
+use super::luck::{Luck, SlotLuck};
 use super::model::log::Log;
 use super::spec::WorldSpec;
 use super::tally::Tally;
@@ -37,6 +38,7 @@ use crate::rng::Key;
 use crate::time::{SimDuration, SimTime};
 
 use bounds::Below;
+pub(super) use draw::TO_CANDIDATE;
 use draw::{Window, count, draw};
 use exposure::{Exposure, Piece, Share, felt, pods_multiplier, served, shares, undisturbed_pods};
 use losses::Loss;
@@ -64,6 +66,8 @@ pub(super) struct Surroundings<'a> {
     pub keys: &'a [Key],
     /// When nobody could serve the target in the world without a deploy.
     pub down_without: &'a [(SimTime, SimTime)],
+    /// Which counts are drawn with more bad luck, if any are.
+    pub luck: Option<&'a Luck>,
 }
 
 impl<'a> Surroundings<'a> {
@@ -78,6 +82,7 @@ impl<'a> Surroundings<'a> {
             conditions,
             keys: &common.service_keys,
             down_without,
+            luck: common.luck.as_ref(),
         }
     }
 }
@@ -283,6 +288,7 @@ impl Flow {
             began: self.began,
             seconds: now.since(self.began).as_secs_f64(),
             without,
+            luck: None,
         };
         let mut harm = 0;
         let mut tally = tally;
@@ -292,6 +298,8 @@ impl Flow {
             let service = ServiceId(index as u16);
             let rate = arrival_rate(around.spec, around.climate, service, self.weather);
             let key = around.keys[index].id(slot as u64).id(part);
+            let luck = SlotLuck::of(around.luck, (slot, part), service == around.spec.target);
+            let window = Window { luck, ..window };
             let drawn = draw(exposure, (rate, &mut self.losses), &window, service, &key, around);
             turned_away.iter_mut().zip(drawn.no_pod).for_each(|(sum, more)| *sum += more);
             if let Some(tally) = tally.as_deref_mut() {
