@@ -40,7 +40,9 @@ pub(super) fn with_bar_of<T>(
 fn watch(what: &str, total: u64, done: &(impl Fn() -> u64 + Sync), over: &AtomicBool) {
     let began = Instant::now();
     let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::hidden());
-    if let Ok(style) = ProgressStyle::with_template(&format!("{{bar:30}} {{pos}}/{{len}} {what}, {{eta}} left")) {
+    if let Ok(style) =
+        ProgressStyle::with_template(&format!("{{bar:30}} {{pos}}/{{len}} {what}, {{eta}} left"))
+    {
         bar.set_style(style);
     }
     let mut shown = false;

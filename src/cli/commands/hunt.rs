@@ -74,7 +74,10 @@ fn base(hunt: &Hunt) -> Result<Text, Failure> {
     }
     if hunt.quick.is_given() {
         let fact = format!("`{word}` is a scenario and the numbers describe another service");
-        return Err(Failure::usage(fact, "leave out either `--scenario` or `--rate` and its like".to_owned()));
+        return Err(Failure::usage(
+            fact,
+            "leave out either `--scenario` or `--rate` and its like".to_owned(),
+        ));
     }
     files::read(word, Shipped::Scenarios)
 }

@@ -45,7 +45,9 @@ pub fn file(hunted: &Hunted, finding: &Finding, replay: &Replay, command: &str) 
          holds, and not the number of the replication."
             .to_owned(),
     );
-    for (name, command) in [("Found", command), ("Replay", &replay.run), ("Rate", &replay.score)] {
+    for (name, command) in
+        [("Found", command), ("Replay", replay.run.as_str()), ("Rate", replay.score.as_str())]
+    {
         let _ = writeln!(out, "# {name}: {}", clean(command));
     }
     out.push_str(&finding.scenario);
@@ -66,7 +68,9 @@ fn seen(hunted: &Hunted, finding: &Finding) -> String {
             format!("lets {least} of mean traffic or more be harmed beyond need in {share}; mean {amount}")
         }
         Measure::RollbackFailed => {
-            format!("its rollback fails in {share} with harm of at least {least} of mean traffic; mean {amount}")
+            format!(
+                "its rollback fails in {share} with harm of at least {least} of mean traffic; mean {amount}"
+            )
         }
     }
 }

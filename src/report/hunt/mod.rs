@@ -97,7 +97,8 @@ fn head(out: &mut String, hunted: &Hunted) {
 fn findings(out: &mut String, hunted: &Hunted, replays: &[Replay]) {
     let counts = floor(hunted);
     if hunted.findings.is_empty() {
-        let _ = writeln!(out, "\nnothing found: {counts}. That is no proof: a larger --budget looks further.");
+        let _ =
+            writeln!(out, "\nnothing found: {counts}. That is no proof: a larger --budget looks further.");
         return;
     }
     let count = hunted.findings.len();
@@ -105,14 +106,19 @@ fn findings(out: &mut String, hunted: &Hunted, replays: &[Replay]) {
     let _ = writeln!(out, "\n{count} {noun}; {counts}\n");
     let rows = hunted.findings.iter().map(|one| (shown(one), amount(hunted.measure, one), one));
     let rows: Vec<(String, String, &Finding)> = rows.collect();
-    let wide = |column: &dyn Fn(&(String, String, &Finding)) -> usize| rows.iter().map(column).max();
-    let share = wide(&|row| row.0.len()).unwrap_or(0).max("shown".len());
+    let share = rows.iter().map(|row| row.0.len()).max().unwrap_or(0).max("shown".len());
     let amount_name = amount_in_words(hunted.measure);
-    let much = wide(&|row| row.1.len()).unwrap_or(0).max(amount_name.len());
+    let much = rows.iter().map(|row| row.1.len()).max().unwrap_or(0).max(amount_name.len());
     let _ = writeln!(out, "  {}  {}  lines  what", pad("shown", share, false), pad(amount_name, much, false));
     for (at, (shown, amount, finding)) in rows.iter().enumerate() {
         let lines = format!("{:>5}", finding.lines);
-        let _ = writeln!(out, "  {}  {}  {lines}  {}", pad(shown, share, false), pad(amount, much, false), what(finding));
+        let _ = writeln!(
+            out,
+            "  {}  {}  {lines}  {}",
+            pad(shown, share, false),
+            pad(amount, much, false),
+            what(finding)
+        );
         if let Some(replay) = replays.get(at) {
             let _ = writeln!(out, "      {}", replay.run);
         }
@@ -127,7 +133,9 @@ fn floor(hunted: &Hunted) -> String {
     let harm = words::duration(hunted.min_impact_s);
     let least = match hunted.measure {
         Measure::FalseRollback => format!("where the deploy itself harms less than {harm} of mean traffic"),
-        Measure::Slowest => format!("with harm of at least {harm} of mean traffic, half as late as found or later"),
+        Measure::Slowest => {
+            format!("with harm of at least {harm} of mean traffic, half as late as found or later")
+        }
         Measure::Impact => format!("with at least {harm} of mean traffic and half of the harm found"),
         Measure::Missed | Measure::RollbackFailed => {
             format!("with harm of at least {harm} of mean traffic")
@@ -170,11 +178,11 @@ fn tried(out: &mut String, of: &str, trials: &BTreeMap<String, Trial>) {
 
 /// Kinds that cannot be, by reason.
 fn left_out(out: &mut String, left_out: &BTreeMap<String, String>) {
-    let mut reasons: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut reasons: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for (kind, why) in left_out {
-        // Reasons name the kind where it stands; without it they are the same for many.
-        let why = why.rsplit_once("): ").map_or(why.as_str(), |(_, why)| why);
-        reasons.entry(why).or_default().push(kind);
+        // Reasons name the kind and where it stands; without that they are the same for many.
+        let why = why.rsplit_once("]) ").map_or(why.as_str(), |(_, why)| why);
+        reasons.entry(why.replace(&format!("`{kind}` "), "")).or_default().push(kind);
     }
     if !reasons.is_empty() {
         let _ = writeln!(out, "\nnot tried here:");

@@ -228,12 +228,9 @@ fn range(unit: Unit, typical: Option<f64>, onset: bool, horizon: f64) -> Range {
             by_magnitude((typical / 20.0).max(1e-3), (typical * 20.0).min(horizon))
         }
         Unit::Ratio => by_magnitude((typical.unwrap_or(0.05) / 10.0).min(0.005), 1.0),
-        Unit::Whole => Range {
-            least: 1.0,
-            most: (typical.unwrap_or(2.0) * 5.0).max(2.0),
-            by_magnitude: false,
-            unit,
-        },
+        Unit::Whole => {
+            Range { least: 1.0, most: (typical.unwrap_or(2.0) * 5.0).max(2.0), by_magnitude: false, unit }
+        }
         Unit::Rate | Unit::Number => {
             let typical = typical.unwrap_or(2.0);
             by_magnitude(typical / 5.0, typical * 5.0)

@@ -99,6 +99,7 @@ impl Search<'_> {
             left.truncate(left.len().div_ceil(3));
             for scored in &mut left {
                 if let Ok(more) = self.tally(&scored.world, self.rung(rung - 1)..self.rung(rung)) {
+                    tried.replications += u64::from(more.played);
                     scored.tally.add(more);
                 }
             }
@@ -113,6 +114,7 @@ impl Search<'_> {
         let principal = self.cells.get(number)?.principal.is_some();
         // Parent and children are compared on the same replications.
         best.tally = self.tally(&best.world, 0..self.rung(1)).ok()?;
+        tried.replications += u64::from(best.tally.played);
         for generation in 0..u64::from(count) / CHILDREN {
             let child = |index: u64| {
                 let mut stream = self.stream(number, 1, generation * CHILDREN + index);
@@ -122,7 +124,7 @@ impl Search<'_> {
             let mut children = self.all(worlds, 0..self.rung(1), tried);
             sort(self.judge, &mut children);
             if let Some(first) = children.into_iter().next()
-                && rank(self.judge, &first.tally) > rank(self.judge, &best.tally)
+                && rank(self.judge, &first) > rank(self.judge, &best)
             {
                 best = first;
             }
@@ -157,17 +159,25 @@ impl Search<'_> {
     }
 }
 
-/// What makes one world worse than another: for failures that are there or not how often, and the amount second; the mean
-/// amount for the others.
-pub(super) fn rank(judge: &Judge<'_>, tally: &Tally) -> f64 {
+/// What an event beside the cause costs in the rank of a world: it must make the failure this much more frequent (or larger, for
+/// measures of more or less). Else the worst world of every kind would be one with the same strong company.
+const COMPANY: f64 = 0.25;
+/// What a setting that is otherwise costs.
+const SETTING: f64 = 0.02;
+
+/// What makes one world worse than another: how often the failure shows and its amount second, or the mean amount, less what
+/// the world needs for it.
+fn rank(judge: &Judge<'_>, scored: &Scored) -> f64 {
+    let events = scored.world.members.len().saturating_sub(1) as f64;
+    let cost = COMPANY * events + SETTING * scored.world.settings.len() as f64;
+    let mean = scored.tally.mean();
     if judge.measure.is_yes_or_no() {
-        let mean = tally.mean();
-        tally.share() + 0.25 * mean / (mean + 600.0)
+        scored.tally.share() + 0.25 * mean / (mean + 600.0) - cost
     } else {
-        tally.mean()
+        mean / (1.0 + cost)
     }
 }
 
 fn sort(judge: &Judge<'_>, worlds: &mut [Scored]) {
-    worlds.sort_by(|one, other| rank(judge, &other.tally).total_cmp(&rank(judge, &one.tally)));
+    worlds.sort_by(|one, other| rank(judge, other).total_cmp(&rank(judge, one)));
 }

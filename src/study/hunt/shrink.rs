@@ -192,7 +192,14 @@ mod tests {
         let texts: Vec<String> = found.iter().map(|path| path.join(".")).collect();
         assert_eq!(
             texts,
-            ["rollouts", "rollouts.0", "rollouts.0.service", "services", "services.web", "services.web.replicas"]
+            [
+                "rollouts",
+                "rollouts.0",
+                "rollouts.0.service",
+                "services",
+                "services.web",
+                "services.web.replicas"
+            ]
         );
     }
 }

@@ -102,7 +102,13 @@ impl Stage {
     }
 
     /// The world with one thing otherwise; its first event, if it has a principal one, stays of its kind.
-    pub(super) fn vary(&self, world: &World, principal: bool, others: &[usize], stream: &mut Stream) -> World {
+    pub(super) fn vary(
+        &self,
+        world: &World,
+        principal: bool,
+        others: &[usize],
+        stream: &mut Stream,
+    ) -> World {
         let mut world = world.clone();
         let kept = usize::from(principal);
         let choice = stream.uniform();

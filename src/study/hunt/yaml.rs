@@ -39,7 +39,8 @@ const WIDTH: usize = 100;
 pub(super) fn text(document: &Value) -> String {
     let mut out = String::new();
     let Some(map) = document.as_object() else { return out };
-    for key in ORDER.iter().copied().chain(map.keys().map(String::as_str).filter(|key| !ORDER.contains(key))) {
+    for key in ORDER.iter().copied().chain(map.keys().map(String::as_str).filter(|key| !ORDER.contains(key)))
+    {
         if let Some(value) = map.get(key) {
             entry(&mut out, 0, key, value);
         }
@@ -156,7 +157,10 @@ mod tests {
         let text = text(&document);
         let read: Value = parse_typed("t", &text).unwrap();
         assert_eq!(read, document, "{text}");
-        assert!(text.starts_with("format: 1\nsummary: \"a: b # c\"\nservices:\n  web: {replicas: 4"), "{text}");
+        assert!(
+            text.starts_with("format: 1\nsummary: \"a: b # c\"\nservices:\n  web: {replicas: 4"),
+            "{text}"
+        );
         assert_eq!(lines(&format!("# comment\n\n{text}")), text.lines().count());
     }
 }
