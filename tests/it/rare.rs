@@ -129,7 +129,7 @@ fn alarms_of_a_cusum_of_independent_counts_are_as_rare_as_its_chain_says() {
     // Fifteen minutes are 60 evaluations; at the first nothing has grown yet.
     for (h, replications) in [(6u32, 3000), (12, 4000)] {
         let exact = chain(1.5, 3, h as usize, 59);
-        let found = ask(&scenario, &[cusum(3, h)], (replications, 15)).unwrap().remove(0);
+        let found = ask(&scenario, &[cusum(3, h)], (replications, 40)).unwrap().remove(0);
         println!("h {h}: exact {exact:.3e}, {found:?}");
         let share = &found.share;
         assert_eq!(found.standing, Standing::Known, "{found:?}");
