@@ -211,6 +211,7 @@ fn directions(strands: &[Strand]) -> Vec<Vec<f64>> {
     let is = |yes: bool| if yes { 1.0 } else { 0.0 };
     let mut all: Vec<Vec<f64>> = vec![
         vector(&|s| is(matches!(s, Strand::Failures | Strand::CandidateFailures | Strand::ErrorNoise))),
+        vector(&|s| is(matches!(s, Strand::Failures | Strand::ErrorNoise))),
         vector(&|s| is(s == Strand::CandidateFailures)),
         vector(&|s| is(matches!(s, Strand::TimeNoise | Strand::PodNoise(_)))),
         vector(&|s| is(matches!(s, Strand::PodNoise(_)))),
