@@ -18,7 +18,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::rng::normal_quantile;
-use crate::stats::estimate::{student_t_quantile, wilson};
+use crate::stats::estimate::{student_t_quantile, wilson_modified};
 
 /// Level of every interval of a scorecard.
 pub const CONFIDENCE: f64 = 0.95;
@@ -119,7 +119,7 @@ pub fn sum_of_shares(parts: &[Share]) -> Estimate {
     let (mut value, mut below, mut above) = (0.0, 0.0, 0.0);
     for part in parts.iter().filter(|part| part.n > 0) {
         let p = part.k as f64 / part.n as f64;
-        let limits = wilson(part.k, part.n, CONFIDENCE);
+        let limits = wilson_modified(part.k, part.n, CONFIDENCE);
         value += part.coefficient * p;
         below += square(part.coefficient * (p - limits.low));
         above += square(part.coefficient * (limits.high - p));

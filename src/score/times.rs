@@ -18,7 +18,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::estimate::{CONFIDENCE, Estimate, Note};
-use crate::stats::estimate::wilson;
+use crate::stats::estimate::wilson_modified;
 use crate::stats::quantile;
 use crate::stats::survival::{KaplanMeier, Lifetime};
 
@@ -167,7 +167,7 @@ impl File {
         let after = self.curve.partition_point(|(seconds, _)| *seconds <= time);
         let share = after.checked_sub(1).and_then(|at| self.curve.get(at)).map_or(0.0, |point| point.1);
         let known = self.n - self.lost.partition_point(|seconds| *seconds < time);
-        let limits = wilson((share * known as f64).round() as u64, known as u64, confidence);
+        let limits = wilson_modified((share * known as f64).round() as u64, known as u64, confidence);
         (share, limits.low.min(share), limits.high.max(share))
     }
 }

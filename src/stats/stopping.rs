@@ -144,7 +144,7 @@ impl MeanStopping {
 mod tests {
     use super::*;
     use crate::rng::{Key, Stream, normal_sample};
-    use crate::stats::estimate::{mean_interval, wilson};
+    use crate::stats::estimate::{mean_interval, wilson_modified};
 
     const BATCH: u64 = 16;
     const MOST: u64 = 60_000;
@@ -166,7 +166,7 @@ mod tests {
         while n < MOST {
             n += BATCH;
             hits += (0..BATCH).filter(|_| stream.uniform() < p).count() as u64;
-            let plain = wilson(hits, n, 0.95);
+            let plain = wilson_modified(hits, n, 0.95);
             match rule.look(hits, n) {
                 Look::Decided(e) if sequence => return (e.holds(p), n),
                 _ if !sequence && plain.half_width() <= half_width => return (plain.holds(p), n),

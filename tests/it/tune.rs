@@ -17,15 +17,15 @@ use backout::study::{Progress, Replications, scenario_meta};
 
 use crate::shared;
 
-/// Three requests in a hundred fail whoever is released, now more and now less, and a bad release fails a quarter and more
+/// Two requests in a hundred fail whoever is released, now more and now less, and a bad release fails a quarter and more
 /// of its own: there is room for a limit between the two.
 const NOISY: &str = "format: 1
 summary: A service with a high and restless error ratio.
 warm_up: 10m
 horizon: 45m
 services:
-  web: {replicas: 10, concurrency: 64, service_time: {lognormal: {p50: 20ms, p99: 120ms}}, error_ratio: 3%,
-        error_noise: {tau: 5m, cv: 0.5, shared: 80%}}
+  web: {replicas: 10, concurrency: 64, service_time: {lognormal: {p50: 20ms, p99: 120ms}}, error_ratio: 2%,
+        error_noise: {tau: 5m, cv: 0.3, shared: 80%}}
 traffic: [ {to: web, rate: 300/s, users: 20000} ]
 rollouts:
   - service: web
@@ -108,7 +108,7 @@ fn check_files(name: &str, text: &str, options: &ImportOptions, answer: &Answer,
     }
 }
 
-/// Files, what is said beside them, and whether a better variant is sure to exist: at three errors in a hundred every
+/// Files, what is said beside them, and whether a better variant is sure to exist: at two errors in a hundred every
 /// healthy release fails Flagger's 99 %, while a failed quarter is far below any limit that lets it pass.
 #[test]
 fn files_of_other_people_get_better_or_a_reason() {

@@ -25,9 +25,9 @@ const NOTES: crate::import::unread::Notes = &[
 
 pub(super) fn is_one(root: &Reader<'_>) -> bool {
     let services = root.peek().get("services").map(|list| list.items()).unwrap_or_default();
-    // An overlay has these lists too, and a name instead of a source.
+    // An overlay has these lists too, and a name of its own.
     root.peek().get("edges").is_some()
-        && (root.has("metadata") || root.has("source"))
+        && !root.has("name")
         && !services.is_empty()
         && services.iter().all(|one| one.get("id").is_some())
 }

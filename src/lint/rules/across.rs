@@ -72,7 +72,7 @@ spec:
     Type: AWS::Serverless::Function
     Properties:
       AutoPublishAlias: live
-      DeploymentPreference: {Type: Linear10PercentEvery1Minute, Alarms: [{Ref: Errors}]}
+      DeploymentPreference: {Type: Canary10Percent10Minutes, Alarms: [{Ref: Errors}]}
   Errors:
     Type: AWS::CloudWatch::Alarm
     Properties:

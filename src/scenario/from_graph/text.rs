@@ -158,14 +158,19 @@ telemetry: {{scrape: 15s, lag: 2s, loss: 1%}}
         }
     }
 
-    /// Seconds a request takes in the service, for sizes that are nobody's figure.
+    /// Seconds a request takes in the service on average, for sizes that are nobody's figure.
     fn mean_time(&self, service: &GraphService) -> f64 {
+        self.time(service).map_or(0.0, |time| time.mean())
+    }
+
+    /// How long a request takes in the service.
+    fn time(&self, service: &GraphService) -> Option<Distribution<SimDuration>> {
         let (p50, p99) = self.stand_in_times();
         let written = service.service_time.as_ref().map(|known| known.value.as_str());
         let read =
             written.and_then(|text| crate::document::parse_typed::<Distribution<SimDuration>>("", text).ok());
         let stand_in = Distribution::<SimDuration>::lognormal(p50.as_secs_f64(), p99.as_secs_f64()).ok();
-        read.or(stand_in).map_or(0.0, |time| time.mean())
+        read.or(stand_in)
     }
 
     fn times(&self, text: &mut String, service: &GraphService) {
@@ -287,18 +292,20 @@ rollouts:
         let availability = (1.0 - 2.0 * worst).clamp(0.5, 0.999);
         let (_, p99) = self.stand_in_times();
         let slow = self.entries.iter().map(|entry| self.time_below(&entry.to, 0)).fold(0.0, f64::max);
-        let slow = SimDuration::from_millis((slow * 3000.0).ceil().clamp(1.0, 600_000.0) as u64).max(p99 * 2);
+        let slow = SimDuration::from_millis((slow * 1500.0).ceil().clamp(1.0, 600_000.0) as u64).max(p99 * 2);
         let _ = writeln!(
             text,
-            "# Stand-ins: twice the failures users see without a bad release, three times the mean time of a whole answer."
+            "# Stand-ins: twice the failures users see without a bad release; one and a half times the 99th percentiles of a whole\n\
+             # answer's services, one after the other."
         );
         let _ = writeln!(text, "slo: {{availability: {}, latency: {{p99: {slow}}}}}", percent(availability));
     }
 
-    /// Mean seconds of an answer of a service and all it calls, one after the other; the graph has no circles, and `depth`
-    /// bounds the walk all the same.
+    /// The 99th percentiles, in seconds, of a service and all it calls, one after the other; the graph has no circles, and
+    /// `depth` bounds the walk all the same.
     fn time_below(&self, name: &str, depth: usize) -> f64 {
-        let own = self.graph.services.get(name).map_or(0.0, |service| self.mean_time(service));
+        let slow = |service| self.time(service).map_or(0.0, |time| time.quantile(0.99));
+        let own = self.graph.services.get(name).map_or(0.0, slow);
         if depth > 12 {
             return own;
         }

@@ -42,7 +42,7 @@ use crate::policy::loaded::Loaded;
 use crate::replication::prepared::PrepareOptions;
 use crate::rng::{Key, Purpose};
 use crate::stats::Estimate;
-use crate::stats::estimate::wilson;
+use crate::stats::estimate::wilson_modified;
 use crate::study::Progress;
 
 /// Replications by which smaller scenarios are judged; at request level a half.
@@ -390,7 +390,7 @@ impl Hunt<'_> {
             name,
             events,
             settings: stage.otherwise(&small.document).into_iter().map(str::to_owned).collect(),
-            shown: wilson(u64::from(tally.shown), u64::from(tally.played), 0.95),
+            shown: wilson_modified(u64::from(tally.shown), u64::from(tally.played), 0.95),
             amount: tally.shown_amount / f64::from(tally.shown.max(1)),
             least: small.least.max(self.floor_of_amount()),
             replication: worst.0,

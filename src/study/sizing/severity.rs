@@ -19,7 +19,7 @@ use crate::rng::Distribution;
 use crate::scenario::Scenario;
 use crate::score::{CostWeights, Input, scorecard};
 use crate::stats::Estimate;
-use crate::stats::estimate::wilson;
+use crate::stats::estimate::wilson_modified;
 use crate::study::{Progress, Replications, Study, StudyError, scenario_meta};
 
 /// What is wrong with the release.
@@ -162,7 +162,7 @@ impl Question<'_> {
             let all = caught + outcomes.missed + outcomes.harmless;
             let point = Point {
                 severity,
-                caught: wilson(caught, all, 0.95),
+                caught: wilson_modified(caught, all, 0.95),
                 median_s: row.detection.detection_time.median.value,
             };
             match curves.iter_mut().find(|curve| *curve.policy == **name) {
@@ -171,7 +171,7 @@ impl Question<'_> {
                     policy: name.to_string(),
                     points: vec![point],
                     reliable_from: None,
-                    false_rollbacks: wilson(outcomes.false_rollbacks, outcomes.healthy, 0.95),
+                    false_rollbacks: wilson_modified(outcomes.false_rollbacks, outcomes.healthy, 0.95),
                 }),
             }
         }
@@ -200,7 +200,7 @@ mod tests {
     fn curve(shares: &[(f64, u64)]) -> Vec<Point> {
         let point = |&(severity, caught): &(f64, u64)| Point {
             severity,
-            caught: wilson(caught, 100, 0.95),
+            caught: wilson_modified(caught, 100, 0.95),
             median_s: None,
         };
         shares.iter().map(point).collect()
