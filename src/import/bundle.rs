@@ -195,7 +195,7 @@ impl<'a> Bundle<'a> {
             self.objectives.push(SloObject { reader, source, format: SloFormat::Sloth });
             return Ok(());
         }
-        return Err(unknown_document(&reader));
+        Err(unknown_document(&reader))
     }
 
     fn take_rules(&mut self, source: SourceText<'a>) {

@@ -46,6 +46,11 @@ pub(super) fn is_one(root: &Reader<'_>) -> bool {
     is_compose(root)
 }
 
+/// Whether it says how Swarm deploys a service, which is what makes it a policy.
+pub(super) fn is_policy(root: &Reader<'_>) -> bool {
+    has_updates(root)
+}
+
 /// The policies of a compose file.
 pub(super) fn load(root: &Reader<'_>, options: &ImportOptions) -> Result<Vec<Loaded>, Diagnostic> {
     let services = root.required("services")?.entries()?;

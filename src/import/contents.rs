@@ -57,7 +57,7 @@ fn is_policy(root: &Reader<'_>) -> bool {
         return !scenario
             && (native || root.has("groups") || root.has("slos") || kayenta::is_canary_config(root))
             || cloudformation::is_template(root)
-            || compose::is_one(root);
+            || compose::is_policy(root);
     }
     let word = |key: &str| root.peek().get(key).map(|node| node.raw.clone()).unwrap_or_default();
     let (version, kind) = (word("apiVersion"), word("kind"));

@@ -208,7 +208,6 @@ mod tests {
         for (h, slots) in [(8.0, 100), (10.0, 100), (10.0, 1000), (13.0, 100), (16.0, 100)] {
             let exact = cusum_alarm_by(0.5, h, 0.0, slots).unwrap();
             let found = estimate(1, h, slots as usize, 4000);
-            println!("h {h} n {slots}: exact {exact:.4e}, {found:?}, worth {:.0}", found.worth());
             assert!(!found.is_degenerate() && found.relative_error < 0.08, "{found:?}");
             let off = libm::log(found.value / exact) / found.relative_error;
             assert!(off.abs() < 4.0, "h {h}, n {slots}: {off} standard errors off {exact}: {found:?}");
@@ -265,7 +264,6 @@ mod tests {
             let runs: Vec<Run> = (0..4000).map(|number| play(main, &found.proposal, number)).collect();
             let (weights, counted) = weigh(&found.proposal, &runs);
             let share = RareShare::of(&weights, counted, found.proposal.plain, 0.95);
-            println!("{:?} {} {share:?}", found.proposal, found.events);
             assert!(!share.is_degenerate() && share.relative_error < 0.12, "{share:?}");
             let off = libm::log(share.value / 4.3212e-6) / share.relative_error;
             assert!(off.abs() < 4.0, "{off} standard errors off: {share:?}");

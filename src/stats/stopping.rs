@@ -180,8 +180,7 @@ mod tests {
     fn shares_hold_at_the_stop_however_often_one_looks() {
         for (p, half_width) in [(0.02, 0.03), (0.1, 0.05), (0.5, 0.08)] {
             let (held, n) = coverage(400, |s| share_until_narrow(s, p, half_width, true));
-            let (plain, fewer) = coverage(400, |s| share_until_narrow(s, p, half_width, false));
-            println!("share {p} to {half_width}: held {held} after {n}; Wilson {plain} after {fewer}");
+            let (_, fewer) = coverage(400, |s| share_until_narrow(s, p, half_width, false));
             assert!(held >= 0.95, "{p}: {held}");
             assert!(n > fewer && n < 6.0 * fewer, "{n} {fewer}");
         }
@@ -206,10 +205,9 @@ mod tests {
     fn means_hold_at_the_stop_from_the_least_number_on() {
         let log_normal = |s: &mut Stream| libm::exp(0.7 * normal_sample(s));
         for half_width in [0.1, 0.2, 0.5] {
-            let (normal, n) = coverage(400, |s| mean_until_narrow(s, half_width, 0.0, |s| normal_sample(s)));
+            let (normal, n) = coverage(400, |s| mean_until_narrow(s, half_width, 0.0, normal_sample));
             let truth = libm::exp(0.245);
-            let (skewed, more) = coverage(400, |s| mean_until_narrow(s, half_width, truth, log_normal));
-            println!("mean to {half_width}: normal {normal} after {n}, log-normal {skewed} after {more}");
+            let (skewed, _) = coverage(400, |s| mean_until_narrow(s, half_width, truth, log_normal));
             assert!(n >= LEAST as f64 && normal >= 0.95 && skewed >= 0.93, "{normal} {skewed}");
         }
     }

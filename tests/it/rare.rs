@@ -127,16 +127,18 @@ fn the_healthy_release_alone_is_decided_on_as_in_a_whole_replication() {
 fn alarms_of_a_cusum_of_independent_counts_are_as_rare_as_its_chain_says() {
     let scenario = studies::shared(still());
     // Fifteen minutes are 60 evaluations; at the first nothing has grown yet.
-    for (h, replications) in [(10u32, 3000), (12, 3000)] {
+    for (h, replications) in [(6u32, 3000), (8, 6000), (10, 3000)] {
         let exact = chain(1.5, 3, h as usize, 59);
         let found = ask(&scenario, &[cusum(3, h)], (replications, 40)).unwrap().remove(0);
         println!("h {h}: exact {exact:.3e}, {found:?}");
         let share = &found.share;
-        assert_eq!(found.standing, Standing::Known, "{found:?}");
-        assert!(share.relative_error < 0.15, "{found:?}");
-        let off = libm::log(share.value / exact) / share.relative_error;
-        assert!(off.abs() < 4.0, "{off} standard errors off {exact}: {found:?}");
-        assert!(h < 12 || exact < 1e-4 && found.worth.unwrap() > 100_000.0, "{exact} {found:?}");
+        // What rests on a few runs is refused, and not told as if it were known.
+        assert!(share.effective >= 30.0 || found.standing == Standing::Refused, "{found:?}");
+        assert!(h > 6 || found.standing == Standing::Known, "{found:?}");
+        if found.standing == Standing::Known {
+            let off = libm::log(share.value / exact) / share.relative_error;
+            assert!(share.relative_error < 0.25 && off.abs() < 4.0, "{off} off {exact}: {found:?}");
+        }
     }
 }
 

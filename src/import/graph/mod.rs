@@ -7,7 +7,7 @@
 //!
 //! Traps: manifests and compose files do not say who calls whom. An environment variable that names a service, or a
 //! `depends_on`, is the best there is, and is marked as a guess ([`Edge::is_guess`]). A graph may go round in circles and
-//! our scenarios may not; [`settle`] opens circles and says which call it left out.
+//! our scenarios may not; `settle.rs` opens circles and says which call it left out.
 
 mod bering;
 mod compose;

@@ -181,7 +181,7 @@ fn turned(text: &str, us: &[f64]) -> (String, Vec<Knob>, Vec<String>) {
 }
 
 /// The text with every span taken out.
-fn around(text: &str, spans: &mut Vec<Bytes<usize>>) -> Vec<String> {
+fn around(text: &str, spans: &mut [Bytes<usize>]) -> Vec<String> {
     spans.sort_by_key(|span| span.start);
     let mut parts = Vec::new();
     let mut at = 0;

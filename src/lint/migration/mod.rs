@@ -32,7 +32,7 @@ pub(crate) enum Server {
     Postgres,
     MySql,
     Sqlite,
-    SqlServer,
+    Microsoft,
     /// Nothing tells.
     Unknown,
 }
@@ -102,10 +102,10 @@ const WORDS: &[(&str, Server)] = &[
     ("tinyint", Server::MySql),
     ("autoincrement", Server::Sqlite),
     ("pragma", Server::Sqlite),
-    ("nvarchar", Server::SqlServer),
-    ("uniqueidentifier", Server::SqlServer),
-    ("sp_rename", Server::SqlServer),
-    ("nonclustered", Server::SqlServer),
+    ("nvarchar", Server::Microsoft),
+    ("uniqueidentifier", Server::Microsoft),
+    ("sp_rename", Server::Microsoft),
+    ("nonclustered", Server::Microsoft),
 ];
 
 /// The one server whose words are there; unknown where there are none, or those of two.
@@ -117,7 +117,7 @@ fn server(texts: &[Text<'_>]) -> Server {
             if quoted && token.text.starts_with('`') {
                 known.push(Server::MySql);
             } else if quoted && token.text.starts_with('[') {
-                known.push(Server::SqlServer);
+                known.push(Server::Microsoft);
             } else if token.kind == token::Kind::Text && token.text.starts_with('$') {
                 known.push(Server::Postgres);
             }

@@ -132,7 +132,7 @@ fn servers_are_told_by_words_only_one_has() {
         ("DO $$ x $$", Server::Postgres),
         ("CREATE TABLE `a` (b int)", Server::MySql),
         ("CREATE TABLE a (b integer PRIMARY KEY AUTOINCREMENT)", Server::Sqlite),
-        ("CREATE TABLE [a] (b int)", Server::SqlServer),
+        ("CREATE TABLE [a] (b int)", Server::Microsoft),
         ("CREATE TABLE a (b int)", Server::Unknown),
         ("CREATE TABLE `a` (b jsonb)", Server::Unknown),
     ] {

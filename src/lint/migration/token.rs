@@ -101,9 +101,9 @@ impl<'t> Scanner<'t> {
             self.at += rest.find(|c: char| !c.is_whitespace()).unwrap_or(rest.len());
         } else if rest.starts_with("--") || (first == '#' && self.escapes) || self.is_client_command() {
             self.push(Kind::Comment, rest.find('\n').unwrap_or(rest.len()));
-        } else if rest.starts_with("/*!") {
+        } else if let Some(version) = rest.strip_prefix("/*!") {
             // MySQL runs what is in such a comment, from the version that follows on.
-            self.at += 3 + rest[3..].bytes().take_while(u8::is_ascii_digit).count();
+            self.at += 3 + version.bytes().take_while(u8::is_ascii_digit).count();
         } else if rest.starts_with("*/") {
             self.at += 2;
         } else if rest.starts_with("/*") {

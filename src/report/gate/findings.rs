@@ -1,6 +1,6 @@
 //! Clauses that do not pass as findings at their place in the gate file: what SARIF and GitHub's annotations are made of.
 //!
-//! What passed is no finding. GitHub shows ten errors and ten warnings of a step ([`github`](crate::report::findings::github)
+//! What passed is no finding. GitHub shows ten errors and ten warnings of a step ([`github`]
 //! counts the rest); a gate that is inconclusive is a warning, one that failed an error.
 
 use serde_json::Value;

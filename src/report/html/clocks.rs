@@ -22,7 +22,7 @@ fn body(page: &Page<'_>) -> Option<String> {
     }
     let of = |times: &Times| times.median.value.unwrap_or(0.0);
     let both = |row: &&crate::score::Row| of(&row.detection.detection_time) + of(&row.rollbacks.time);
-    let longest = page.policies.iter().map(|row| both(row)).fold(1.0, f64::max);
+    let longest = page.policies.iter().map(both).fold(1.0, f64::max);
     let mut html = String::from(
         "<p class=\"key\"><span><i class=\"detect\"></i>detect</span><span><i class=\"restore\"></i>restore</span></p>\n\
          <div class=\"scroll\"><table>\n<thead><tr><th scope=\"col\">policy</th><th scope=\"col\" class=\"text\"></th>\

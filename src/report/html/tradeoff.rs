@@ -25,6 +25,9 @@ const SOONEST: f64 = 1.0;
 const TICKS: [f64; 14] =
     [1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0, 21_600.0, 86_400.0];
 
+/// Where numbers of policies stand, and which.
+type Label = ((f64, f64), Vec<String>);
+
 /// A policy in the plot.
 struct Point {
     number: usize,
@@ -93,7 +96,7 @@ fn draw(points: &[Point]) -> Option<String> {
             chart.draw_series([EmptyElement::at((at, 0.0)) + Text::new(label, (0, 7), font)]).ok()?;
         }
         // Points that lie on each other have their numbers side by side.
-        let mut labels: BTreeMap<(i64, i64), ((f64, f64), Vec<String>)> = BTreeMap::new();
+        let mut labels: BTreeMap<(i64, i64), Label> = BTreeMap::new();
         for point in points {
             let (share, low, high) = point.share;
             let colour = if point.seconds.is_some() { GOOD } else { BAD };

@@ -1,7 +1,7 @@
 //! A scenario file from a service graph of the user's own ([`crate::import::graph`]): every number with the place it is
 //! from, or called a stand-in.
 //!
-//! What comes out is text, read like any other scenario. Two things are worked out ([`balance`]): how often a request to a
+//! What comes out is text, read like any other scenario. Two things are worked out (`balance.rs`): how often a request to a
 //! service makes a call follows from observed rates, and which failures of a call reach the caller's users follows from
 //! who was observed to fail.
 //!

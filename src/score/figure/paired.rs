@@ -221,11 +221,10 @@ fn quantile_difference(
 /// Sums of numerator and denominator, of both sides.
 type Sums = [f64; 4];
 
-fn ratio_difference(
-    used: &[(f64, &Paired<'_>)],
-    of: &dyn Fn(&Paired<'_>, &Case) -> Option<(f64, f64)>,
-    confidence: f64,
-) -> Estimate {
+/// Numerator and denominator of a case.
+type PartsOf<'a> = dyn Fn(&Paired<'_>, &Case) -> Option<(f64, f64)> + 'a;
+
+fn ratio_difference(used: &[(f64, &Paired<'_>)], of: &PartsOf<'_>, confidence: f64) -> Estimate {
     let rows = |s: &Paired<'_>| -> Vec<Sums> {
         let both = |(x, y): &(&Case, &Case)| {
             let ((a, b), (c, d)) = (of(s, x)?, of(s, y)?);

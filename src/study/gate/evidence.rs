@@ -108,7 +108,7 @@ pub(super) fn replications(
                 let own = |c: &Case| Some((c.replication, amount(figure, c, &context(s.base_rate))?));
                 s.cases.iter().filter_map(own).collect()
             };
-            stratum.flat_map(|s| of(s)).collect()
+            stratum.flat_map(of).collect()
         }
         Data::Pairs(strata) => {
             let of = |s: &&Paired<'_>| -> Vec<(u32, f64)> {
@@ -119,7 +119,7 @@ pub(super) fn replications(
                 };
                 s.pairs.iter().filter_map(delta).collect()
             };
-            strata.iter().filter(|s| s.scenario == scenario).flat_map(|s| of(s)).collect()
+            strata.iter().filter(|s| s.scenario == scenario).flat_map(of).collect()
         }
     };
     let sign = if clause.op.wants_less() { 1.0 } else { -1.0 };

@@ -1,6 +1,6 @@
 //! Gates: clauses about scores that a change must keep, decided with as few replications as they need.
 //!
-//! [`file`] reads a gate, [`clause`] its clauses, [`session`] plays until every clause is decided, [`drills`] knows when a
+//! [`mod@file`] reads a gate, [`clause`] its clauses, [`session`] plays until every clause is decided, [`drills`] knows when a
 //! rollback was last practised.
 //!
 //! **When a clause is decided.** With `at 95%` it passes when the whole interval of that level is on the right side of the

@@ -80,8 +80,11 @@ impl Played {
     }
 }
 
+/// What everybody did, scenario by scenario.
+type Players = BTreeMap<PlayerKey, Vec<Stratum>>;
+
 /// The strata of a policy over all scenarios.
-fn strata<'p>(players: &'p BTreeMap<PlayerKey, Vec<Stratum>>, policy: &str) -> Vec<&'p Stratum> {
+fn strata<'p>(players: &'p Players, policy: &str) -> Vec<&'p Stratum> {
     let who = Who::Policy(policy.into());
     let own = players.range((who.clone(), String::new())..).take_while(|((other, _), _)| *other == who);
     own.flat_map(|(_, strata)| strata).collect()
@@ -159,7 +162,7 @@ impl Session<'_> {
     fn rule(
         &self,
         (number, policy): (usize, usize),
-        (ours, theirs): (&BTreeMap<PlayerKey, Vec<Stratum>>, &BTreeMap<PlayerKey, Vec<Stratum>>),
+        (ours, theirs): (&Players, &Players),
         (looks, is_last): (usize, bool),
     ) -> Option<Ruling> {
         let placed = self.gate.clauses.get(number)?;

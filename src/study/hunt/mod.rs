@@ -1,8 +1,8 @@
 //! The hunt: a search for the world in which a policy does worst.
 //!
 //! Worlds are scenario documents: a base gives the services, the traffic and the rollout, the hunt adds events from the catalogues
-//! (with drawn parameters) and turns noise, traffic and monitoring, within [ranges]. [`search`] looks for the worst
-//! one of each kind, [`shrink`] makes it small, and what is left is played again on luck that nothing was chosen by. Only what
+//! (with drawn parameters) and turns noise, traffic and monitoring, within [ranges]. `search.rs` looks for the worst
+//! one of each kind, `shrink.rs` makes it small, and what is left is played again on luck that nothing was chosen by. Only what
 //! shows there at the demanded rate is a finding.
 //!
 //! Traps: the hunt finds what the simulator can play and the catalogues hold, so that nothing was found is no proof. A

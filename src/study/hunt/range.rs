@@ -246,7 +246,7 @@ mod tests {
         for by_magnitude in [false, true] {
             let range = Range { least: 0.01, most: 1.0, by_magnitude, unit: Unit::Ratio };
             assert!((range.at(0.0) - 0.01).abs() < 1e-12 && (range.at(1.0) - 1.0).abs() < 1e-12);
-            assert_eq!(range.near(0.9, 1.0), 1.0);
+            assert_eq!(range.near(0.95, 1.0), 1.0);
             assert_eq!(range.near(0.011, -1.0), 0.01);
         }
         let range = Range { least: 0.01, most: 1.0, by_magnitude: true, unit: Unit::Ratio };

@@ -206,7 +206,7 @@ fn indicator(at: &Reader<'_>) -> Result<(Indicator, Vec<String>), Diagnostic> {
         let success_at = latency.required("success")?;
         let (success, total) = (metric(&success_at)?, metric(&latency.required("total")?)?);
         let bucket = success.equals().into_iter().find(|(name, _)| name == "le").map(|(_, value)| value);
-        if !bucket.is_some_and(|value| value.parse::<f64>().is_ok()) {
+        if bucket.is_none_or(|value| value.parse::<f64>().is_err()) {
             let help = "write the bucket's bound as a number, like `{le=\"0.25\"}`";
             return Err(success_at.diagnostic_at("the fast requests have no `le`", help));
         }
