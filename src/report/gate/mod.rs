@@ -153,7 +153,7 @@ pub fn sentence(ruling: &Ruling) -> String {
     let rests = match ruling.replications {
         0 => String::new(),
         n if ruling.scenarios == 1 => format!("; {n} replications"),
-        n => format!("; {n} replications of each of {} scenarios", ruling.scenarios),
+        n => format!("; up to {n} replications of each of {} scenarios", ruling.scenarios),
     };
     format!("{policy}{}{level}{worst}{rests}", ruling.reason)
 }

@@ -11,7 +11,7 @@ pub(super) const SECTION: Section = Section {
     id: "time",
     title: "Where the time went",
     lead: "Medians, each over the releases in which it happened: first harm to decision (detect), decision to capacity and \
-           traffic restored (restore). What was not reached within the follow-up has a `>` and no bar. Somebody is told, \
+           traffic restored (restore). What was not reached within the follow-up has a &gt; and no bar. Somebody is told, \
            and the rollback is checked, beside that; recovery is counted from first harm.",
     body,
 };
